@@ -1,0 +1,112 @@
+"""The nouns that every part shares: a transfer's stages, who is at the door, the virtual folders."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """Where a transfer stands. A stage is a name with a leaf in the audit log, not a pass over the bytes."""
+
+    RECEIVING = "receiving"
+    PARTIAL = "partial"
+    RECEIVED = "received"
+    IDENTIFIED = "identified"
+    UNWRAPPED = "unwrapped"
+    PARSED = "parsed"
+    VALIDATED = "validated"
+    CANONICALIZED = "canonicalized"
+    ACKNOWLEDGED = "acknowledged"
+    DONE = "done"
+    # Aside: an operator, a whole upload of the name or a newer parser moves it on.
+    HELD = "held"
+    QUARANTINED = "quarantined"
+    INCOMPLETE = "incomplete"
+    UNSUPPORTED = "unsupported"
+    # Ended.
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+
+
+_ASIDE = frozenset({Stage.HELD, Stage.QUARANTINED, Stage.INCOMPLETE, Stage.UNSUPPORTED, Stage.REJECTED})
+
+# A stage may be left out where there is nothing to do (a PDF is not parsed); none is ever gone back to, but
+# by a replay from RECEIVED.
+NEXT_STAGES: dict[Stage, frozenset[Stage]] = {
+    Stage.RECEIVING: frozenset({Stage.RECEIVED, Stage.PARTIAL, Stage.EXPIRED}),
+    Stage.PARTIAL: frozenset({Stage.RECEIVING, Stage.EXPIRED}),
+    Stage.RECEIVED: _ASIDE | {Stage.IDENTIFIED},
+    Stage.IDENTIFIED: _ASIDE | {Stage.UNWRAPPED, Stage.PARSED, Stage.DONE},
+    Stage.UNWRAPPED: _ASIDE | {Stage.PARSED, Stage.DONE},
+    Stage.PARSED: _ASIDE | {Stage.VALIDATED, Stage.CANONICALIZED, Stage.DONE},
+    Stage.VALIDATED: _ASIDE | {Stage.CANONICALIZED, Stage.ACKNOWLEDGED, Stage.DONE},
+    Stage.CANONICALIZED: _ASIDE | {Stage.ACKNOWLEDGED, Stage.DONE},
+    Stage.ACKNOWLEDGED: _ASIDE | {Stage.DONE},
+    Stage.DONE: frozenset({Stage.RECEIVED}),
+    Stage.HELD: frozenset({Stage.RECEIVED, Stage.REJECTED, Stage.EXPIRED}),
+    Stage.QUARANTINED: frozenset({Stage.RECEIVED, Stage.REJECTED, Stage.EXPIRED}),
+    Stage.INCOMPLETE: frozenset({Stage.RECEIVED, Stage.REJECTED, Stage.EXPIRED, Stage.SUPERSEDED}),
+    Stage.UNSUPPORTED: frozenset({Stage.RECEIVED, Stage.REJECTED, Stage.EXPIRED}),
+    Stage.REJECTED: frozenset({Stage.RECEIVED}),
+    Stage.EXPIRED: frozenset(),
+    Stage.SUPERSEDED: frozenset(),
+}
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+TENANT = 1  # The tenant of every row until a second one exists.
+
+INBOUND = b"/inbound"  # Partners put files here,
+OUTBOUND = b"/outbound"  # fetch files here,
+ERRORS = b"/errors"  # and read here, in plain words, what was wrong with theirs.
+FOLDERS = (INBOUND, OUTBOUND, ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who has proven to be at the door. A session cannot exist without one.
+
+    `connection` is the immutable id, `partner` the name it goes by; `start` a virtual folder.
+    """
+
+    connection: str
+    partner: str
+    login: str
+    key_fingerprint: str
+    profile_hash: str
+    start: bytes = INBOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How bytes reached us: the door, who, from where, with what program, under which name."""
+
+    principal: Principal
+    door: str
+    source_address: str
+    client_version: str
+    folder: bytes
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedObject:
+    """What the ledger must know of a sealed object. `blob` is its sealed bytes, or None where they are a file."""
+
+    id: str
+    tenant: int
+    bucket: str
+    wrapped_dek: bytes
+    plain_size: int
+    sealed_size: int
+    blob: bytes | None
+
+
+def printable(name: bytes) -> str:
+    """A client's name for people: UTF-8 where it is, escapes where it is not or would disturb a terminal."""
+    text = name.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,84 @@
+"""The only fsync in the house.
+
+What a function here returned from is on the disk. A failed fsync is never tried again on that file: the kernel
+may have dropped the dirty pages and say "fine" the second time (the PostgreSQL project's fsync report of 2018), so it
+surfaces as SyncFailed and the process stops.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mft.errors import NoSpace, SyncFailed
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """A full disk or quota becomes NoSpace; any other failure of the disk SyncFailed."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        if error.errno in _FULL:
+            raise NoSpace(f"the disk is full: {reason}") from error
+        raise SyncFailed(f"the disk failed: {reason}") from error
+
+
+def create_file(path: Path) -> int:
+    """Open a new file for writing, mode 0600; never replaces one. Its name is durable after `sync_file`.
+
+    A missing folder above it is made, durably.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    with disk_errors():
+        try:
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_directory(path.parent.parent)
+            return os.open(path, flags, 0o600)
+
+
+def sync_file(fd: int, path: Path) -> None:
+    """Put a file's bytes and its name on the disk."""
+    with disk_errors():
+        os.fsync(fd)
+    sync_directory(path.parent)
+
+
+def sync_data(fd: int) -> None:
+    """Put a file's bytes so far on the disk, so that the last sync has little left to do."""
+    with disk_errors():
+        os.fdatasync(fd)
+
+
+def sync_directory(path: Path) -> None:
+    """Put a directory's names on the disk."""
+    with disk_errors():
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a small file so that a reader, also after a power cut, sees the old whole or the new whole."""
+    staged = path.with_name(f".{path.name}.{os.getpid()}.staged")
+    with disk_errors():
+        fd = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(fd, mode)
+                os.fsync(fd)
+            staged.replace(path)
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
+    sync_directory(path.parent)
