@@ -1,0 +1,101 @@
+"""A connection: a line to somebody, its logins and their keys. Pure data; who may do what is decided elsewhere."""
+
+import base64
+import binascii
+import hashlib
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+KEY_TYPES = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "ssh-rsa",
+)
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{26}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def fingerprint(key_blob: bytes) -> str:
+    """An SSH public key's fingerprint, as OpenSSH prints it: `SHA256:…`."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key_blob).digest()).decode().rstrip("=")
+
+
+def key_blob(line: str) -> bytes:
+    """The key in a line of an OpenSSH `.pub` or authorized_keys file without options.
+
+    Raises:
+        ValueError: it is not such a line; the message says what it should look like.
+    """
+    parts = line.split(None, 2)
+    if len(parts) < 2 or parts[0] not in KEY_TYPES:
+        raise ValueError("not an OpenSSH public key; expected one line like `ssh-ed25519 AAAA… comment`")
+    try:
+        blob = base64.b64decode(parts[1], validate=True)
+    except binascii.Error:
+        raise ValueError("the public key's base64 is damaged; copy the whole line of the .pub file") from None
+    name = parts[0].encode()
+    if blob[:4] != len(name).to_bytes(4, "big") or blob[4 : 4 + len(name)] != name:
+        raise ValueError("the public key's type does not match its content; copy the whole line of the .pub file")
+    return blob
+
+
+class Key(_Strict):
+    """A public key that a login may use, until the end of its day of expiry (UTC) where it has one."""
+
+    key: str
+    expires: date | None = None
+
+    @field_validator("key")
+    @classmethod
+    def _is_a_key(cls, line: str) -> str:
+        key_blob(line)
+        return " ".join(line.split())
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(key_blob(self.key))
+
+    def usable(self, now: datetime) -> bool:
+        """Whether the key has not expired; `now` is aware."""
+        return self.expires is None or now.astimezone(UTC).date() <= self.expires
+
+
+class Login(_Strict):
+    """An account at our doors. `start` is the folder that a session begins in."""
+
+    user: Name
+    start: Literal["/", "/inbound", "/outbound", "/errors"] = "/inbound"
+    keys: Annotated[list[Key], Field(min_length=1)]
+
+
+class Connection(_Strict):
+    """One partner file. `id` is made once and never changes; `name` is a label and may."""
+
+    id: Id
+    name: Name
+    enabled: bool = True
+    logins: Annotated[list[Login], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _users_differ(self) -> "Connection":
+        users = [login.user for login in self.logins]
+        if len(users) != len(set(users)):
+            raise ValueError("two logins have the same user")
+        return self
+
+
+def is_name(text: str) -> bool:
+    """Whether a partner or a login may be called so."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", text) is not None
