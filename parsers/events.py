@@ -1,0 +1,199 @@
+"""What comes out of `parsers.read`, in the order it is met: the one contract between parsers and the server.
+
+    Identified ( InterchangeOpened ( GroupOpened? ( SetOpened RecordBatch* SetClosed )* GroupClosed? )*
+    InterchangeClosed )* Finished, with a Finding anywhere between the first and the last.
+
+Events travel as msgpack: `msgspec.msgpack.Encoder().encode(event)` on one side and
+`msgspec.msgpack.Decoder(Event).decode(data)` on the other. The Structs go as tagged arrays, a Finding as a map.
+
+A set's records come before its verdict, because a set may be larger than memory: what consumes RecordBatch
+holds it until SetClosed says "accepted". `index` is an ordinal over the whole file, from 1, for each kind by
+itself; offsets are bytes of the file, from 0, ends exclusive.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from parsers.findings import Finding
+
+Standard = Literal[
+    "x12",
+    "edifact",
+    "tradacoms",
+    "hl7",
+    "hl7-xml",
+    "swift-mt",
+    "iso20022",
+    "nacha",
+    "bai2",
+    "fedwire",
+    "csv",
+    "fixed-width",
+    "json",
+    "xml",
+    "pdf",
+    "html",
+    "text",
+    "binary",
+    "empty",
+]
+Wrapping = Literal["gzip", "zip", "pgp", "smime"]
+Verdict = Literal["accepted", "rejected", "incomplete", "unsupported"]
+Outcome = Literal["complete", "incomplete", "unsupported", "opaque", "empty"]
+
+
+class _Event(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Array-like, so that a Finding may stand beside them in the union without a tag of its own."""
+
+
+class Identified(_Event, frozen=True, kw_only=True):
+    """What the first bytes say, whatever the name of the file. Always the first event, once.
+
+    Attributes:
+        version: as the standard writes it ("00501", "2.5.1", "D96A", "pacs.008.001.08"), None where unknown.
+        encoding: "ascii", "utf-8", "latin-1", "utf-16-le", "utf-16-be", "ebcdic"; None for binary content.
+        wrapped: the outer wrapping; `standard` is then "binary", since nothing has been unwrapped.
+    """
+
+    standard: Standard
+    version: str | None = None
+    encoding: str | None = None
+    wrapped: Wrapping | None = None
+
+
+class InterchangeOpened(_Event, frozen=True, kw_only=True):
+    """X12 ISA, HL7 FHS or BHS, or a bare HL7 file's first MSH.
+
+    Parties and control number are text as sent, None when absent or longer than the standard allows. For HL7,
+    `sender` is the sending application (MSH-3) and `sender_qualifier` the sending facility (MSH-4).
+    """
+
+    index: int
+    standard: Standard
+    version: str | None
+    sender: str | None
+    sender_qualifier: str | None
+    receiver: str | None
+    receiver_qualifier: str | None
+    control_number: str | None
+    usage: str | None
+    offset: int
+
+
+class GroupOpened(_Event, frozen=True, kw_only=True):
+    """X12 GS. HL7 has no groups."""
+
+    interchange: int
+    index: int
+    functional_id: str | None
+    sender: str | None
+    receiver: str | None
+    control_number: str | None
+    version: str | None
+    offset: int
+
+
+class SetOpened(_Event, frozen=True, kw_only=True):
+    """X12 ST or HL7 MSH.
+
+    Attributes:
+        group: None for HL7, and for an ST that stands outside of any group.
+        set: ST01 ("837") or MSH-9.1^MSH-9.2 ("ADT^A01").
+        version: the implementation guide, ST03 or else GS08; MSH-12 for HL7.
+        sender: HL7 only; X12 names the parties in the interchange and the group.
+    """
+
+    interchange: int
+    group: int | None
+    index: int
+    set: str | None
+    version: str | None
+    control_number: str | None
+    usage: str | None
+    offset: int
+    sender: str | None = None
+    sender_qualifier: str | None = None
+    receiver: str | None = None
+    receiver_qualifier: str | None = None
+
+
+class RecordBatch(_Event, frozen=True, kw_only=True):
+    """Canonical records of the set that is open: one JSON object a line, about 256 KiB a batch.
+
+    A record is whole within its batch; one larger than a batch makes a batch of its own.
+    """
+
+    set: int
+    ndjson: bytes
+    count: int
+
+
+class SetClosed(_Event, frozen=True, kw_only=True):
+    """Attributes:
+    verdict: "rejected" when an error finding lies in its structure; "incomplete" when the file or the interchange
+        was cut off inside; "unsupported" when no map for it exists, so that there are no records.
+    record_schema: "claim/1", None when unsupported.
+    map_version: "837p-1", None when unsupported.
+    """
+
+    index: int
+    verdict: Verdict
+    end_offset: int
+    records: int
+    record_schema: str | None
+    map_version: str | None
+
+
+class GroupClosed(_Event, frozen=True, kw_only=True):
+    """`verdict` judges the group's own envelope; each of its sets has one of its own. `sets` is our count."""
+
+    index: int
+    end_offset: int
+    verdict: Verdict
+    sets: int
+
+
+class InterchangeClosed(_Event, frozen=True, kw_only=True):
+    """`verdict` judges the interchange's own envelope.
+
+    Attributes:
+        trailer_seen: False also for a bare HL7 message, which has no trailer to send and yet is accepted.
+    """
+
+    index: int
+    end_offset: int
+    verdict: Verdict
+    trailer_seen: bool
+
+
+class Finished(_Event, frozen=True, kw_only=True):
+    """Always the last event, once, after the last byte has been consumed.
+
+    Attributes:
+        outcome: "complete": every interchange has its end, whatever the verdicts; "incomplete": a trailer never came;
+            "unsupported": a standard that has no parser yet, or wrapped content; "opaque": no EDI; "empty": blank.
+        reason: why it is not complete, or why there are no records; plain words with a place, no values.
+    """
+
+    outcome: Outcome
+    interchanges: int
+    sets: int
+    records: int
+    size_bytes: int
+    reason: str | None = None
+
+
+Event = (
+    Identified
+    | InterchangeOpened
+    | GroupOpened
+    | SetOpened
+    | RecordBatch
+    | SetClosed
+    | GroupClosed
+    | InterchangeClosed
+    | Finding
+    | Finished
+)
+"""Every event, as a union that msgspec decodes."""

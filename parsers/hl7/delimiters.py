@@ -1,0 +1,71 @@
+"""The separators of an HL7 v2 message or batch, read out of its header segment; and what stands between them."""
+
+import re
+from typing import NamedTuple
+
+from parsers.findings import NotThisStandard
+
+
+class Delimiters(NamedTuple):
+    """Attributes:
+    escape: empty when the header declares none, so that nothing is unescaped.
+    as_declared: False when MSH-2 is missing or makes no sense, and the standard's own characters are used instead.
+    """
+
+    field: str = "|"
+    component: str = "^"
+    repetition: str = "~"
+    escape: str = "\\"
+    subcomponent: str = "&"
+    as_declared: bool = True
+
+
+def read_header(segment: str) -> Delimiters:
+    """Read the separators out of an MSH, FHS or BHS segment.
+
+    Raises:
+        NotThisStandard: nothing that could separate fields follows the tag.
+    Spec: HL7 v2.5.1 chapter 2.5.4, message delimiters.
+    """
+    field = segment[3:4]
+    if not field or field.isalnum() or field in ' "':
+        raise NotThisStandard("the header's tag is not followed by a separator")
+    declared = segment[4:].split(field, 1)[0]
+    sensible = 1 <= len(declared) <= 5 and len({field, *declared}) == len(declared) + 1
+    if not sensible or any(character.isalnum() or character in ' "' for character in declared):
+        return Delimiters(field, as_declared=False)
+    # A separator that is not declared never occurs; a control character keeps the splitting code the same.
+    padded = [*declared[:4], *("\x00\x01\x02\x03"[len(declared) :])]
+    component, repetition, escape, subcomponent = padded
+    return Delimiters(field, component, repetition, escape if escape > "\x03" else "", subcomponent)
+
+
+_SPACING = {".br": "\n", ".sp": "\n", ".ce": "\n", ".fi": "", ".nf": "", "H": "", "N": ""}
+_SEQUENCE = r"(?:[FSTREPHN]|X(?:[0-9A-Fa-f]{2})+|\.[a-z]{2})"
+
+
+def unescape(text: str, delimiters: Delimiters) -> str:
+    """Undo the escape sequences of a value; those that nobody can undo (character sets, local ones) stay as sent.
+
+    Spec: HL7 v2.5.1 chapter 2.7, use of escape sequences in text fields.
+    """
+    if not delimiters.escape or delimiters.escape not in text:
+        return text
+    mark = re.escape(delimiters.escape)
+    known = {
+        "F": delimiters.field,
+        "S": delimiters.component,
+        "T": delimiters.subcomponent,
+        "R": delimiters.repetition,
+        "E": delimiters.escape,
+        "P": "#",
+        **_SPACING,
+    }
+
+    def plain(found: re.Match[str]) -> str:
+        sequence = found[1]
+        if sequence[0] == "X":
+            return bytes.fromhex(sequence[1:]).decode("latin-1")
+        return known.get(sequence, found[0])
+
+    return re.sub(f"{mark}({_SEQUENCE}){mark}", plain, text)
