@@ -1,0 +1,185 @@
+"""The audit log: a leaf for everything that happened, in one tree that cannot be changed unnoticed.
+
+A leaf is canonical JSON, written once in the transaction of the state that it tells of, without a number. The
+sequencer gives it one, gapless, and adds its hash to the tree (RFC 6962). What a leaf may say is an allow-list:
+`facts` in clear, and `private` values (names, addresses, content hashes) only as salted commitments, whose clear
+values stand in a table of their own and can be deleted without breaking a proof.
+
+Spec: docs/formats/audit-log.md
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from mft.audit.checkpoint import Checkpoint, sign
+from mft.audit.merkle import Frontier, leaf_hash
+from mft.clock import new_id
+from mft.crypto.signing import SigningKey, commit
+from mft.domain import TENANT
+from mft.ledger.database import Books, Row
+from mft.ledger.tables import CHECKPOINT, LEAF, LEAF_CLEAR, NODE
+
+Fact = str | int | None
+
+# kind → (facts it may state, private values that it commits to)
+KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
+    kind: (frozenset(facts.split()), frozenset(private.split()))
+    for kind, facts, private in (
+        ("home.made", "version", ""),
+        ("server.started", "version sqlite", ""),
+        ("server.stopped", "", ""),
+        ("config.loaded", "added changed removed", ""),
+        ("partner.added", "fingerprint", "name"),
+        ("login.accepted", "door fingerprint", "account source_address"),
+        ("login.refused", "door attempts", "account source_address"),
+        ("transfer.received", "door size_bytes object", "name sha256"),
+        ("transfer.partial", "door size_bytes", "name"),
+        ("transfer.identified", "standard version", ""),
+        ("transfer.parsed", "interchanges sets findings", ""),
+        ("transfer.canonicalized", "records", ""),
+        ("transfer.done", "sets_accepted sets_rejected", ""),
+        ("transfer.incomplete", "", ""),
+        ("transfer.held", "", ""),
+        ("transfer.unsupported", "standard", ""),
+        ("transfer.rejected", "sets_rejected findings", ""),
+        ("transfer.quarantined", "attempts", ""),
+        ("transfer.deposited", "size_bytes object", "name sha256"),
+        ("transfer.renamed", "", "name new_name"),
+        ("transfer.removed", "", "name"),
+        ("transfer.fetched", "size_bytes", ""),
+        ("transfer.opened", "size_bytes", ""),
+    )
+}
+
+_LEAF = insert(LEAF)
+_CLEAR = insert(LEAF_CLEAR)
+_NODE = insert(NODE)
+_HASH = select(NODE.c.hash).where(NODE.c.level == bindparam("at_level"), NODE.c.position == bindparam("index"))
+_SIZE = select(func.count()).select_from(NODE).where(NODE.c.level == 0)
+_UNSEQUENCED = select(LEAF.c.id, LEAF.c.body).where(LEAF.c.seq.is_(None)).order_by(LEAF.c.id).limit(bindparam("most"))
+_NUMBER = update(LEAF).where(LEAF.c.id == bindparam("leaf")).values(seq=bindparam("number"))
+_CHECKPOINT = insert(CHECKPOINT)
+_LAST_CHECKPOINT = select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc(), CHECKPOINT.c.id.desc()).limit(1)
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """RFC 8785 canonical JSON, for the values we use: text, integers, null and objects of them."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def append(
+    books: Books,
+    kind: str,
+    *,
+    at: int,
+    actor: str,
+    connection: str | None = None,
+    transfer: str | None = None,
+    result: str = "ok",
+    facts: Mapping[str, Fact] | None = None,
+    private: Mapping[str, str] | None = None,
+) -> str:
+    """Add a leaf in the caller's transaction; returns its id.
+
+    Args:
+        actor: who did it: `connection:ID`, `server`, or `cli:UID`.
+        result: `ok` or `refused`.
+    """
+    allowed_facts, allowed_private = KINDS[kind]
+    facts = facts or {}
+    private = private or {}
+    assert allowed_facts >= set(facts), f"{kind} may not state {set(facts) - allowed_facts}"
+    assert allowed_private >= set(private), f"{kind} may not commit to {set(private) - allowed_private}"
+    leaf = new_id()
+    salts = {field: secrets.token_bytes(16) for field in private}
+    body = canonical(
+        {
+            "v": 1,
+            "id": leaf,
+            "at": at,
+            "kind": kind,
+            "tenant": TENANT,
+            "actor": actor,
+            "connection": connection,
+            "transfer": transfer,
+            "result": result,
+            "facts": dict(facts),
+            "commitments": {field: commit(salts[field], value.encode()).hex() for field, value in private.items()},
+        }
+    )
+    books.execute(_LEAF, {**columns_of(body), "body": body})
+    for field, value in private.items():
+        books.execute(
+            _CLEAR,
+            {"leaf_id": leaf, "field": field, "tenant_id": TENANT, "salt": salts[field], "value": value},
+        )
+    return leaf
+
+
+def columns_of(body: bytes) -> Row:
+    """The indexed columns of a leaf, which only repeat its body: the verifier computes them again."""
+    said = json.loads(body)
+    return {
+        "id": said["id"],
+        "tenant_id": said["tenant"],
+        "at": said["at"],
+        "kind": said["kind"],
+        "actor": said["actor"],
+        "connection": said["connection"],
+        "transfer_id": said["transfer"],
+        "result": said["result"],
+    }
+
+
+def sequence(books: Books, most: int = 2000) -> int:
+    """Number the leaves that have no number yet, oldest first, and add them to the tree; returns how many."""
+    waiting = books.rows(_UNSEQUENCED, {"most": most})
+    if not waiting:
+        return 0
+    frontier = load_frontier(books)
+    nodes = []
+    for row in waiting:
+        books.execute(_NUMBER, {"leaf": row["id"], "number": frontier.size})
+        nodes += frontier.append(leaf_hash(bytes(row["body"])))
+    books.insert_all(
+        _NODE,
+        [{"level": level, "position": index, "tenant_id": TENANT, "hash": digest} for level, index, digest in nodes],
+    )
+    return len(waiting)
+
+
+def load_frontier(books: Books) -> Frontier:
+    """The right edge of the tree as the ledger has it."""
+    size = books.rows(_SIZE)[0]
+    return Frontier.restore(next(iter(size.values())), lambda level, index: _node(books, level, index))
+
+
+def _node(books: Books, level: int, index: int) -> bytes:
+    row = books.first(_HASH, {"at_level": level, "index": index})
+    assert row is not None
+    return bytes(row["hash"])
+
+
+def make_checkpoint(books: Books, key: SigningKey, *, at: int) -> Checkpoint:
+    """Number what waits and sign the tree's head, unless nothing was added since the last one."""
+    while sequence(books):
+        pass
+    frontier = load_frontier(books)
+    checkpoint = Checkpoint(key.name, frontier.size, frontier.root())
+    last = books.first(_LAST_CHECKPOINT)
+    if last is None or last["size"] != checkpoint.size:
+        books.execute(
+            _CHECKPOINT,
+            {
+                "id": new_id(),
+                "tenant_id": TENANT,
+                "size": checkpoint.size,
+                "at": at,
+                "note": sign(checkpoint, key),
+            },
+        )
+    return checkpoint

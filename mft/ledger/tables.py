@@ -1,0 +1,327 @@
+"""The ledger's tables, for SQLite and PostgreSQL alike.
+
+Every row has its `tenant_id`. Ids are text (see `mft.clock`), times integer UTC microseconds, hashes and sealed
+bytes binary. A migration writes down each change; a test holds the two against each other.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+HEAD = "0001"  # The newest migration; a test holds it against the folder.
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id(name: str = "id") -> Column[str]:
+    return Column(name, Text, primary_key=True)
+
+
+def _text(name: str, *, null: bool = True) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _number(name: str, *, null: bool = True, default: str | None = None) -> Column[int]:
+    return Column(name, BigInteger, nullable=null, server_default=default)
+
+
+def _bytes(name: str, *, null: bool = True) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=null)
+
+
+def _tenant() -> Column[int]:
+    return _number("tenant_id", null=False, default="1")
+
+
+def _of_transfer() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["transfer_id"], ["transfer.id"])
+
+
+# What this installation is: its id, the source of its events and the origin of its checkpoints.
+INSTALLATION = Table("installation", METADATA, _id(), _tenant(), _number("created_at", null=False))
+
+# Each partner file as it once stood, by the SHA-256 of its canonical JSON: transfers point here, not at a file.
+PROFILE = Table(
+    "profile",
+    METADATA,
+    _id("hash"),
+    _tenant(),
+    _text("kind", null=False),
+    _text("subject_id", null=False),
+    _text("name", null=False),
+    _text("body", null=False),
+    _number("seen_at", null=False),
+    Index(None, "subject_id"),
+)
+
+TRANSFER = Table(
+    "transfer",
+    METADATA,
+    _id(),
+    _tenant(),
+    _text("parent_id"),
+    _text("root_id", null=False),
+    _text("correlation_id"),
+    _text("direction", null=False),
+    _text("stage", null=False),
+    _number("attempt", null=False, default="0"),
+    _text("runner"),
+    # Who and how
+    _text("connection", null=False),
+    _text("partner", null=False),
+    _text("door", null=False),
+    _text("account"),
+    _text("key_fingerprint"),
+    _text("source_address"),
+    _text("client_version"),
+    _text("profile_hash", null=False),
+    # What, as the partner sees it
+    _bytes("folder_bytes", null=False),
+    _bytes("name_bytes", null=False),
+    _number("listed", null=False, default="1"),  # 0 once its sender removed or replaced the name.
+    _number("size_bytes", null=False, default="0"),
+    _bytes("sha256"),
+    _text("object_id"),
+    _text("evidence"),  # JSON: trailer seen, control file, expected size …
+    # What it turned out to be
+    _text("standard"),
+    _text("version"),
+    _text("sets"),  # JSON: the sets in it, each named once.
+    _text("usage"),
+    _number("sets_accepted", null=False, default="0"),
+    _number("sets_rejected", null=False, default="0"),
+    _text("feed"),
+    _text("business_date"),
+    _text("guide_hash"),
+    _text("parser_version"),
+    _text("map_version"),
+    _text("reason"),
+    # When
+    _number("received_at"),
+    _number("heard_at"),
+    _number("updated_at", null=False),
+    _number("legal_hold", null=False, default="0"),
+    _number("retain_until"),
+    Index(None, "stage", "runner"),
+    Index(None, "connection", "folder_bytes", "name_bytes"),
+    Index(None, "received_at"),
+)
+
+INTERCHANGE = Table(
+    "interchange",
+    METADATA,
+    _id("transfer_id"),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    _tenant(),
+    _text("standard", null=False),
+    _text("version"),
+    _text("sender"),
+    _text("sender_qualifier"),
+    _text("receiver"),
+    _text("receiver_qualifier"),
+    _text("control_number"),
+    _text("usage"),
+    _text("verdict"),
+    _number("start_offset", null=False),
+    _number("end_offset"),
+    _of_transfer(),
+    Index(None, "control_number"),
+)
+
+FUNCTIONAL_GROUP = Table(
+    "functional_group",
+    METADATA,
+    _id("transfer_id"),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    _tenant(),
+    _number("interchange", null=False),
+    _text("functional_id"),
+    _text("sender"),
+    _text("receiver"),
+    _text("control_number"),
+    _text("version"),
+    _text("verdict"),
+    _number("start_offset", null=False),
+    _number("end_offset"),
+    _of_transfer(),
+    Index(None, "control_number"),
+)
+
+TRANSACTION_SET = Table(
+    "transaction_set",
+    METADATA,
+    _id("transfer_id"),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    _tenant(),
+    _number("interchange", null=False),
+    _number("functional_group"),
+    _text("set_code"),
+    _text("version"),
+    _text("control_number"),
+    _text("usage"),
+    _text("sender"),
+    _text("receiver"),
+    _text("verdict"),
+    _number("start_offset", null=False),
+    _number("end_offset"),
+    _number("records", null=False, default="0"),
+    _text("guide_hash"),
+    _text("map_version"),
+    _of_transfer(),
+    Index(None, "control_number"),
+)
+
+# What was found wrong, as the finding says it; it never holds a value out of the file.
+FINDING = Table(
+    "finding",
+    METADATA,
+    _id("transfer_id"),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    _tenant(),
+    _text("code", null=False),
+    _text("severity", null=False),
+    _text("body", null=False),
+    _of_transfer(),
+    Index(None, "code"),
+)
+
+# The truth of canonical records: one sealed object for each set and map version.
+RECORDS = Table(
+    "records",
+    METADATA,
+    _id("transfer_id"),
+    Column("set_position", BigInteger, primary_key=True, autoincrement=False),
+    Column("map_version", Text, primary_key=True),
+    _tenant(),
+    _text("record_schema", null=False),
+    _number("records", null=False),
+    _text("object_id", null=False),
+    _number("created_at", null=False),
+    _of_transfer(),
+)
+
+# A sealed object: its key, wrapped, and its bytes where they are few.
+OBJECT = Table(
+    "object",
+    METADATA,
+    _id(),
+    _tenant(),
+    _text("bucket", null=False),
+    _bytes("wrapped_dek"),  # Null once erased: the object is then unreadable for ever.
+    _number("plain_size", null=False),
+    _number("sealed_size", null=False),
+    _bytes("blob"),  # Null where the bytes are a file in the vault.
+    _number("created_at", null=False),
+    _number("erased_at"),
+)
+
+# The audit log. `seq` comes from the sequencer, and is null until then; every other column repeats the body.
+LEAF = Table(
+    "leaf",
+    METADATA,
+    _id(),
+    _tenant(),
+    _number("seq"),
+    _number("at", null=False),
+    _text("kind", null=False),
+    _text("actor", null=False),
+    _text("connection"),
+    _text("transfer_id"),
+    _text("result", null=False),
+    _bytes("body", null=False),
+    UniqueConstraint("seq"),
+    Index(None, "transfer_id"),
+    Index(None, "connection", "at"),
+    Index(None, "kind", "at"),
+    Index(None, "at"),
+)
+
+# The values behind a leaf's commitments: deleting a row redacts, and leaves every proof valid.
+LEAF_CLEAR = Table(
+    "leaf_clear",
+    METADATA,
+    _id("leaf_id"),
+    Column("field", Text, primary_key=True),
+    _tenant(),
+    _bytes("salt", null=False),
+    _text("value", null=False),
+)
+
+# Hashes of full subtrees (RFC 6962); level 0 are the leaves.
+NODE = Table(
+    "node",
+    METADATA,
+    Column("level", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    _tenant(),
+    _bytes("hash", null=False),
+)
+
+CHECKPOINT = Table(
+    "checkpoint",
+    METADATA,
+    _id(),
+    _tenant(),
+    _number("size", null=False),
+    _number("at", null=False),
+    _text("note", null=False),
+    Index(None, "size"),
+)
+
+# Events committed with what they tell, and whether each sink has them.
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    _id(),
+    _tenant(),
+    _number("at", null=False),
+    _text("type", null=False),
+    _text("transfer_id"),
+    _text("lane", null=False),  # The partner: order is kept within it.
+    _text("body", null=False),  # The CloudEvent, as JSON.
+    Index(None, "transfer_id"),
+    Index(None, "type", "at"),
+)
+
+DELIVERY = Table(
+    "delivery",
+    METADATA,
+    _id("event_id"),
+    Column("sink", Text, primary_key=True),
+    _tenant(),
+    _text("state", null=False),  # waiting, delivered
+    _number("attempts", null=False, default="0"),
+    _number("due_at", null=False),
+    _number("delivered_at"),
+    ForeignKeyConstraint(["event_id"], ["outbox.id"]),
+    Index(None, "sink", "state", "event_id"),
+)
+
+# Who works on transfers: a claim names its runner and dies with it.
+RUNNER = Table(
+    "runner",
+    METADATA,
+    _id(),
+    _tenant(),
+    _text("boot_id", null=False),
+    _number("pid", null=False),
+    _text("node", null=False),
+    _number("started_at", null=False),
+    _number("heartbeat_at", null=False),
+    _number("ended_at"),
+)

@@ -1,0 +1,349 @@
+"""Rows of transfers: what arrived, where it stands, and under which name its sender sees it.
+
+Every function works in the caller's transaction. A stage moves by compare-and-swap, so that two runners never both
+move it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+
+from mft.clock import LAST_ID
+from mft.domain import NEXT_STAGES, TENANT, Arrival, Direction, Stage, printable
+from mft.errors import Missing, StageConflict
+from mft.ledger.database import Books, Row
+from mft.ledger.tables import (
+    FINDING,
+    FUNCTIONAL_GROUP,
+    INTERCHANGE,
+    PROFILE,
+    RECORDS,
+    RUNNER,
+    TRANSACTION_SET,
+    TRANSFER,
+)
+
+_T = TRANSFER.c
+_INSERT = insert(TRANSFER)
+_BY_ID = select(TRANSFER).where(_T.id == bindparam("transfer"))
+_BY_PREFIX = select(_T.id).where(_T.id >= bindparam("low"), _T.id < bindparam("high")).order_by(_T.id).limit(3)
+
+_WAITS = and_(_T.stage == Stage.RECEIVED.value, _T.runner.is_(None))
+_CLAIM = (
+    update(TRANSFER)
+    .where(
+        _T.id.in_(select(_T.id).where(_WAITS).order_by(_T.id).limit(bindparam("most"))),
+        _WAITS,  # Again: where two write at once, the other may have taken it since.
+    )
+    .values(runner=bindparam("by"), attempt=_T.attempt + 1, updated_at=bindparam("now"))
+    .returning(TRANSFER)
+)
+_MINE = and_(
+    _T.id == bindparam("transfer"),
+    _T.stage == bindparam("here"),
+    _T.runner == bindparam("by"),
+    _T.attempt == bindparam("try_number"),
+)
+_ADVANCE = (
+    update(TRANSFER)
+    .where(_MINE)
+    .values(
+        stage=bindparam("to_stage"),
+        runner=None,
+        updated_at=bindparam("now"),
+        **{
+            name: bindparam(f"new_{name}")
+            for name in (
+                "standard", "version", "sets", "usage", "sets_accepted", "sets_rejected",
+                "parser_version", "map_version", "reason", "evidence",
+            )
+        },
+    )
+)  # fmt: skip
+_RELEASE = update(TRANSFER).where(_MINE).values(runner=None, updated_at=bindparam("now"))
+_DEAD = select(RUNNER.c.id).where(RUNNER.c.node == bindparam("on_node"), RUNNER.c.ended_at.is_(None))
+_FREE = update(TRANSFER).where(_T.runner == bindparam("dead")).values(runner=None, updated_at=bindparam("now"))
+_RUNNER = insert(RUNNER)
+_END_RUNNER = update(RUNNER).where(RUNNER.c.id == bindparam("dead")).values(ended_at=bindparam("now"))
+
+_VISIBLE = and_(
+    _T.connection == bindparam("whose"),
+    _T.folder_bytes == bindparam("folder"),
+    _T.listed == 1,
+    or_(
+        _T.direction == Direction.OUTBOUND.value,
+        and_(_T.stage != Stage.PARTIAL.value, _T.received_at >= bindparam("since")),
+    ),
+)
+_LISTING_COLUMNS = (
+    _T.id,
+    _T.name_bytes,
+    _T.size_bytes,
+    _T.received_at,
+    _T.updated_at,
+    _T.direction,
+    _T.object_id,
+)
+_LISTING = select(*_LISTING_COLUMNS).where(_VISIBLE).order_by(_T.id)
+_NAMED = select(*_LISTING_COLUMNS).where(_VISIBLE, _T.name_bytes == bindparam("name")).order_by(_T.id.desc()).limit(1)
+_RELABEL = (
+    update(TRANSFER)
+    .where(_T.id == bindparam("transfer"))
+    .values(folder_bytes=bindparam("new_folder"), name_bytes=bindparam("new_name"), updated_at=bindparam("now"))
+)
+_UNLIST = (
+    update(TRANSFER)
+    .where(
+        _T.connection == bindparam("whose"),
+        _T.folder_bytes == bindparam("folder"),
+        _T.name_bytes == bindparam("name"),
+        _T.listed == 1,
+    )
+    .values(listed=0, updated_at=bindparam("now"))
+)
+
+_LIST = (
+    select(TRANSFER, PROFILE.c.name.label("profile_name"))
+    .join(PROFILE, PROFILE.c.hash == _T.profile_hash)
+    .where(
+        or_(bindparam("stage_is") == "", _T.stage == bindparam("stage_is")),
+        or_(bindparam("partner_is") == "", PROFILE.c.name == bindparam("partner_is")),
+        _T.id < bindparam("before"),
+    )
+    .order_by(_T.id.desc())
+    .limit(bindparam("most"))
+)
+_SHOW = (
+    select(TRANSFER, PROFILE.c.name.label("profile_name"))
+    .join(PROFILE, PROFILE.c.hash == _T.profile_hash)
+    .where(_T.id == bindparam("transfer"))
+)
+_COUNTS = select(_T.stage, func.count().label("transfers")).group_by(_T.stage)
+
+_PROFILE = insert(PROFILE)
+_PROFILE_BY_HASH = select(PROFILE.c.hash).where(PROFILE.c.hash == bindparam("profile"))
+
+_PARTS = {
+    "interchange": insert(INTERCHANGE),
+    "functional_group": insert(FUNCTIONAL_GROUP),
+    "transaction_set": insert(TRANSACTION_SET),
+    "finding": insert(FINDING),
+    "records": insert(RECORDS),
+}
+_PARTS_OF = {
+    table.name: select(table).where(table.c.transfer_id == bindparam("transfer")).order_by(*table.primary_key.columns)
+    for table in (INTERCHANGE, FUNCTIONAL_GROUP, TRANSACTION_SET, FINDING, RECORDS)
+}
+
+
+def insert_transfer(
+    books: Books,
+    transfer: str,
+    arrival: Arrival,
+    *,
+    at: int,
+    stage: Stage,
+    direction: Direction = Direction.INBOUND,
+    size_bytes: int,
+    sha256: bytes | None = None,
+    object_id: str | None = None,
+    parent: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Add a transfer; its name takes the place of an older one of the same name in the sender's listing."""
+    principal = arrival.principal
+    unlist(books, principal.connection, arrival.folder, arrival.name, at=at)
+    books.execute(
+        _INSERT,
+        {
+            "id": transfer,
+            "tenant_id": TENANT,
+            "parent_id": parent,
+            "root_id": parent or transfer,
+            "direction": direction.value,
+            "stage": stage.value,
+            "connection": principal.connection,
+            "partner": principal.connection,
+            "door": arrival.door,
+            "account": principal.login,
+            "key_fingerprint": principal.key_fingerprint,
+            "source_address": arrival.source_address,
+            "client_version": arrival.client_version,
+            "profile_hash": principal.profile_hash,
+            "folder_bytes": arrival.folder,
+            "name_bytes": arrival.name,
+            "size_bytes": size_bytes,
+            "sha256": sha256,
+            "object_id": object_id,
+            "reason": reason,
+            "received_at": at,
+            "updated_at": at,
+        },
+    )
+
+
+def claim(books: Books, runner: str, *, most: int, at: int) -> list[Row]:
+    """Take up to `most` transfers that wait in `received`, oldest first, for one runner."""
+    return sorted(books.rows(_CLAIM, {"by": runner, "most": most, "now": at}), key=lambda row: str(row["id"]))
+
+
+def advance(
+    books: Books,
+    transfer: str,
+    passed: Sequence[Stage],
+    *,
+    runner: str,
+    attempt: int,
+    at: int,
+    found: Mapping[str, Any],
+) -> None:
+    """Move a claimed transfer from `received` through the stages it passed, and end the claim.
+
+    Args:
+        found: what it turned out to be: the columns from `standard` to `evidence`.
+
+    Raises:
+        StageConflict: the claim is not this runner's any more.
+    """
+    here = Stage.RECEIVED
+    for stage in passed:
+        assert stage in NEXT_STAGES[here], f"{here} cannot become {stage}"
+        here = stage
+    values = {f"new_{name}": value for name, value in found.items()}
+    mine = {"transfer": transfer, "here": Stage.RECEIVED.value, "by": runner, "try_number": attempt}
+    if books.execute(_ADVANCE, {**mine, **values, "to_stage": here.value, "now": at}) == 0:
+        raise StageConflict(f"transfer {transfer} is not this runner's any more")
+
+
+def release(books: Books, transfer: str, *, runner: str, attempt: int, at: int) -> None:
+    """Give a claimed transfer back, to be tried again."""
+    mine = {"transfer": transfer, "here": Stage.RECEIVED.value, "by": runner, "try_number": attempt}
+    books.execute(_RELEASE, {**mine, "now": at})
+
+
+def register_runner(books: Books, runner: str, *, boot_id: str, pid: int, node: str, at: int) -> None:
+    """Enter a runner, and free what dead ones of this node had claimed: the caller holds the home's lock."""
+    for row in books.rows(_DEAD, {"on_node": node}):
+        books.execute(_FREE, {"dead": row["id"], "now": at})
+        books.execute(_END_RUNNER, {"dead": row["id"], "now": at})
+    books.execute(
+        _RUNNER,
+        {
+            "id": runner,
+            "tenant_id": TENANT,
+            "boot_id": boot_id,
+            "pid": pid,
+            "node": node,
+            "started_at": at,
+            "heartbeat_at": at,
+        },
+    )
+
+
+def end_runner(books: Books, runner: str, *, at: int) -> None:
+    books.execute(_FREE, {"dead": runner, "now": at})
+    books.execute(_END_RUNNER, {"dead": runner, "now": at})
+
+
+def listing(books: Books, connection: str, folder: bytes, *, since: int) -> list[Row]:
+    """What a connection sees in a folder: its own recent uploads, and what lies there for it."""
+    return books.rows(_LISTING, {"whose": connection, "folder": folder, "since": since})
+
+
+def named(books: Books, connection: str, folder: bytes, name: bytes, *, since: int) -> Row | None:
+    return books.first(_NAMED, {"whose": connection, "folder": folder, "name": name, "since": since})
+
+
+def relabel(books: Books, transfer: str, folder: bytes, name: bytes, *, at: int) -> None:
+    books.execute(_RELABEL, {"transfer": transfer, "new_folder": folder, "new_name": name, "now": at})
+
+
+def unlist(books: Books, connection: str, folder: bytes, name: bytes, *, at: int) -> None:
+    """Take a name out of the sender's sight; the transfer and its sealed bytes stay."""
+    books.execute(_UNLIST, {"whose": connection, "folder": folder, "name": name, "now": at})
+
+
+def add_parts(books: Books, table: str, rows: Iterable[Row]) -> None:
+    """Add rows of `interchange`, `functional_group`, `transaction_set`, `finding` or `records`."""
+    books.insert_all(_PARTS[table], list(rows))
+
+
+def parts(books: Books, table: str, transfer: str) -> list[Row]:
+    return books.rows(_PARTS_OF[table], {"transfer": transfer})
+
+
+def keep_profile(books: Books, *, digest: str, subject: str, name: str, body: str, at: int) -> None:
+    """Keep a partner file as it stands now, unless the same is kept already."""
+    if books.first(_PROFILE_BY_HASH, {"profile": digest}) is None:
+        row = {"hash": digest, "tenant_id": TENANT, "kind": "connection", "subject_id": subject}
+        books.execute(_PROFILE, {**row, "name": name, "body": body, "seen_at": at})
+
+
+def transfer_row(books: Books, transfer: str) -> Row:
+    """One transfer, by its id or a unique beginning of it.
+
+    Raises:
+        Missing: none, or several, begin so.
+    """
+    row = books.first(_SHOW, {"transfer": transfer})
+    if row is not None:
+        return row
+    found = books.rows(_BY_PREFIX, {"low": transfer, "high": transfer + LAST_ID}) if transfer else []
+    if len(found) != 1:
+        raise Missing(f"{'no' if not found else 'more than one'} transfer has an id that begins with {transfer!r}")
+    return transfer_row(books, found[0]["id"])
+
+
+def transfer_rows(
+    books: Books, *, stage: str = "", partner: str = "", before: str = LAST_ID, most: int = 100
+) -> list[Row]:
+    """The newest transfers, newest first; `before` is the last id of the page before."""
+    return books.rows(_LIST, {"stage_is": stage, "partner_is": partner, "before": before, "most": most})
+
+
+def counts(books: Books) -> dict[str, int]:
+    """How many transfers stand in each stage."""
+    return {row["stage"]: row["transfers"] for row in books.rows(_COUNTS)}
+
+
+def public(row: Row) -> dict[str, Any]:
+    """A transfer as `mft transfer list --json` prints it. Times stay integer microseconds."""
+    return {
+        "id": row["id"],
+        "partner": row["profile_name"],
+        "connection": row["profile_name"],
+        "direction": row["direction"],
+        "folder": printable(row["folder_bytes"]),
+        "name": printable(row["name_bytes"]),
+        "stage": row["stage"],
+        "size_bytes": row["size_bytes"],
+        "sha256": bytes(row["sha256"]).hex() if row["sha256"] else None,
+        "standard": row["standard"],
+        "sets": json.loads(row["sets"]) if row["sets"] else [],
+        "sets_accepted": row["sets_accepted"],
+        "sets_rejected": row["sets_rejected"],
+        "usage": row["usage"],
+        "feed": row["feed"],
+        "business_date": row["business_date"],
+        "received_at": row["received_at"],
+        "updated_at": row["updated_at"],
+        "reason": row["reason"],
+    }
+
+
+_CONNECTION = (
+    select(PROFILE.c.subject_id)
+    .where(PROFILE.c.name == bindparam("called"))
+    .order_by(PROFILE.c.seen_at.desc())
+    .limit(1)
+)
+
+
+def connection_named(books: Books, name: str) -> str:
+    """The id of the connection that is, or was last, called so. Raises Missing."""
+    row = books.first(_CONNECTION, {"called": name})
+    if row is None:
+        raise Missing(f"no partner was ever called {name}")
+    return str(row["subject_id"])
