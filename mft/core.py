@@ -1,0 +1,307 @@
+"""The core: the only writer of the ledger. What is to be written reaches it as commands, plain data.
+
+Whoever is in the same process calls `submit`; everybody else sends the same commands over a Unix socket,
+`run/core.sock`. Commands that wait are committed together, each in a savepoint of its own.
+"""
+
+import asyncio
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from sqlalchemy import insert, select
+
+from mft import errors
+from mft.audit.log import Fact
+from mft.clock import new_id, now_us
+from mft.domain import TENANT
+from mft.errors import Broken, HomeInUse, MFTError, NotAllowed
+from mft.ledger.database import Books, Ledger, Writer
+from mft.ledger.tables import INSTALLATION
+from mft.ledger.transfers import keep_profile
+from mft.pipeline import emit, mailbox, receive, runner
+from mft.pipeline.journal import Journal
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+_INSTALLATION = select(INSTALLATION.c.id).limit(1)
+_INSTALL = insert(INSTALLATION)
+_MESSAGE_MAX: Final = 64 << 20
+
+
+class Note(msgspec.Struct, frozen=True, tag=True):
+    """Something happened that only the audit log keeps."""
+
+    kind: str
+    actor: str
+    connection: str | None = None
+    transfer: str | None = None
+    result: str = "ok"
+    facts: dict[str, Fact] = {}
+    private: dict[str, str] = {}
+
+
+class KeepProfile(msgspec.Struct, frozen=True, tag=True):
+    """A partner file is in force, as it stands in `body`."""
+
+    digest: str
+    subject: str
+    name: str
+    body: str
+
+
+class Reload(msgspec.Struct, frozen=True, tag=True):
+    """Read the partner files again. Only a running server can."""
+
+    actor: str
+
+
+Command = (
+    receive.Receive
+    | receive.BreakOff
+    | receive.Deposit
+    | mailbox.Rename
+    | mailbox.Remove
+    | mailbox.Fetched
+    | runner.StartRunner
+    | runner.EndRunner
+    | runner.Claim
+    | runner.Release
+    | runner.Conclude
+    | emit.Delivered
+    | emit.DeliveryFailed
+    | Note
+    | KeepProfile
+)
+
+
+def note(journal: Journal, command: Note) -> None:
+    journal.leaf(
+        command.kind,
+        actor=command.actor,
+        connection=command.connection,
+        transfer=command.transfer,
+        result=command.result,
+        facts=command.facts,
+        private=command.private,
+    )
+
+
+def keep(journal: Journal, command: KeepProfile) -> None:
+    keep_profile(
+        journal.books,
+        digest=command.digest,
+        subject=command.subject,
+        name=command.name,
+        body=command.body,
+        at=journal.at,
+    )
+
+
+HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
+    receive.Receive: receive.receive,
+    receive.BreakOff: receive.break_off,
+    receive.Deposit: receive.deposit,
+    mailbox.Rename: mailbox.rename,
+    mailbox.Remove: mailbox.remove,
+    mailbox.Fetched: mailbox.fetched,
+    runner.StartRunner: runner.start_runner,
+    runner.EndRunner: runner.end_runner,
+    runner.Claim: runner.claim,
+    runner.Release: runner.release,
+    runner.Conclude: runner.conclude,
+    emit.Delivered: emit.delivered,
+    emit.DeliveryFailed: emit.delivery_failed,
+    Note: note,
+    KeepProfile: keep,
+}
+
+
+def install(books: Books) -> str:
+    """This installation's id; made at the first call."""
+    row = books.first(_INSTALLATION)
+    if row is None:
+        row = {"id": new_id(), "tenant_id": TENANT, "created_at": now_us()}
+        books.execute(_INSTALL, row)
+    return str(row["id"])
+
+
+class Core:
+    """Carries out commands, and wakes whoever waits for what they did.
+
+    Resource handling: `close` commits what is queued.
+    Error handling: `on_broken` is called once, from the writer's thread, when disk or ledger have failed; every command
+    from then on fails with the same error.
+    """
+
+    def __init__(
+        self, ledger: Ledger, *, sinks: tuple[str, ...], on_broken: Callable[[Broken], None] | None = None
+    ) -> None:
+        self.writer = Writer(ledger, on_broken=on_broken)
+        self.installation = self.writer.run(install)
+        self._source = f"urn:mft:{self.installation}"
+        self._node = runner.node()
+        self._sinks = sinks
+        self._happened: set[str] = set()
+        self._wake: dict[str, list[Callable[[], None]]] = {"noted": [], "arrived": [], "announced": []}
+        self.writer.after_commit(self._committed)
+
+    def on(self, what: str, wake: Callable[[], None]) -> None:
+        """Have `wake` called after a commit in which something was `noted`, has `arrived` or was `announced`."""
+        self._wake[what].append(wake)
+
+    def submit(self, command: Command) -> "Future[Any]":
+        """Queue a command; the future resolves when it is durable, or has the error it was refused with."""
+        handler = HANDLERS[type(command)]
+        return self.writer.submit(lambda books: self._carry_out(handler, books, command))
+
+    def run(self, command: Command) -> Any:
+        """Carry a command out and wait until it is durable."""
+        return self.submit(command).result()
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def _carry_out(self, handler: Callable[[Journal, Any], Any], books: Books, command: Command) -> Any:
+        journal = Journal(books, now_us(), self._source, self._node, self._sinks)
+        result = handler(journal, command)
+        self._happened.update(what for what in self._wake if getattr(journal, what))
+        return result
+
+    def _committed(self) -> None:
+        for what in self._happened:
+            for wake in self._wake[what]:
+                wake()
+        self._happened.clear()
+
+
+class HomeLock:
+    """One process at a time writes a home. The kernel drops the lock with the process, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises HomeInUse, with the pid of the holder."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._fd)
+            home = path.parent.parent
+            raise HomeInUse(f"another mft (pid {pid}) works on {home}: stop it first, or use another home") from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+
+class _Request(msgspec.Struct):
+    command: Command | Reload
+
+
+class _Reply(msgspec.Struct):
+    result: Any = None
+    error: str | None = None
+    message: str = ""
+
+
+def _error_kinds(root: type[MFTError] = MFTError) -> dict[str, type[MFTError]]:
+    kinds = {root.code: root}
+    for kind in root.__subclasses__():
+        kinds |= _error_kinds(kind)
+    return kinds
+
+
+class CommandSocket:
+    """Takes commands from other processes of the same user: msgpack, each behind a length of four bytes."""
+
+    def __init__(self, path: Path, core: Core, reload: Callable[[Reload], Any]) -> None:
+        self._path = path
+        self._core = core
+        self._reload = reload
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._path.unlink(missing_ok=True)  # Ours: we hold the home's lock.
+        self._server = await asyncio.start_unix_server(self._serve, self._path)
+        self._path.chmod(0o600)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            peer = writer.get_extra_info("socket").getsockopt(
+                socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+            )
+            _, uid, _ = struct.unpack("3i", peer)
+            while True:
+                header = await reader.readexactly(4)
+                size = int.from_bytes(header, "big")
+                if size > _MESSAGE_MAX:
+                    return
+                packed = await reader.readexactly(size)
+                reply = msgspec.msgpack.encode(await self._answer(packed, uid))
+                writer.write(len(reply).to_bytes(4, "big") + reply)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            writer.close()
+
+    async def _answer(self, packed: bytes, uid: int) -> _Reply:
+        try:
+            if uid not in {0, os.getuid()}:
+                raise NotAllowed("only the server's own user may send it commands")
+            command = msgspec.msgpack.decode(packed, type=_Request).command
+            if isinstance(command, Reload):
+                return _Reply(await self._reload(command))
+            return _Reply(await asyncio.wrap_future(self._core.submit(command)))
+        except MFTError as error:
+            return _Reply(error=error.code, message=str(error))
+        except msgspec.MsgspecError:
+            return _Reply(error=errors.ProtocolViolation.code, message="not a command of this version of mft")
+
+
+class CoreClient:
+    """Sends commands to the running server; blocking, for the command line."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError: no server listens there."""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.connect(str(path))
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def run(self, command: Command | Reload) -> Any:
+        """Raises the error that the command was refused with."""
+        packed = msgspec.msgpack.encode(_Request(command))
+        self._socket.sendall(len(packed).to_bytes(4, "big") + packed)
+        reply = msgspec.msgpack.decode(self._read(int.from_bytes(self._read(4), "big")), type=_Reply)
+        if reply.error is not None:
+            raise _error_kinds().get(reply.error, MFTError)(reply.message)
+        return reply.result
+
+    def _read(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            piece = self._socket.recv(size - len(data))
+            if not piece:
+                raise Broken("the server ended before it answered")
+            data += piece
+        return bytes(data)
+
+    def close(self) -> None:
+        self._socket.close()

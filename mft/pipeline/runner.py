@@ -1,0 +1,641 @@
+"""Takes transfers that were received through the stages behind that, each in one pass and one commit.
+
+A thread with a parser process of its own claims a transfer, opens its sealed bytes, pipes them through the parser,
+seals the records, and commits all that was found at once: the stages passed with a leaf for each, the envelope, the
+findings, the events. Killed anywhere before that commit, the claim dies with us and the next runner begins anew from
+the sealed original.
+"""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+import mft
+import parsers
+from mft.audit.log import Fact
+from mft.clock import new_id
+from mft.domain import ERRORS, TENANT, Arrival, Principal, SealedObject, Stage, printable
+from mft.errors import Broken, Busy, MFTError, StageConflict
+from mft.events import (
+    Event,
+    RecordsReady,
+    TransferCompleted,
+    TransferHeld,
+    TransferIncomplete,
+    TransferParsed,
+    TransferQuarantined,
+    TransferRejected,
+)
+from mft.ledger import transfers
+from mft.ledger.database import Readers, Row
+from mft.ledger.objects import insert_object, sealed_object
+from mft.pipeline.journal import Journal
+from mft.pipeline.parse import Parser, ParserDied
+from mft.pipeline.receive import Deposit, deposit
+from mft.pipeline.report import error_report
+from mft.vault.store import ObjectWriter, Vault
+from parsers.events import (
+    Finished,
+    GroupClosed,
+    GroupOpened,
+    Identified,
+    InterchangeClosed,
+    InterchangeOpened,
+    RecordBatch,
+    SetClosed,
+    SetOpened,
+)
+from parsers.findings import Finding
+
+_CLAIM_AT_ONCE: Final = 4
+_POLL_SECONDS: Final = 5.0
+_ATTEMPTS_MAX: Final = 3
+
+
+class Claim(msgspec.Struct, frozen=True, tag=True):
+    """A runner has a hand free."""
+
+    runner: str
+    most: int
+
+
+class StartRunner(msgspec.Struct, frozen=True, tag=True):
+    runner: str
+    boot_id: str
+    pid: int
+
+
+class EndRunner(msgspec.Struct, frozen=True, tag=True):
+    runner: str
+
+
+class Release(msgspec.Struct, frozen=True, tag=True):
+    """The attempt failed, another may not."""
+
+    transfer: str
+    runner: str
+    attempt: int
+
+
+class SetRecords(msgspec.Struct, frozen=True):
+    """The sealed canonical records of one set."""
+
+    position: int
+    set: str
+    map_version: str
+    record_schema: str
+    records: int
+    sealed: SealedObject
+
+
+class Conclude(msgspec.Struct, frozen=True, tag=True):
+    """All that one pass found out about a transfer.
+
+    `passed` are the stages in order, the last of them where it now stands, with the facts of each one's leaf; `found`
+    the columns of the transfer; the parts the rows of their tables without `transfer_id`.
+    """
+
+    transfer: str
+    runner: str
+    attempt: int
+    connection: str
+    partner: str
+    name: str
+    passed: tuple[tuple[str, dict[str, Fact]], ...]
+    found: dict[str, Any]
+    opaque: bool = False
+    interchanges: tuple[dict[str, Any], ...] = ()
+    groups: tuple[dict[str, Any], ...] = ()
+    sets: tuple[dict[str, Any], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    records: tuple[SetRecords, ...] = ()
+    report: Deposit | None = None
+
+
+def node() -> str:
+    return socket.gethostname()
+
+
+def boot_id() -> str:
+    """Changes with every start of the machine."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"
+
+
+def start_runner(journal: Journal, command: StartRunner) -> None:
+    transfers.register_runner(
+        journal.books,
+        command.runner,
+        boot_id=command.boot_id,
+        pid=command.pid,
+        node=journal.node,
+        at=journal.at,
+    )
+
+
+def end_runner(journal: Journal, command: EndRunner) -> None:
+    transfers.end_runner(journal.books, command.runner, at=journal.at)
+
+
+def claim(journal: Journal, command: Claim) -> list[Row]:
+    return transfers.claim(journal.books, command.runner, most=command.most, at=journal.at)
+
+
+def release(journal: Journal, command: Release) -> None:
+    transfers.release(journal.books, command.transfer, runner=command.runner, attempt=command.attempt, at=journal.at)
+    journal.arrived = True
+
+
+def conclude(journal: Journal, command: Conclude) -> None:
+    """Raises StageConflict: the claim was lost, and nothing of this pass counts."""
+    books, transfer = journal.books, command.transfer
+    stages = [Stage(stage) for stage, _ in command.passed]
+    transfers.advance(
+        books,
+        transfer,
+        stages,
+        runner=command.runner,
+        attempt=command.attempt,
+        at=journal.at,
+        found=command.found,
+    )
+    of_transfer = {"transfer_id": transfer, "tenant_id": TENANT}
+    transfers.add_parts(books, "interchange", ({**of_transfer, **row} for row in command.interchanges))
+    transfers.add_parts(books, "functional_group", ({**of_transfer, **row} for row in command.groups))
+    transfers.add_parts(books, "transaction_set", ({**of_transfer, **row} for row in command.sets))
+    transfers.add_parts(
+        books,
+        "finding",
+        (
+            {
+                **of_transfer,
+                "position": position,
+                "code": finding.code,
+                "severity": finding.severity,
+                "body": msgspec.json.encode(finding).decode(),
+            }
+            for position, finding in enumerate(command.findings, start=1)
+        ),
+    )
+    for records in command.records:
+        insert_object(books, records.sealed, at=journal.at)
+    transfers.add_parts(
+        books,
+        "records",
+        (
+            {
+                **of_transfer,
+                "set_position": records.position,
+                "map_version": records.map_version,
+                "record_schema": records.record_schema,
+                "records": records.records,
+                "object_id": records.sealed.id,
+                "created_at": journal.at,
+            }
+            for records in command.records
+        ),
+    )
+    for stage, facts in command.passed:
+        journal.leaf(f"transfer.{stage}", actor="server", connection=command.connection, transfer=transfer, facts=facts)
+    for event in _events(command, stages[-1]):
+        journal.announce(event)
+    if command.report is not None:
+        deposit(journal, command.report)
+
+
+def _events(command: Conclude, stage: Stage) -> list[Event]:
+    about: dict[str, Any] = {
+        "transfer": command.transfer,
+        "connection": command.connection,
+        "partner": command.partner,
+        "standard": command.found["standard"],
+        "usage": command.found["usage"],
+    }
+    name, reason = command.name, command.found["reason"] or ""
+    rejected = command.found["sets_rejected"]
+    events: list[Event] = []
+    if Stage.PARSED in {stage for stage, _ in command.passed}:
+        events.append(
+            TransferParsed(
+                **about,
+                interchanges=len(command.interchanges),
+                sets=len(command.sets),
+                findings=len(command.findings),
+            )
+        )
+    events += (
+        RecordsReady(
+            **about,
+            ref=f"mft:/transfers/{command.transfer}/records/{records.position}@{records.map_version}",
+            set=records.set,
+            set_number=records.position,
+            records=records.records,
+            record_schema=records.record_schema,
+        )
+        for records in command.records
+    )
+    if stage is Stage.DONE:
+        accepted = command.found["sets_accepted"]
+        events.append(
+            TransferCompleted(**about, name=name, sets_accepted=accepted, sets_rejected=rejected, opaque=command.opaque)
+        )
+    elif stage is Stage.INCOMPLETE:
+        events.append(TransferIncomplete(**about, name=name, reason=reason))
+    elif stage is Stage.REJECTED:
+        events.append(TransferRejected(**about, name=name, sets_rejected=rejected, reason=reason))
+    elif stage is Stage.QUARANTINED:
+        events.append(TransferQuarantined(**about, name=name, reason=reason))
+    else:
+        events.append(TransferHeld(**about, name=name, stage=stage.value, reason=reason))
+    return events
+
+
+class _Pass:
+    """What one pass over a file collects. Records are sealed as they come; a set's are kept only if it is accepted."""
+
+    def __init__(self, vault: Vault, job: Row) -> None:
+        self._vault = vault
+        self._job = job
+        self.identified: Identified | None = None
+        self.finished: Finished | None = None
+        self.interchanges: dict[int, dict[str, Any]] = {}
+        self.groups: dict[int, dict[str, Any]] = {}
+        self.sets: dict[int, dict[str, Any]] = {}
+        self.findings: list[Finding] = []
+        self.records: list[SetRecords] = []
+        self._open: dict[int, ObjectWriter] = {}
+
+    def take(self, event: parsers.Event) -> None:
+        match event:
+            case RecordBatch():
+                writer = self._open.get(event.set)
+                if writer is None:
+                    writer = self._open[event.set] = self._vault.writer(TENANT)
+                writer.append(event.ndjson)
+                writer.flush()
+            case Finding():
+                self.findings.append(event)
+            case InterchangeOpened():
+                self.interchanges[event.index] = {
+                    "position": event.index,
+                    "standard": event.standard,
+                    "version": event.version,
+                    "sender": event.sender,
+                    "sender_qualifier": event.sender_qualifier,
+                    "receiver": event.receiver,
+                    "receiver_qualifier": event.receiver_qualifier,
+                    "control_number": event.control_number,
+                    "usage": event.usage,
+                    "start_offset": event.offset,
+                    "end_offset": None,
+                    "verdict": None,
+                }
+            case GroupOpened():
+                self.groups[event.index] = {
+                    "position": event.index,
+                    "interchange": event.interchange,
+                    "functional_id": event.functional_id,
+                    "sender": event.sender,
+                    "receiver": event.receiver,
+                    "control_number": event.control_number,
+                    "version": event.version,
+                    "start_offset": event.offset,
+                    "end_offset": None,
+                    "verdict": None,
+                }
+            case SetOpened():
+                self.sets[event.index] = {
+                    "position": event.index,
+                    "interchange": event.interchange,
+                    "functional_group": event.group,
+                    "set_code": event.set,
+                    "version": event.version,
+                    "control_number": event.control_number,
+                    "usage": event.usage,
+                    "sender": event.sender,
+                    "receiver": event.receiver,
+                    "start_offset": event.offset,
+                    "end_offset": None,
+                    "verdict": None,
+                    "records": 0,
+                    "map_version": None,
+                }
+            case SetClosed():
+                self._close_set(event)
+            case GroupClosed():
+                self.groups[event.index] |= {"end_offset": event.end_offset, "verdict": event.verdict}
+            case InterchangeClosed():
+                self.interchanges[event.index] |= {"end_offset": event.end_offset, "verdict": event.verdict}
+            case Identified():
+                self.identified = event
+            case Finished():
+                self.finished = event
+
+    def _close_set(self, event: SetClosed) -> None:
+        row = self.sets[event.index]
+        row |= {"end_offset": event.end_offset, "verdict": event.verdict, "map_version": event.map_version}
+        writer = self._open.pop(event.index, None)
+        if writer is None:
+            return
+        if event.verdict != "accepted":
+            writer.abandon()
+            return
+        assert event.map_version is not None
+        assert event.record_schema is not None
+        row["records"] = event.records
+        sealed, _ = writer.finish()
+        self.records.append(
+            SetRecords(
+                event.index,
+                row["set_code"] or "",
+                event.map_version,
+                event.record_schema,
+                event.records,
+                sealed,
+            )
+        )
+
+    def abandon(self) -> None:
+        """Nothing of this pass counts: forget what was sealed."""
+        for writer in self._open.values():
+            writer.abandon()
+        self._open.clear()
+        for records in self.records:
+            if records.sealed.blob is None:
+                self._vault.remove(records.sealed.id)
+        self.records.clear()
+
+    def conclusion(self, runner: str, partner: str) -> Conclude:
+        """The verdict on the whole file, ready to be committed."""
+        identified, finished = self.identified, self.finished
+        assert identified is not None
+        assert finished is not None
+        verdicts = [row["verdict"] for row in self.sets.values()]
+        accepted, rejected = verdicts.count("accepted"), verdicts.count("rejected")
+        unsupported = verdicts.count("unsupported")
+        parsed: tuple[str, dict[str, Fact]] = (
+            Stage.PARSED.value,
+            {
+                "interchanges": len(self.interchanges),
+                "sets": len(self.sets),
+                "findings": len(self.findings),
+            },
+        )
+        passed: list[tuple[str, dict[str, Fact]]] = [
+            (Stage.IDENTIFIED.value, {"standard": identified.standard, "version": identified.version})
+        ]
+        opaque, reason = False, finished.reason
+        match finished.outcome:
+            case "opaque":
+                opaque = True
+                passed.append((Stage.DONE.value, {"sets_accepted": 0, "sets_rejected": 0}))
+            case "empty":
+                reason = finished.reason or "the file is empty"
+                passed.append((Stage.HELD.value, {}))
+            case "unsupported":
+                passed.append((Stage.UNSUPPORTED.value, {"standard": identified.standard}))
+            case "incomplete":
+                self.abandon()  # What is not whole is announced to nobody.
+                passed.append((Stage.INCOMPLETE.value, {}))
+            case "complete" if accepted:
+                count = sum(records.records for records in self.records)
+                passed += [
+                    parsed,
+                    (Stage.CANONICALIZED.value, {"records": count}),
+                    (Stage.DONE.value, {"sets_accepted": accepted, "sets_rejected": rejected}),
+                ]
+                reason = _partly(rejected, unsupported)
+            case "complete" if rejected:
+                passed += [
+                    parsed,
+                    (Stage.REJECTED.value, {"sets_rejected": rejected, "findings": len(self.findings)}),
+                ]
+                reason = self._first_error() or "no set could be accepted"
+            case _:
+                passed += [parsed, (Stage.UNSUPPORTED.value, {"standard": identified.standard})]
+                reason = reason or _no_map(self.sets)
+        stage = Stage(passed[-1][0])
+        usages = {row["usage"] for row in self.interchanges.values()} - {None}
+        job = self._job
+        conclusion = Conclude(
+            transfer=job["id"],
+            runner=runner,
+            attempt=job["attempt"],
+            connection=job["connection"],
+            partner=partner,
+            name=printable(job["name_bytes"]),
+            passed=tuple(passed),
+            opaque=opaque,
+            found=_found(
+                standard=identified.standard,
+                version=identified.version,
+                sets=json.dumps(sorted({row["set_code"] for row in self.sets.values() if row["set_code"]})),
+                usage=usages.pop() if len(usages) == 1 else None,
+                sets_accepted=accepted if stage is Stage.DONE else 0,
+                sets_rejected=rejected,
+                parser_version=mft.__version__,
+                map_version=" ".join(sorted({records.map_version for records in self.records})) or None,
+                reason=reason,
+                evidence=_evidence(identified.standard, self.interchanges, finished),
+            ),
+            interchanges=tuple(self.interchanges.values()),
+            groups=tuple(self.groups.values()),
+            sets=tuple(self.sets.values()),
+            findings=tuple(self.findings),
+            records=tuple(self.records),
+        )
+        errors = any(finding.severity == "error" for finding in self.findings)
+        if stage is Stage.INCOMPLETE or (errors and stage in {Stage.DONE, Stage.REJECTED}):
+            verdict = f"{stage.value}: {reason}" if reason else stage.value
+            conclusion = msgspec.structs.replace(conclusion, report=self._report(verdict))
+        return conclusion
+
+    def _first_error(self) -> str | None:
+        return next((f.message for f in self.findings if f.severity == "error"), None)
+
+    def _report(self, verdict: str) -> Deposit:
+        job = self._job
+        text = error_report(
+            printable(job["name_bytes"]),
+            transfer=job["id"],
+            size_bytes=job["size_bytes"],
+            received_at=job["received_at"],
+            verdict=verdict,
+            findings=self.findings,
+        )
+        sealed, sha256 = self._vault.seal(TENANT, text.encode())
+        name = job["name_bytes"] + b"." + job["id"].encode() + b".txt"
+        principal = Principal(job["connection"], "", "", "", job["profile_hash"])
+        arrival = Arrival(principal, "server", "", "", ERRORS, name)
+        return Deposit(new_id(), arrival, sealed, sha256, parent=job["id"])
+
+
+_FOUND: Final = (
+    "standard", "version", "sets", "usage", "sets_accepted", "sets_rejected",
+    "parser_version", "map_version", "reason", "evidence",
+)  # fmt: skip
+
+
+def _found(**columns: Any) -> dict[str, Any]:
+    """All columns of what was found, None where nothing is said."""
+    return {**dict.fromkeys(_FOUND), "sets_accepted": 0, "sets_rejected": 0, **columns}
+
+
+def _partly(rejected: int, unsupported: int) -> str | None:
+    parts = []
+    if rejected:
+        parts.append(f"{rejected} {'set was' if rejected == 1 else 'sets were'} rejected")
+    if unsupported:
+        parts.append(f"{unsupported} {'set has' if unsupported == 1 else 'sets have'} no map yet")
+    return "partly done: " + " and ".join(parts) if parts else None
+
+
+def _no_map(sets: dict[int, dict[str, Any]]) -> str:
+    if not sets:
+        return "the interchange holds no transaction set"
+    codes = sorted({row["set_code"] for row in sets.values() if row["set_code"]})
+    return f"no map yet for {', '.join(codes) or 'its sets'}"
+
+
+def _evidence(standard: str, interchanges: dict[int, dict[str, Any]], finished: Finished) -> str | None:
+    if not interchanges:
+        return None
+    seen = finished.outcome != "incomplete"
+    return json.dumps({"standard": standard, "trailer": "seen" if seen else "missing"})
+
+
+class Runner:
+    """Threads that work on transfers until they are stopped, each with its parser process.
+
+    Error handling: a file that kills its parser three times, or takes too long once, is quarantined; a broken disk
+    or ledger ends the threads, and the writer has stopped the server by then.
+    """
+
+    def __init__(
+        self,
+        *,
+        vault: Vault,
+        readers: Readers,
+        submit: Callable[[Any], Any],
+        threads: int,
+        memory_mib: int,
+        seconds: int,
+    ) -> None:
+        self.id: Final = new_id()
+        self._vault = vault
+        self._readers = readers
+        self._submit = submit
+        self._limits = {"memory_mib": memory_mib, "seconds": seconds}
+        self._arrived = threading.Semaphore(0)
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"runner-{number}", daemon=True) for number in range(1, threads + 1)
+        ]
+
+    def start(self) -> None:
+        self._submit(StartRunner(self.id, boot_id(), os.getpid()))
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """A transfer waits."""
+        self._arrived.release()
+
+    def stop(self) -> None:
+        """Finish the files in hand, and end."""
+        self._stop.set()
+        for _ in self._threads:
+            self._arrived.release()
+        for thread in self._threads:
+            thread.join()
+        self._submit(EndRunner(self.id))
+
+    def _run(self) -> None:
+        parser = Parser(**self._limits)
+        try:
+            while not self._stop.is_set():
+                try:
+                    jobs = self._submit(Claim(self.id, _CLAIM_AT_ONCE))
+                except Busy:
+                    jobs = []
+                for job in jobs:
+                    if self._stop.is_set():
+                        self._give_back(job)
+                    else:
+                        self._work(parser, job)
+                if not jobs:
+                    self._arrived.acquire(timeout=_POLL_SECONDS)
+        except Broken:
+            return
+        finally:
+            parser.close()
+
+    def _work(self, parser: Parser, job: Row) -> None:
+        partner = transfers.transfer_row(self._readers.get(), job["id"])["profile_name"]
+        found = _Pass(self._vault, job)
+        try:
+            opened = self._vault.open(sealed_object(self._readers.get(), job["object_id"]))
+            try:
+                for event in parser.read(opened.chunks()):
+                    found.take(event)
+            finally:
+                opened.close()
+            self._submit(found.conclusion(self.id, partner))
+        except Broken:
+            raise  # The commit may have come through after all: what it speaks of stays for the next start.
+        except StageConflict:
+            found.abandon()  # Somebody else has it.
+        except Busy:
+            found.abandon()
+            self._give_back(job)
+        except ParserDied as error:
+            found.abandon()
+            if job["attempt"] < _ATTEMPTS_MAX:
+                self._give_back(job)
+            else:
+                self._quarantine(job, partner, f"{error}, {job['attempt']} times")
+        except MFTError as error:
+            found.abandon()
+            self._quarantine(job, partner, str(error))
+        except Exception as error:  # noqa: BLE001  One file's trouble is that file's: parked, and the next one goes on.
+            found.abandon()
+            self._quarantine(job, partner, f"a fault of mft itself ({type(error).__name__})")
+
+    def _give_back(self, job: Row) -> None:
+        """Let the transfer be tried again; with a full disk, once there is room to say so."""
+        while True:
+            try:
+                self._submit(Release(job["id"], self.id, job["attempt"]))
+            except StageConflict:
+                return
+            except Busy:
+                if self._stop.wait(_POLL_SECONDS):
+                    return  # `EndRunner`, or the next start, frees it.
+            else:
+                return
+
+    def _quarantine(self, job: Row, partner: str, reason: str) -> None:
+        conclusion = Conclude(
+            transfer=job["id"],
+            runner=self.id,
+            attempt=job["attempt"],
+            connection=job["connection"],
+            partner=partner,
+            name=printable(job["name_bytes"]),
+            passed=((Stage.QUARANTINED.value, {"attempts": job["attempt"]}),),
+            found=_found(parser_version=mft.__version__, reason=reason),
+        )
+        try:
+            self._submit(conclusion)
+        except StageConflict:
+            return  # Somebody else has it.
+        except Busy:
+            self._give_back(job)

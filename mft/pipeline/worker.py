@@ -1,0 +1,70 @@
+"""A parser process: plaintext in on standard input, what was found out on standard output, and nothing else.
+
+It holds no key, can write no file and opens none of ours; a file that kills it kills only it. Frames are a length of
+four bytes, big-endian, and so many bytes: pieces of one file, ended by an empty frame; answered by events of
+`parsers`, the last of them `Finished`.
+"""
+
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+import parsers
+
+_OUT_MAX: Final = 1 << 18
+
+
+def _frames() -> Iterator[bytes]:
+    """The pieces of one file; ends the process when nobody asks any more."""
+    read = sys.stdin.buffer.read
+    while True:
+        header = read(4)
+        if len(header) < 4:
+            os._exit(0)
+        size = int.from_bytes(header, "big")
+        if size == 0:
+            return
+        yield read(size)
+
+
+def _limit(memory_mib: int) -> None:
+    memory = memory_mib << 20
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+
+
+def _allow_cpu(seconds: int) -> None:
+    """Give the next file its own share of processor time: past it, the kernel ends us."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
+
+
+def main() -> None:
+    memory_mib, cpu_seconds = int(sys.argv[1]), int(sys.argv[2])
+    for head in (b"ISA*00*", b"MSH|^~\\&|"):  # Import the standards before the first file needs them.
+        list(parsers.read([head]))
+    _limit(memory_mib)
+    encode = msgspec.msgpack.Encoder().encode
+    write = sys.stdout.buffer.write
+    while True:
+        _allow_cpu(cpu_seconds)
+        pending = bytearray()
+        for event in parsers.read(_frames()):
+            packed = encode(event)
+            pending += len(packed).to_bytes(4, "big") + packed
+            if len(pending) >= _OUT_MAX:
+                write(pending)
+                pending.clear()
+        write(pending)
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
