@@ -91,4 +91,7 @@ def render(connection: Connection) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(
+        f"\\u{ord(c):04x}" if c < " " or c == "\x7f" else c for c in plain
+    )  # TOML takes no control character.

@@ -316,7 +316,7 @@ class Envelope:
             group=group,
             index=here.index,
             set=within(elements[1], 3),
-            version=within(version, 35),
+            version=within(version, 12),  # ST03 may have 35, but versions have 12: the rest is anybody's text.
             control_number=within(elements[2], 9),
             usage=self._usage,
             offset=offset,

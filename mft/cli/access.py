@@ -1,0 +1,71 @@
+"""How commands reach a home: reading beside a running server, writing through it or, where none runs, in its place."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mft.config import Config, Home, find_home, load_config
+from mft.core import Command, Core, CoreClient, HomeLock
+from mft.errors import Broken, Missing
+from mft.ledger.database import Books, Ledger, database_errors, reading
+from mft.ledger.migrate import migrate
+
+
+def actor() -> str:
+    """Who types: for the audit log."""
+    return f"cli:{os.getuid()}"
+
+
+def open_home(given: Path | None) -> tuple[Home, Config]:
+    """Raises Missing or BadConfig."""
+    home = find_home(given)
+    return home, load_config(home)
+
+
+@contextmanager
+def ledger_of(given: Path | None) -> Iterator[Books]:
+    """The ledger of a home, to read."""
+    home, config = open_home(given)
+    ledger = Ledger(home.ledger_url(config))
+    if not ledger.exists():
+        raise Missing(f"{home.root} has no ledger yet: run `mft init {home.root}`")
+    try:
+        with reading(ledger) as books:
+            yield books
+    except database_errors(ledger.dialect_name) as error:
+        raise Broken(f"the ledger cannot be read: {error}; see `mft doctor`") from error
+
+
+def server_of(home: Home) -> CoreClient | None:
+    """The server that runs on a home, if one does."""
+    try:
+        return CoreClient(home.socket)
+    except OSError:
+        return None
+
+
+@contextmanager
+def writing(home: Home, config: Config) -> Iterator[Callable[[Command], Any]]:
+    """Carry out commands: by the running server, or under the home's lock by ourselves."""
+    client = server_of(home)
+    if client is not None:
+        try:
+            yield client.run
+        finally:
+            client.close()
+        return
+    lock = HomeLock(home.lock)
+    try:
+        ledger = Ledger(home.ledger_url(config))
+        if not ledger.exists():  # A new one in its place would make every sealed file an orphan.
+            raise Missing(f"{home.root} has no ledger: restore it from a backup")
+        migrate(ledger)
+        core = Core(ledger, sinks=("file",) if config.events.file else ())
+        try:
+            yield core.run
+        finally:
+            core.close()
+    finally:
+        lock.release()

@@ -1,0 +1,283 @@
+"""`mft demo`: the whole story in one process, with a real SFTP client and files of made-up data."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mft.errors import NameTaken
+
+if TYPE_CHECKING:
+    from mft.config import Config, Home
+    from mft.server import Server
+
+_MARK = ".mft-demo"
+_CLINIC, _RETAILER = "riverside-clinic", "harbor-retail"
+_RESTING = {"done", "incomplete", "rejected", "unsupported", "held", "quarantined"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    partner: str
+    file: str
+    what: str
+
+
+SCENES = (
+    Scene(_CLINIC, "claims-837p.edi", "a good 837P: professional claims"),
+    Scene(_RETAILER, "orders-850.edi", "a good 850: a purchase order"),
+    Scene(_CLINIC, "admissions-adt.hl7", "an HL7 batch: admissions and discharges"),
+    Scene(_CLINIC, "claims-wrong-count.edi", "an 837P whose SE01 counts wrong"),
+    Scene(_RETAILER, "remittance-note.pdf", "a PDF, which is no EDI and welcome all the same"),
+    Scene(_CLINIC, "claims-cut-off.edi", "an 837P that was cut off on its way"),
+)
+
+
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="End by itself, instead of staying up to be tried.")] = False,
+    directory: Annotated[Path, typer.Option("--dir", help="Where to make the demo's home; replaced each time.")] = Path(
+        "mft-demo"
+    ),
+) -> None:
+    """See it work: two partners upload six files with a real SFTP client; every step is shown.
+
+    \b
+    mft demo            stays up and says what to try next; Ctrl-C ends it
+    mft demo --exit     ends by itself
+    """
+    if directory.exists():
+        if not (directory / _MARK).exists():
+            raise NameTaken(f"{directory} exists and is not a demo's: name another directory with --dir")
+        shutil.rmtree(directory)
+    asyncio.run(_play(directory.absolute(), leave=leave))
+
+
+async def _play(root: Path, *, leave: bool) -> None:
+    from mft.cli.init import make_home
+    from mft.config import find_home, load_config
+    from mft.server import Server
+
+    begun = time.monotonic()
+    make_home(root)
+    (root / _MARK).touch()
+    home = find_home(root)
+    for name in (_CLINIC, _RETAILER):
+        _add_partner(home, name)
+    os.environ["MFT_DOORS__SFTP__LISTEN"] = "127.0.0.1:0"
+    server = Server(home, load_config(home))
+    loop = asyncio.get_running_loop()
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(stop, server.ask_to_stop)
+    await server.start()
+    assert server.sftp_address is not None
+    print("mft serves {} at sftp://{}:{}".format(_short(root), *server.sftp_address))
+    client = "OpenSSH sftp" if shutil.which("sftp") else "paramiko (OpenSSH's sftp is not installed)"
+    print(f"two partners, {_CLINIC} and {_RETAILER}, upload with {client}\n")
+    try:
+        for number, scene in enumerate(SCENES, start=1):
+            await _act(server, home, number, scene)
+            if number == 1:
+                print(f"     ({time.monotonic() - begun:.1f} s from an empty directory to the first record)\n")
+        await _read_errors(server, home)
+        if not leave and server.failure is None:
+            await asyncio.to_thread(_verify, home, server.config)
+            _try_next(server, root)
+            await server.wait()
+    finally:
+        await server.stop()
+    if leave:
+        _verify(home, server.config)
+        print(f"\nthe home stays in {_short(root)}; look around: mft transfer list --home {_short(root)}")
+
+
+def _add_partner(home: "Home", name: str) -> None:
+    import asyncssh
+
+    from mft.clock import new_id
+    from partners.connection import Connection, Key, Login
+    from partners.load import render
+
+    key = asyncssh.generate_private_key("ssh-ed25519", comment=name)
+    folder = home.root / "partners-own-keys"  # In real life these never leave the partner.
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / name
+    path.touch(mode=0o600)
+    path.write_bytes(key.export_private_key("openssh"))
+    line = key.export_public_key().decode().strip()
+    connection = Connection(id=new_id(), name=name, logins=[Login(user=name, keys=[Key(key=line)])])
+    (home.partners / f"{name}.toml").write_text(render(connection), encoding="utf-8")
+
+
+async def _act(server: "Server", home: "Home", number: int, scene: Scene) -> None:
+    sample = resources.files("mft.samples") / scene.file
+    with resources.as_file(sample) as path:
+        said = await _sftp(server, home, scene.partner, [f"put {path}"])
+    print(f"{number}. {scene.partner} puts {scene.file}: {scene.what}")
+    print(f"     partner saw  {said}")
+    row = await _rested(home, server.config, scene.file)
+    await asyncio.to_thread(_tell, home, server.config, row)
+    print()
+
+
+async def _rested(home: "Home", config: "Config", name: str) -> Mapping[str, Any]:
+    """Wait until the newest transfer of that name has come to rest."""
+    from mft.ledger.database import Ledger, reading
+    from mft.ledger.transfers import transfer_rows
+
+    for _ in range(600):
+        with reading(Ledger(home.ledger_url(config))) as books:
+            rows = [row for row in transfer_rows(books) if row["name_bytes"] == name.encode()]
+        if rows and rows[0]["stage"] in _RESTING:
+            return rows[0]
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"{name} did not come to rest within 30 seconds")
+
+
+def _tell(home: "Home", config: "Config", row: Mapping[str, Any]) -> None:
+    import json
+
+    from mft.cli.options import size
+    from mft.ledger.database import Ledger, reading
+    from mft.ledger.objects import sealed_object
+    from mft.ledger.outbox import events_of
+    from mft.ledger.transfers import parts
+    from mft.pipeline.report import where
+    from mft.server import open_vault
+    from parsers.findings import Finding
+
+    vault = open_vault(home)
+    with reading(Ledger(home.ledger_url(config))) as books:
+        sealed = sealed_object(books, row["object_id"])
+        place = "in the ledger" if sealed.blob is not None else f"vault/{sealed.id[:2]}/{sealed.id}"
+        print(f"     sealed       {place}: {size(sealed.plain_size)} became {size(sealed.sealed_size)} of AES-256-GCM")
+        what = " ".join([row["standard"] or "", row["version"] or "", *json.loads(row["sets"] or "[]")])
+        print(f"     found        {what.strip()}")
+        print(f"     stage        {row['stage']}" + (f": {row['reason']}" if row["reason"] else ""))
+        for part in parts(books, "finding", row["id"]):
+            finding = Finding(**json.loads(part["body"]))
+            at = where(finding)
+            print(f"     {finding.severity:12} {finding.message}" + (f" ({at})" if at else ""))
+            if finding.hint:
+                print(f"                  what to do: {finding.hint}")
+        records = parts(books, "records", row["id"])
+        for part in records:
+            ref = f"mft:/transfers/{row['id']}/records/{part['set_position']}@{part['map_version']}"
+            print(f"     records      {part['records']} of {part['record_schema']} at {ref}")
+        if records:
+            reader = vault.open(sealed_object(books, records[0]["object_id"]))
+            line = reader.read_at(0, 4096).split(b"\n", 1)[0].decode()
+            reader.close()
+            print(f"                  {line[:150]}{'…' if len(line) > 150 else ''}")
+        types = [event["type"].removeprefix("mft.").removesuffix(".v1") for event in events_of(books, row["id"])]
+        counted = {kind: types.count(kind) for kind in types}
+        print("     events       " + ", ".join(f"{n} {k}" if n > 1 else k for k, n in counted.items()))
+
+
+async def _read_errors(server: "Server", home: "Home") -> None:
+    inbox = home.root / "partners-own-downloads"
+    inbox.mkdir(exist_ok=True)
+    said = await _sftp(server, home, _CLINIC, ["cd /errors", "ls -1", f"lcd {inbox}", "get claims-cut-off*"])
+    print(f"7. {_CLINIC} looks into /errors, and fetches what was wrong with the file that was cut off")
+    print(f"     partner saw  {said}")
+    for path in sorted(inbox.iterdir()):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            print(f"       | {line}")
+    print()
+
+
+async def _sftp(server: "Server", home: "Home", partner: str, commands: list[str]) -> str:
+    """Run a session of the partner's own client; returns what it saw, in a line."""
+    assert server.sftp_address is not None
+    host, port = server.sftp_address
+    key = home.root / "partners-own-keys" / partner
+    if not shutil.which("sftp"):
+        return await asyncio.to_thread(_paramiko, host, port, partner, key, commands)
+    options = [f"IdentityFile={key}", "IdentitiesOnly=yes", "BatchMode=yes"]
+    options += [
+        "StrictHostKeyChecking=accept-new",
+        f"UserKnownHostsFile={home.root / 'partners-known-hosts'}",
+    ]
+    arguments = [word for option in options for word in ("-o", option)]
+    process = await asyncio.create_subprocess_exec(
+        "sftp", "-q", "-F", "none", "-P", str(port), *arguments, "-b", "-", f"{partner}@{host}",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate("\n".join(commands).encode() + b"\n")
+    seen = [line for line in output.decode(errors="replace").splitlines() if not line.startswith("sftp>")]
+    verdict = "ok" if process.returncode == 0 else f"exit code {process.returncode}"
+    return " / ".join([*(line.strip() for line in seen if line.strip()), verdict])
+
+
+def _paramiko(host: str, port: int, partner: str, key: Path, commands: list[str]) -> str:
+    try:
+        import paramiko
+    except ImportError:
+        raise NameTaken("neither OpenSSH's sftp nor paramiko is installed: apt install openssh-client") from None
+    import fnmatch
+
+    seen: list[str] = []
+    with paramiko.Transport((host, port)) as transport:
+        transport.connect(username=partner, pkey=paramiko.Ed25519Key.from_private_key_file(str(key)))
+        client = paramiko.SFTPClient.from_transport(transport)
+        assert client is not None
+        local = Path()
+        for command in commands:
+            verb, _, rest = command.partition(" ")
+            if verb == "put":
+                client.put(rest, Path(rest).name)
+            elif verb == "cd":
+                client.chdir(rest)
+            elif verb == "lcd":
+                local = Path(rest)
+            elif verb == "ls":
+                seen += client.listdir()
+            elif verb == "get":
+                for name in fnmatch.filter(client.listdir(), rest):
+                    client.get(name, str(local / name))
+    return " / ".join([*seen, "ok"])
+
+
+def _verify(home: "Home", config: "Config") -> None:
+    from mft.audit.verify import verify_log
+    from mft.crypto.signing import VerifyKey
+    from mft.ledger.database import Ledger, reading
+    from mft.server import VERIFY_KEY
+
+    with reading(Ledger(home.ledger_url(config))) as books:
+        verified = verify_log(books, VerifyKey.load(home.keys / VERIFY_KEY))
+    print("mft audit verify")
+    print(f"     yes: {verified.leaves:,} leaves are as they were written, under {verified.checkpoints} checkpoints")
+
+
+def _try_next(server: "Server", root: Path) -> None:
+    assert server.sftp_address is not None
+    host, port = server.sftp_address
+    home = _short(root)
+    print(
+        f"""
+it stays up. In another terminal:
+     sftp -i {home}/partners-own-keys/{_CLINIC} -P {port} {_CLINIC}@{host}
+     mft transfer list --home {home}
+     mft transfer show ID --home {home}
+     mft audit tail --follow --home {home}
+     mft events tail --follow --home {home}
+Ctrl-C ends it.""",
+        file=sys.stdout,
+        flush=True,
+    )
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

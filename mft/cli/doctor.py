@@ -1,0 +1,210 @@
+"""`mft doctor`: what is wrong with this installation, and the fix."""
+
+import os
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from mft.cli.options import HomeOption, JsonOption, Output, size
+from mft.errors import MFTError
+
+if TYPE_CHECKING:
+    from mft.config import Config, Home
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `state` is ok, warning or wrong; `fix` says what to do."""
+
+    name: str
+    state: str
+    message: str
+    fix: str = ""
+
+
+def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Look at everything that has to be right, and say how to mend what is not. Exit code 1: something is wrong.
+
+    \b
+    mft doctor
+    mft doctor --json | jq 'select(.state != "ok")'
+    """
+    from mft.cli.access import open_home
+
+    checks = list(_machine())
+    try:
+        found, config = open_home(home)
+    except MFTError as error:
+        checks.append(Check("home", "wrong", str(error)))
+    else:
+        for look in (_files, _partners, _ledger, _vault, _log, _parser, _door):
+            try:
+                checks += look(found, config)
+            except MFTError as error:
+                checks.append(Check(look.__name__.removeprefix("_"), "wrong", str(error)))
+            except Exception as error:  # noqa: BLE001  What cannot be looked at is a finding, and the rest goes on.
+                checks.append(Check(look.__name__.removeprefix("_"), "wrong", f"cannot be looked at: {error}"))
+    for check in checks:
+        if as_json:
+            row = {"name": check.name, "state": check.state, "message": check.message, "fix": check.fix}
+            Output(as_json).object(row)
+        else:
+            mark = {"ok": "ok     ", "warning": "WARNING", "wrong": "WRONG  "}[check.state]
+            print(f"{mark}  {check.name:9}  {check.message}" + (f"\n{'':20} fix: {check.fix}" if check.fix else ""))
+    if any(check.state == "wrong" for check in checks):
+        raise typer.Exit(1)
+
+
+def _machine() -> Iterator[Check]:
+    from mft.ledger.database import SQLITE_FIXED, sqlite_version
+
+    yield Check("python", "ok", sys.version.split()[0])
+    version = sqlite_version()
+    if tuple(map(int, version.split("."))) >= SQLITE_FIXED:
+        yield Check("sqlite", "ok", version)
+    else:
+        yield Check("sqlite", "warning", f"{version} has the WAL-reset bug", "pip install pysqlite3")
+
+
+def _files(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.server import BUCKET_KEY, HOST_KEYS, SIGNING_KEY
+
+    for name in (BUCKET_KEY, SIGNING_KEY, *HOST_KEYS):
+        path = home.keys / name
+        if not path.exists():
+            yield Check("keys", "wrong", f"{path} is missing", "restore it from the backup of the keys")
+        elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield Check("keys", "wrong", f"{path} can be read by others", f"chmod 0400 {path}")
+    yield Check("keys", "ok", f"{home.keys}")
+    if home.keys.resolve().parent == home.data.resolve().parent:
+        yield Check(
+            "backup",
+            "warning",
+            f"{home.keys.name}/ and {home.data.name}/ lie side by side",
+            "back them up apart: who has both can read everything",
+        )
+    free = shutil.disk_usage(home.data)
+    least = max(free.total // 20, 1 << 30)
+    state = "ok" if free.free >= least else "warning"
+    yield Check(
+        "disk",
+        state,
+        f"{size(free.free)} free for {home.data}",
+        "" if state == "ok" else f"keep {size(least)} free",
+    )
+
+
+def _partners(home: "Home", config: "Config") -> Iterator[Check]:
+    from datetime import UTC, datetime, timedelta
+
+    from mft.server import load_partners
+
+    directory = load_partners(home)
+    now = datetime.now(UTC)
+    for profile in directory.profiles.values():
+        for login in profile.connection.logins:
+            for key in login.keys:
+                name = f"{profile.connection.name}: key {key.fingerprint}"
+                if not key.usable(now):
+                    yield Check("partners", "warning", f"{name} has expired", "ask for a new one, or remove it")
+                elif not key.usable(now + timedelta(days=30)):
+                    yield Check("partners", "warning", f"{name} expires on {key.expires}", "ask for a new one")
+    count = len(directory.profiles)
+    fix = "" if count else "mft partner add NAME --ssh-key FILE"
+    yield Check("partners", "ok" if count else "warning", f"{count} partners", fix)
+
+
+def _ledger(home: "Home", config: "Config") -> Iterator[Check]:
+    from sqlalchemy import text
+
+    from mft.ledger.database import Ledger, reading
+    from mft.ledger.migrate import version
+    from mft.ledger.tables import HEAD
+    from mft.ledger.transfers import counts
+
+    ledger = Ledger(home.ledger_url(config))
+    found = version(ledger)
+    if found is None:
+        yield Check("ledger", "wrong", f"{ledger.path or ledger.url} has no tables", f"mft init {home.root}")
+        return
+    if found != HEAD:
+        yield Check("ledger", "warning", f"is at migration {found}, not {HEAD}", "the next `mft serve` brings it up")
+    with reading(ledger) as books:
+        if ledger.path is not None:
+            said = next(iter(books.rows(text("PRAGMA quick_check(1)"))[0].values()))
+            if said != "ok":
+                yield Check("ledger", "wrong", f"SQLite says: {said}", "stop the server; restore data/ from a backup")
+                return
+        stages = counts(books)
+    waiting = {
+        stage: stages[stage] for stage in ("held", "quarantined", "incomplete", "unsupported") if stage in stages
+    }
+    yield Check("ledger", "ok", f"{sum(stages.values())} transfers")
+    if waiting:
+        words = ", ".join(f"{count} {stage}" for stage, count in waiting.items())
+        yield Check("waiting", "warning", f"{words}", "mft transfer list --stage …")
+
+
+def _vault(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.ledger.database import Ledger, reading
+    from mft.ledger.objects import object_files
+    from mft.server import open_vault
+
+    vault = open_vault(home)
+    with reading(Ledger(home.ledger_url(config))) as books:
+        known = object_files(books)
+    lost = known - set(vault.files())
+    if lost:
+        yield Check("vault", "wrong", f"{len(lost)} files are gone (first: {min(lost)})", "restore data/vault")
+    else:
+        yield Check("vault", "ok", f"{len(known)} files, all there")
+
+
+def _log(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.audit.verify import verify_log
+    from mft.crypto.signing import VerifyKey
+    from mft.ledger.database import Ledger, reading
+    from mft.server import VERIFY_KEY
+
+    with reading(Ledger(home.ledger_url(config))) as books:
+        verified = verify_log(books, VerifyKey.load(home.keys / VERIFY_KEY))
+    yield Check("audit", "ok", f"{verified.leaves} leaves verify, {verified.checkpoints} checkpoints")
+
+
+def _parser(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.pipeline.parse import Parser
+
+    parser = Parser(memory_mib=config.pipeline.parser_memory_mib, seconds=30)
+    try:
+        events = list(parser.read(iter([b"hello"])))
+    finally:
+        parser.close()
+    yield Check("parser", "ok", f"a parser process answers ({len(events)} events)")
+
+
+def _door(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.cli.access import server_of
+
+    server = server_of(home)
+    listen = config.doors.sftp.listen
+    if server is not None:
+        server.close()
+        yield Check("server", "ok", f"runs; {home.ports.read_text(encoding='utf-8').strip()}")
+        return
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            why = error.strerror or os.strerror(error.errno or 0)
+            yield Check("server", "wrong", f"cannot listen on {listen}: {why}", "set [doors.sftp] listen in mft.toml")
+            return
+    yield Check("server", "ok", f"does not run; {listen} is free")

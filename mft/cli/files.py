@@ -1,0 +1,43 @@
+"""Files that a command reads by itself: in pieces, with a bar in a terminal when it takes long."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mft.errors import Missing
+
+_PIECE = 1 << 20
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, `-` being standard input. Raises Missing: it cannot be read."""
+    if str(path) == "-":
+        while piece := sys.stdin.buffer.read(_PIECE):
+            yield piece
+        return
+    try:
+        total = path.stat().st_size
+        with path.open("rb") as file:
+            yield from _watched(path, iter(lambda: file.read(_PIECE), b""), total)
+    except OSError as error:
+        raise Missing(f"{path}: {error.strerror}") from None
+
+
+def _watched(path: Path, found: Iterator[bytes], total: int) -> Iterator[bytes]:
+    if not sys.stderr.isatty():
+        yield from found
+        return
+    begun, read, shown = time.monotonic(), 0, 0.0
+    for piece in found:
+        yield piece
+        read += len(piece)
+        now = time.monotonic()
+        if now - begun > 1 and now - shown > 0.2:
+            shown = now
+            done = 30 * read // max(total, 1)
+            rate = read / (now - begun) / 1e6
+            print(f"\r{path.name} [{'#' * done:30}] {100 * read // max(total, 1):3} % {rate:.0f} MB/s",
+                  end="", file=sys.stderr, flush=True)  # fmt: skip
+    if shown:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)

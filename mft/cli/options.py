@@ -1,0 +1,104 @@
+"""Options that many commands share, and how results are shown."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mft.clock import moment
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        help="The mft home [default: $MFT_HOME, else ./mft-home].",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+class Output:
+    """Rows for people, or JSON lines for programs."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def rows(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        columns: Mapping[str, Callable[[Mapping[str, Any]], str]],
+        *,
+        empty: str,
+    ) -> None:
+        """A table with a heading for each column; `empty` is said where there are no rows."""
+        if self.as_json:
+            for row in rows:
+                self.object(row)
+            return
+        lines = [list(columns)] + [[show(row) for show in columns.values()] for row in rows]
+        if len(lines) == 1:
+            print(empty)
+            return
+        table(lines)
+
+    def object(self, value: Mapping[str, Any]) -> None:
+        print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def table(lines: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell, a terminal's bold for the heading; plain text in a pipe."""
+    widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
+    for number, line in enumerate(lines):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        print(typer.style(text, bold=True) if number == 0 and sys.stdout.isatty() else text)
+
+
+def when(at_us: int | None) -> str:
+    """A moment for people: UTC, to the second."""
+    return moment(at_us).strftime("%Y-%m-%d %H:%M:%S") if at_us else "-"
+
+
+def size(size_bytes: int) -> str:
+    """A size for people: `12.3 kB`."""
+    amount, unit = float(size_bytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+_AGO = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_time(text: str) -> int:
+    """A moment that a person types, in microseconds: `2h`, `today`, `yesterday`, a date, ISO 8601; UTC unless said."""
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    named = {"now": now, "today": midnight, "yesterday": midnight - timedelta(days=1)}
+    found = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip())
+    if found:
+        at = now - timedelta(**{_AGO[found[2]]: int(found[1])})
+    elif text in named:
+        at = named[text]
+    else:
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            raise typer.BadParameter(
+                f"{text!r} is not a time: try 2h, 7d, today, yesterday, 2026-03-01 or 2026-03-01T09:30:00Z"
+            ) from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+
+
+TimeOption = Annotated[
+    int | None,
+    typer.Option(parser=parse_time, metavar="TIME", help="2h, 7d, today, yesterday, a date or ISO 8601."),
+]

@@ -1,0 +1,155 @@
+"""`mft partner`: who may come in."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mft.cli.options import HomeOption, JsonOption, Output
+from mft.errors import BadConfig, Missing, NameTaken
+
+app = typer.Typer(help="Partners: add, list, show.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Lower case, digits, dot, dash, underscore.")],
+    ssh_key: Annotated[
+        list[Path],
+        typer.Option("--ssh-key", metavar="FILE", help="Public key of the partner; may be given again."),
+    ],
+    user: Annotated[str | None, typer.Option(help="Login name [default: NAME].", show_default=False)] = None,
+    expires: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day on which the keys are good.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Let a partner in: writes config/partners/NAME.toml; a running server takes it up at once.
+
+    \b
+    mft partner add acme --ssh-key acme.pub
+    mft partner add acme --ssh-key new.pub --ssh-key old.pub --expires 2027-06-30
+    """
+    from mft.cli.access import actor, open_home, server_of, writing
+    from mft.clock import new_id
+    from mft.core import Note, Reload
+    from mft.durable import write_file
+    from mft.server import load_partners
+    from partners.connection import Connection, Key, Login, is_name
+    from partners.load import render
+
+    found, config = open_home(home)
+    for text in (name, user or name):
+        if not is_name(text):
+            raise BadConfig(f"{text!r} cannot be a name: lower case letters, digits, dot, dash, underscore; 64 at most")
+    path = found.partners / f"{name}.toml"
+    directory = load_partners(found)
+    if path.exists() or directory.named(name):
+        raise NameTaken(f"there is a partner {name} already: edit {path}")
+    if directory.login(user or name):
+        raise NameTaken(f"another partner has the login {user or name}: choose one with --user")
+    keys = [Key(key=line, expires=expires.date() if expires else None) for line in map(_key_line, ssh_key)]
+    connection = Connection(id=new_id(), name=name, logins=[Login(user=user or name, keys=keys)])
+    write_file(path, render(connection).encode(), mode=0o640)
+    note = Note(
+        "partner.added",
+        actor(),
+        connection=connection.id,
+        facts={"fingerprint": keys[0].fingerprint},
+        private={"name": name},
+    )
+    with writing(found, config) as run:
+        run(note)
+    server = server_of(found)
+    if server is not None:
+        server.run(Reload(actor()))
+        server.close()
+    print(f"added {name}: {path}")
+    for key in keys:
+        print(f"  {user or name}  {key.fingerprint}")
+    print("the running server lets them in now" if server else "the next `mft serve` lets them in")
+
+
+def _key_line(path: Path) -> str:
+    from partners.connection import key_blob
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise Missing(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError):
+        raise BadConfig(f"{path}: not a readable text file; expected an OpenSSH .pub file") from None
+    if "PRIVATE KEY" in text:
+        raise BadConfig(f"{path} is a private key: ask the partner for the .pub file beside it, and for nothing else")
+    line = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    try:
+        key_blob(line)
+    except ValueError as error:
+        raise BadConfig(f"{path}: {error}") from None
+    return line.strip()
+
+
+@app.command("list")
+def list_partners(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Everybody who has a partner file."""
+    from mft.cli.access import open_home
+    from mft.server import load_partners
+
+    found, _ = open_home(home)
+    rows = [_public(profile) for profile in load_partners(found).profiles.values()]
+    Output(as_json).rows(
+        rows,
+        {
+            "NAME": lambda row: row["name"],
+            "ENABLED": lambda row: "yes" if row["enabled"] else "no",
+            "LOGINS": lambda row: ", ".join(login["user"] for login in row["logins"]),
+            "KEYS": lambda row: str(sum(len(login["keys"]) for login in row["logins"])),
+            "ID": lambda row: row["id"],
+        },
+        empty="no partners yet: mft partner add NAME --ssh-key FILE",
+    )
+
+
+@app.command()
+def show(name: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """One partner: logins, folders to start in, keys and their expiry."""
+    from mft.cli.access import open_home
+    from mft.server import load_partners
+
+    found, _ = open_home(home)
+    profile = load_partners(found).named(name)
+    if profile is None:
+        raise Missing(f"there is no partner {name}: `mft partner list` shows who there is")
+    row = _public(profile)
+    if as_json:
+        Output(as_json).object(row)
+        return
+    print(f"{row['name']}  {'enabled' if row['enabled'] else 'disabled'}  id {row['id']}")
+    for login in row["logins"]:
+        print(f"  login {login['user']}, starts in {login['start']}")
+        for key in login["keys"]:
+            print(f"    {key['fingerprint']}  {'until ' + key['expires'] if key['expires'] else 'no expiry'}")
+
+
+def _public(profile: Any) -> dict[str, Any]:
+    connection = profile.connection
+    return {
+        "id": connection.id,
+        "name": connection.name,
+        "enabled": connection.enabled,
+        "logins": [
+            {
+                "user": login.user,
+                "start": login.start,
+                "keys": [
+                    {
+                        "fingerprint": key.fingerprint,
+                        "expires": key.expires.isoformat() if key.expires else None,
+                    }
+                    for key in login.keys
+                ],
+            }
+            for login in connection.logins
+        ],
+    }

@@ -1,0 +1,249 @@
+"""Builds every object once, runs them, drains them. Doors open last and close first."""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import mft
+from mft.audit.sequencer import Sequencer
+from mft.config import Config, Home
+from mft.core import CommandSocket, Core, HomeLock, KeepProfile, Note, Reload
+from mft.crypto.keys import BucketPrivateKey
+from mft.crypto.signing import SigningKey
+from mft.durable import write_file
+from mft.endpoints.sftp import SftpDoor
+from mft.errors import BadConfig, Broken, Missing
+from mft.ledger.database import Ledger, Readers, reading, sqlite_version
+from mft.ledger.migrate import migrate, version
+from mft.ledger.objects import object_files
+from mft.pipeline.emit import Relay, Sink
+from mft.pipeline.runner import Runner
+from mft.sinks.file import FileSink
+from mft.vault.store import Vault
+from partners.load import EMPTY, Directory, load_directory
+from partners.strict_toml import BadFile
+
+SIGNING_KEY = "audit.key"
+VERIFY_KEY = "audit.pub"
+BUCKET_KEY = "bucket.key"
+BUCKET_PUBLIC = "bucket.pub"
+HOST_KEYS = ("ssh_host_ed25519_key", "ssh_host_rsa_key")
+
+
+def load_partners(home: Home) -> Directory:
+    """Raises BadConfig: with every problem of every partner file."""
+    try:
+        return load_directory(home.partners)
+    except BadFile as error:
+        raise BadConfig(str(error)) from None
+
+
+def open_vault(home: Home) -> Vault:
+    """The vault with the key to open it. Raises BadConfig: a key file is missing or open to others."""
+    key = BucketPrivateKey.load(home.keys / BUCKET_KEY)
+    return Vault(home.vault, key.public, {key.id: key})
+
+
+def sweep(ledger: Ledger, vault: Vault) -> int:
+    """Delete vault files that no row speaks of: uploads that were never acknowledged. Returns how many.
+
+    Raises:
+        Broken: a row speaks of a file that is gone; nothing is deleted then.
+    """
+    with reading(ledger) as books:
+        known = object_files(books)
+    found = set(vault.files())
+    if lost := known - found:
+        raise Broken(
+            f"{len(lost)} objects are in the ledger and their files are gone from {vault.root} "
+            f"(first: {min(lost)}): restore the vault from a backup"
+        )
+    for orphan in found - known:
+        vault.remove(orphan)
+    return len(found - known)
+
+
+class Server:
+    """One running mft. `start`, then `wait` until something says stop, then `stop`.
+
+    Resource handling: what `start` opened is closed by `stop`, in the opposite order, also when `start` fails half-way.
+    Error handling: a broken disk or ledger ends `wait`, and `failure` says why.
+    """
+
+    def __init__(self, home: Home, config: Config) -> None:
+        self.home = home
+        self.config = config
+        self.failure: Broken | None = None
+        self.sftp_address: tuple[str, int] | None = None
+        self._directory = EMPTY
+        self._cleanup = ExitStack()
+        self._stop_asked = asyncio.Event()
+
+    async def start(self) -> None:
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        home, config, cleanup = self.home, self.config, self._cleanup
+        loop = asyncio.get_running_loop()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # A core file would hold plaintext and keys.
+        lock = HomeLock(home.lock)
+        cleanup.callback(lock.release)
+        directory = load_partners(home)
+        vault = open_vault(home)
+        signing_key = SigningKey.load(home.keys / SIGNING_KEY)
+        ledger = Ledger(home.ledger_url(config))
+        if not ledger.exists():
+            raise Missing(f"{home.root} has no ledger: make a home with `mft init`, or restore it from a backup")
+        if version(ledger) is None and next(vault.files(), None) is not None:
+            raise Broken(f"the ledger is empty, and {vault.root} is not: restore the ledger from a backup")
+        migrate(ledger)
+        sweep(ledger, vault)
+        sinks: list[Sink] = [FileSink(home.events_file)] if config.events.file else []
+
+        def broken(error: Broken) -> None:
+            self.failure = error
+            loop.call_soon_threadsafe(self._stop_asked.set)
+
+        core = self.core = Core(ledger, sinks=tuple(sink.name for sink in sinks), on_broken=broken)
+        cleanup.callback(core.close)
+        readers = Readers(ledger)
+        cleanup.callback(readers.close)
+        sequencer = Sequencer(
+            core.writer.submit,
+            signing_key,
+            checkpoint_seconds=config.audit.checkpoint_seconds,
+            checkpoint_leaves=config.audit.checkpoint_leaves,
+        )
+        core.run(Note("server.started", "server", facts={"version": mft.__version__, "sqlite": sqlite_version()}))
+        self._load(core, directory, actor="server")
+        core.on("noted", sequencer.wake)
+        sequencer.start()
+        cleanup.callback(sequencer.stop)
+        cleanup.callback(lambda: self._unless_broken(lambda: core.run(Note("server.stopped", "server"))))
+
+        for sink in sinks:
+            relay = Relay(sink, readers, core.run)
+            relay.start()
+            cleanup.callback(relay.stop)
+            core.on("announced", relay.wake)
+        runner = Runner(
+            vault=vault,
+            readers=readers,
+            submit=core.run,
+            threads=config.pipeline.parsers,
+            memory_mib=config.pipeline.parser_memory_mib,
+            seconds=config.pipeline.parse_seconds,
+        )
+        runner.start()
+        cleanup.callback(lambda: self._unless_broken(runner.stop))
+        core.on("arrived", runner.wake)
+
+        self._commands = CommandSocket(home.socket, core, self._reload)
+        await self._commands.start()
+        host, _, port = config.doors.sftp.listen.rpartition(":")
+        self._door = SftpDoor(
+            host=host.strip("[]"),
+            port=int(port),
+            host_keys=[path for name in HOST_KEYS if (path := home.keys / name).exists()],
+            directory=lambda: self._directory,
+            submit=core.submit,
+            readers=readers,
+            vault=vault,
+            login_seconds=config.doors.sftp.login_seconds,
+            visible_seconds=config.doors.sftp.visible_seconds,
+        )
+        self.sftp_address = await self._door.start()
+        write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
+        cleanup.callback(lambda: home.ports.unlink(missing_ok=True))
+
+    def _load(self, core: Core, directory: Directory, *, actor: str) -> dict[str, int]:
+        """Put partner files into force; returns how many were added, changed and removed."""
+        old, new = self._directory.profiles, directory.profiles
+        changed = {key for key in old.keys() & new.keys() if old[key].hash != new[key].hash}
+        diff = {
+            "added": len(new.keys() - old.keys()),
+            "changed": len(changed),
+            "removed": len(old.keys() - new.keys()),
+        }
+        for profile in new.values():
+            core.run(KeepProfile(profile.hash, profile.connection.id, profile.connection.name, profile.body))
+        core.run(Note("config.loaded", actor, facts=dict(diff)))
+        self._directory = directory
+        return diff
+
+    async def _reload(self, command: Reload) -> dict[str, int]:
+        directory = await asyncio.to_thread(load_partners, self.home)
+        return await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
+
+    def ask_to_stop(self) -> None:
+        self._stop_asked.set()
+
+    async def wait(self) -> None:
+        await self._stop_asked.wait()
+
+    async def stop(self) -> None:
+        """Close the doors, finish what is in hand, sign the last checkpoint."""
+        if hasattr(self, "_door"):
+            await self._door.drain(0 if self.failure else self.config.doors.sftp.drain_seconds)
+        if hasattr(self, "_commands"):
+            await self._commands.stop()
+        await asyncio.to_thread(self._cleanup.close)
+
+    def _unless_broken(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except Broken:
+            return  # Said once already, by `failure`.
+
+
+def notify(state: str) -> None:
+    """Tell systemd, where it listens: sd_notify(3)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.connect("\0" + address[1:] if address.startswith("@") else address)
+            channel.sendall(state.encode())
+
+
+async def serve(home: Home, config: Config, *, started: Callable[[Server], None]) -> Broken | None:
+    """Run until SIGTERM or SIGINT; SIGHUP reads the partner files again. Returns why it broke, if it did."""
+    server = Server(home, config)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, server.ask_to_stop)
+    await server.start()
+    reloads: set[asyncio.Task[None]] = set()
+
+    async def reload() -> None:
+        try:
+            diff = await server._reload(Reload("signal"))  # noqa: SLF001  The same module.
+            print(
+                "partner files:",
+                ", ".join(f"{count} {what}" for what, count in diff.items()),
+                file=sys.stderr,
+            )
+        except BadConfig as error:
+            print(f"partner files were not reloaded:\n{error}", file=sys.stderr)
+
+    def on_hangup() -> None:
+        task = loop.create_task(reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    started(server)
+    notify("READY=1")
+    await server.wait()
+    notify("STOPPING=1")
+    await server.stop()
+    return server.failure
