@@ -1,0 +1,118 @@
+"""From CLOSE to the event in the file: uploads of a 100 kB 837P, one after the other."""
+
+import json
+import os
+import statistics
+import threading
+import time
+from importlib import resources
+from pathlib import Path
+
+import paramiko
+
+from bench.row import Row
+from bench.site import make_key, ours
+
+UPLOADS = int(os.environ.get("BENCH_UPLOADS", "500"))
+
+
+def claims(size: int) -> bytes:
+    """A good 837P of about so many bytes: the sample's subscribers, over and over."""
+    text = (resources.files("mft.samples") / "claims-837p.edi").read_bytes()
+    terminator = b"~"
+    segments = [segment.strip() for segment in text.split(terminator) if segment.strip()]
+    first = next(i for i, segment in enumerate(segments) if segment.startswith(b"HL*2*"))
+    last = next(i for i, segment in enumerate(segments) if segment.startswith(b"SE*"))
+    head, body, tail = segments[:first], segments[first:last], segments[last:]
+    begin = next(i for i, segment in enumerate(segments) if segment.startswith(b"ST*"))
+    rounds = max(1, size // (len(terminator.join(body)) + 1))
+    out, hl = list(head), 1
+    for _ in range(rounds):
+        renumbered: dict[bytes, bytes] = {b"1": b"1"}
+        for segment in body:
+            if segment.startswith(b"HL*"):
+                elements = segment.split(b"*")
+                hl += 1
+                renumbered[elements[1]] = str(hl).encode()
+                elements[1], elements[2] = str(hl).encode(), renumbered.get(elements[2], b"1")
+                segment = b"*".join(elements)
+            out.append(segment)
+    count = str(len(out) - begin + 1).encode()
+    trailer = tail[0].split(b"*")
+    trailer[1] = count
+    out += [b"*".join(trailer), *tail[1:]]
+    return terminator.join(out) + terminator
+
+
+class _Watch(threading.Thread):
+    """Reads the events file as it grows, and notes when each file's completion came."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(daemon=True)
+        self._path = path
+        self.seen: dict[str, float] = {}
+        self.kinds: dict[str, int] = {}
+        self.stop = threading.Event()
+        self.more = threading.Condition()
+
+    def run(self) -> None:
+        with self._path.open("rb") as file:
+            rest = b""
+            while not self.stop.is_set():
+                piece = file.read(1 << 20)
+                if not piece:
+                    time.sleep(0.0005)
+                    continue
+                now = time.perf_counter()
+                *lines, rest = (rest + piece).split(b"\n")
+                with self.more:
+                    for line in lines:
+                        event = json.loads(line)
+                        self.kinds[event["type"]] = self.kinds.get(event["type"], 0) + 1
+                        if event["type"] == "mft.transfer.completed.v1":
+                            self.seen[event["data"]["name"]] = now
+                    self.more.notify_all()
+
+    def wait_for(self, name: str) -> float:
+        with self.more:
+            assert self.more.wait_for(lambda: name in self.seen, timeout=60), f"no event for {name}"
+            return self.seen[name]
+
+
+def measure(folder: Path) -> list[Row]:
+    content = claims(100_000)
+    key = make_key(folder / "latency-key")
+    closing, event = [], []
+    with ours(folder / "latency", key) as mft:
+        watch = _Watch(mft.folder / "data" / "events" / "events.ndjson")
+        watch.start()
+        with paramiko.Transport(("127.0.0.1", mft.port)) as transport:
+            transport.connect(username="bench", pkey=paramiko.Ed25519Key.from_private_key_file(str(key)))
+            client = paramiko.SFTPClient.from_transport(transport)
+            assert client is not None
+            for number in range(UPLOADS + 20):
+                name = f"claims-{number}.edi"
+                file = client.open(name, "wb")
+                file.set_pipelined(True)
+                file.write(content)
+                file.stat()  # The writes are answered: what is measured from here is CLOSE alone.
+                begun = time.perf_counter()
+                file.close()
+                closed = time.perf_counter()
+                seen = watch.wait_for(name)
+                if number >= 20:  # The first ones warm up.
+                    closing.append((closed - begun) * 1000)
+                    event.append((seen - begun) * 1000)
+        watch.stop.set()
+        assert watch.kinds["mft.records.ready.v1"] >= UPLOADS, "every upload must have given records"
+    kb = len(content) // 1000
+    rows = []
+    for what, took, bars in (
+        ("CLOSE to its OK", closing, (None, None)),
+        ("CLOSE to event in the file", event, (100.0, 30.0)),
+    ):
+        ordered = sorted(took)
+        for label, value in (("p50", statistics.median(took)), ("p99", ordered[int(len(ordered) * 0.99) - 1])):
+            limit, goal = bars if label == "p99" else (None, None)
+            rows.append(Row(f"{what}, {kb} kB 837P, {label}", value, None, "ms", None, limit, goal))
+    return rows
