@@ -1,0 +1,218 @@
+"""Real clients at the SFTP door: what they can do, and how it is refused to them."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from mft.audit.query import leaves
+from mft.ledger.database import Ledger, reading
+from tests.harness import Partner, Site, eventually, peer, sample
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_openssh_uploads_lists_renames_and_removes(shared: Site, guest: Partner, tmp_path: Path) -> None:
+    source = write(tmp_path / "note.txt", b"hello partner\n")
+    done = shared.sftp(
+        guest,
+        f"put {source}",
+        "ls -1",
+        "rename note.txt note-1.txt",
+        "ls -1 /inbound",
+        "pwd",
+        "ls -1 /",
+        "rm note-1.txt",
+        "ls -1",
+        "ls -1 /outbound",
+    )
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stdout.splitlines() if not line.startswith("sftp>")]
+    assert said == [
+        "note.txt",
+        "/inbound/note-1.txt",
+        "Remote working directory: /inbound",
+        "/errors",
+        "/inbound",
+        "/outbound",
+    ]
+    assert shared.rested("note-1.txt")["stage"] == "done"
+
+
+def test_what_was_uploaded_comes_back_byte_for_byte(shared: Site, guest: Partner, tmp_path: Path) -> None:
+    sizes = [0, 1, 65536, 65537, 1048520, 1048521, 5_000_000]
+    for size in sizes:
+        write(tmp_path / f"f{size}.bin", os.urandom(size))
+    done = shared.sftp(guest, *(f"put {tmp_path}/f{size}.bin" for size in sizes))
+    assert done.returncode == 0, done.stderr
+    for size in sizes:
+        row = shared.rested(f"f{size}.bin")
+        assert shared.opened(row) == (tmp_path / f"f{size}.bin").read_bytes()
+
+
+def test_paramiko_uploads_lists_renames_and_removes(shared: Site, guest: Partner, tmp_path: Path) -> None:
+    source = write(tmp_path / "data.bin", os.urandom(300_000))
+    with shared.paramiko(guest) as client:
+        assert client.normalize(".") == "/inbound"
+        client.put(str(source), "data.bin")  # Checks the size by STAT when it is done.
+        assert client.stat("data.bin").st_size == 300_000
+        assert client.listdir("/inbound") == ["data.bin"]
+        client.rename("data.bin", "renamed.bin")
+        with pytest.raises(FileNotFoundError):
+            client.stat("data.bin")
+        with client.open("second.bin", "wb") as file:
+            file.write(b"x" * 100)
+        with pytest.raises(OSError, match="there already"):
+            client.rename("second.bin", "renamed.bin")
+        client.posix_rename("second.bin", "renamed.bin")
+        assert client.stat("renamed.bin").st_size == 100
+        client.remove("renamed.bin")
+        assert client.listdir("/inbound") == []
+    assert sorted(row["name"] for row in shared.transfers_of(guest)) == ["renamed.bin", "renamed.bin"]
+
+
+def test_a_report_on_a_bad_file_can_be_fetched_from_errors(shared: Site, guest: Partner, tmp_path: Path) -> None:
+    write(tmp_path / "bad.edi", sample("claims-wrong-count.edi"))
+    assert shared.sftp(guest, f"put {tmp_path}/bad.edi").returncode == 0
+    assert shared.rested("bad.edi")["stage"] == "rejected"
+    done = shared.sftp(guest, f"lcd {tmp_path}", "cd /errors", "get bad.edi.*")
+    assert done.returncode == 0, done.stderr
+    (report,) = tmp_path.glob("bad.edi.*.txt")
+    text = report.read_text()
+    assert "SE01" in text
+    assert "what to do" in text
+    with shared.paramiko(guest) as client:
+        (name,) = client.listdir("/errors")
+        with client.open(f"/errors/{name}", "rb") as file:
+            file.prefetch()
+            assert file.read() == report.read_bytes()
+        client.remove(f"/errors/{name}")
+        assert client.listdir("/errors") == []
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("get note.txt", "Permission denied"),
+        ("put {source} /outbound/note.txt", "Permission denied"),
+        ("put {source} /etc/passwd", "No such file"),
+        ("put {source} ../../../../etc/passwd", "No such file"),
+        ("reput {grown} note.txt", "Operation unsupported"),
+        ("symlink /etc/passwd link", "nsupported"),
+        ("ln note.txt link", "not support"),
+        ("mkdir sub", "Permission denied"),
+        ("rmdir /inbound", "Permission denied"),
+        ("rm absent.txt", "No such file"),
+        ("cd /etc", "No such file"),
+        ("rename note.txt /outbound/note.txt", "Permission denied"),
+    ],
+)
+def test_openssh_is_refused(shared: Site, guest: Partner, tmp_path: Path, command: str, says: str) -> None:
+    source = write(tmp_path / "note.txt", b"hello")
+    grown = write(tmp_path / "grown.txt", b"hello, and more")
+    assert shared.sftp(guest, f"put {source}").returncode == 0
+    before = [row for row in shared.transfers_of(guest) if row["stage"] != "partial"]
+    done = shared.sftp(guest, command.format(source=source, grown=grown))
+    assert done.returncode != 0
+    assert says in done.stderr, done.stderr
+    assert [row["id"] for row in shared.transfers_of(guest) if row["stage"] != "partial"] == [
+        row["id"] for row in before
+    ]
+
+
+@pytest.mark.parametrize("what", ["shell", "exec", "scp", "forward"])
+def test_only_sftp_is_spoken(shared: Site, guest: Partner, tmp_path: Path, what: str) -> None:
+    key = paramiko.Ed25519Key.from_private_key_file(str(guest.key))
+    with paramiko.Transport(("127.0.0.1", shared.port)) as transport:
+        transport.connect(username=guest.name, pkey=key)
+        if what == "forward":
+            with pytest.raises(paramiko.ChannelException):
+                transport.open_channel("direct-tcpip", ("127.0.0.1", shared.port), ("127.0.0.1", 1))
+            return
+        channel = transport.open_session()
+        asked = {
+            "shell": channel.invoke_shell,
+            "exec": lambda: channel.exec_command("id"),
+            "scp": lambda: channel.exec_command("scp -t /inbound"),
+        }[what]
+        with pytest.raises(paramiko.SSHException):
+            asked()
+
+
+def test_writes_out_of_order_are_refused_and_publish_nothing(shared: Site, guest: Partner) -> None:
+    with shared.paramiko(guest) as client:
+        file = client.open("gap.bin", "wb")
+        file.write(b"a" * 10)
+        file.seek(100)
+        with pytest.raises(OSError, match="does not follow"):
+            file.write(b"b" * 10)
+        with pytest.raises(OSError, match="does not follow"):
+            file.sftp._request(paramiko.sftp.CMD_CLOSE, file.handle)
+        assert client.listdir("/inbound") == []
+    (row,) = shared.transfers_of(guest)
+    assert (row["stage"], row["name"]) == ("partial", "gap.bin")
+
+
+def test_a_name_has_one_writer(shared: Site, guest: Partner) -> None:
+    with shared.paramiko(guest) as first, shared.paramiko(guest) as second:
+        with first.open("same.bin", "wb") as file:
+            file.write(b"one")
+            with pytest.raises(OSError, match="under way"):
+                second.open("same.bin", "wb")
+        second.open("same.bin", "wb").close()
+        assert second.stat("same.bin").st_size == 0
+
+
+def test_a_client_that_vanishes_leaves_nothing_published(serving: Site, acme: Partner) -> None:
+    key = paramiko.Ed25519Key.from_private_key_file(str(acme.key))
+    transport = paramiko.Transport(("127.0.0.1", serving.port))
+    transport.connect(username="acme", pkey=key)
+    client = paramiko.SFTPClient.from_transport(transport)
+    assert client is not None
+    file = client.open("half.bin", "wb")
+    file.set_pipelined(True)
+    file.write(os.urandom(3_000_000))
+    file.stat()  # Answered behind the writes: they have all arrived.
+    transport.sock.close()
+    transport.close()
+    (row,) = eventually(serving.transfers, what="the broken upload is noted")
+    assert row["stage"] == "partial"
+    assert "3,000,000 bytes" in row["reason"]
+    assert [event for event in serving.events() if event["subject"] == row["id"]] == []
+    vault = serving.home / "data" / "vault"
+    assert [path for path in vault.rglob("*") if path.is_file()] == []
+
+
+class TestLogin:
+    @pytest.mark.parametrize("who", ["wrong key", "unknown user", "disabled", "expired"])
+    def test_refused_without_a_hint(self, site: Site, acme: Partner, who: str) -> None:
+        path = site.home / "config" / "partners" / "acme.toml"
+        if who == "disabled":
+            path.write_text(path.read_text().replace("enabled = true", "enabled = false"))
+        elif who == "expired":
+            path.write_text(path.read_text() + "expires = 2026-01-01\n")
+        site.start()
+        partner = acme
+        if who == "wrong key":
+            other = site.root / "other"
+            subprocess.run([peer("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+            partner = Partner("acme", other)
+        done = site.sftp(partner, "ls", user="nobody" if who == "unknown user" else None)
+        assert done.returncode == 255
+        assert "Permission denied (publickey)." in done.stderr
+
+        def refused() -> list[dict[str, object]]:
+            with reading(Ledger(f"sqlite:{site.home / 'data' / 'ledger.db'}")) as books:
+                return list(leaves(books, kind="login.refused"))
+
+        (leaf,) = eventually(refused, what="the refusal is in the log")
+        assert leaf["result"] == "refused"
+        facts = leaf["facts"]
+        assert isinstance(facts, dict)
+        assert facts["account"] == ("nobody" if who == "unknown user" else "acme")
+        assert facts["source_address"] == "127.0.0.1"
