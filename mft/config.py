@@ -188,7 +188,8 @@ def load_config(home: Home) -> Config:
         raise BadConfig(f"the environment variable MFT_{table} is no table of keys: set MFT_{table}__KEY") from None
     except ValidationError as error:
         problems = explain(error, Config, home.config_file)
-        named = [name for name in os.environ if re.match(rf"MFT_({'|'.join(Config.model_fields)})(__|$)", name, re.I)]
+        ours = re.compile(rf"MFT_({'|'.join(Config.model_fields)})(__|$)", re.IGNORECASE)
+        named = [name for name in os.environ if ours.match(name)]
         if named:
             problems += f"\n(these environment variables stand over the file: {', '.join(sorted(named))})"
         raise BadConfig(problems) from None

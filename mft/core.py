@@ -227,6 +227,7 @@ class CommandSocket:
         self._core = core
         self._reload = reload
         self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         self._path.unlink(missing_ok=True)  # Ours: we hold the home's lock.
@@ -236,10 +237,13 @@ class CommandSocket:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
+            for client in self._clients:
+                client.close()  # One that asks nothing more would hold up the stop.
             await self._server.wait_closed()
         self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
         try:
             peer = writer.get_extra_info("socket").getsockopt(
                 socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
@@ -257,6 +261,7 @@ class CommandSocket:
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
+            self._clients.discard(writer)
             writer.close()
 
     async def _answer(self, packed: bytes, uid: int) -> _Reply:

@@ -78,7 +78,11 @@ def tail(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The newest leaves, oldest of them first."""
+    """The newest leaves, oldest of them first.
+
+    \b
+    mft audit tail --follow
+    """
     from mft.audit.query import leaves
     from mft.cli.access import ledger_of
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -157,10 +158,15 @@ def _tell(home: "Home", config: "Config", row: Mapping[str, Any]) -> None:
     vault = open_vault(home)
     with reading(Ledger(home.ledger_url(config))) as books:
         sealed = sealed_object(books, row["object_id"])
-        place = "in the ledger" if sealed.blob is not None else f"vault/{sealed.id[:2]}/{sealed.id}"
-        print(f"     sealed       {place}: {size(sealed.plain_size)} became {size(sealed.sealed_size)} of AES-256-GCM")
-        what = " ".join([row["standard"] or "", row["version"] or "", *json.loads(row["sets"] or "[]")])
-        print(f"     found        {what.strip()}")
+        place = "a blob in the ledger" if sealed.blob is not None else f"data/vault/{sealed.id[:2]}/{sealed.id}"
+        grown = f"{size(sealed.plain_size)} became {size(sealed.sealed_size)} of AES-256-GCM"
+        print(f"     sealed       object {sealed.id}, {place}: {grown}")
+        sets = Counter(
+            " ".join(filter(None, (part["set_code"], part["version"], part["verdict"])))
+            for part in parts(books, "transaction_set", row["id"])
+        )
+        what = ", ".join(f"{count} × {kind}" for kind, count in sets.items())  # noqa: RUF001  A real times sign.
+        print(f"     found        {row['standard']}" + (f": {what}" if what else ""))
         print(f"     stage        {row['stage']}" + (f": {row['reason']}" if row["reason"] else ""))
         for part in parts(books, "finding", row["id"]):
             finding = Finding(**json.loads(part["body"]))

@@ -131,7 +131,9 @@ def _ledger(home: "Home", config: "Config") -> Iterator[Check]:
     ledger = Ledger(home.ledger_url(config))
     found = version(ledger)
     if found is None:
-        yield Check("ledger", "wrong", f"{ledger.path or ledger.url} has no tables", f"mft init {home.root}")
+        yield Check(
+            "ledger", "wrong", f"{ledger.path or 'the PostgreSQL ledger'} has no tables", "restore data/ from a backup"
+        )
         return
     if found != HEAD:
         yield Check("ledger", "warning", f"is at migration {found}, not {HEAD}", "the next `mft serve` brings it up")

@@ -92,7 +92,11 @@ def _key_line(path: Path) -> str:
 
 @app.command("list")
 def list_partners(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Everybody who has a partner file."""
+    """Everybody who has a partner file.
+
+    \b
+    mft partner list
+    """
     from mft.cli.access import open_home
     from mft.server import load_partners
 
@@ -113,7 +117,11 @@ def list_partners(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(name: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """One partner: logins, folders to start in, keys and their expiry."""
+    """One partner: logins, folders to start in, keys and their expiry.
+
+    \b
+    mft partner show acme
+    """
     from mft.cli.access import open_home
     from mft.server import load_partners
 

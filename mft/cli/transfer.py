@@ -56,7 +56,11 @@ def list_transfers(
 
 @app.command()
 def show(transfer_id: IdArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Everything that is known of one transfer: what it is, what was found, what happened, oldest first."""
+    """Everything that is known of one transfer: what it is, what was found, what happened, oldest first.
+
+    \b
+    mft transfer show 01m8283ew4
+    """
     from mft.audit.query import leaves
     from mft.cli.access import ledger_of
     from mft.ledger.outbox import events_of
@@ -110,7 +114,7 @@ def _tell(known: dict[str, Any]) -> None:
     for row in known["transaction_sets"]:
         print(
             f"    set {row['position']}: {row['set_code'] or '?'} {row['version'] or ''}, control number "
-            f"{row['control_number'] or '-'}, {row['verdict'] or 'not ended'}, {row['records']} records"
+            f"{row['control_number'] or '-'}, {row['verdict'] or 'not ended'}, records: {row['records']}"
         )
     for finding in known["findings"]:
         print(f"  {finding['severity']}: {finding['message']}")

@@ -152,9 +152,10 @@ def insert_transfer(
     parent: str | None = None,
     reason: str | None = None,
 ) -> None:
-    """Add a transfer; its name takes the place of an older one of the same name in the sender's listing."""
+    """Add a transfer. A whole file takes the place of an older one of the same name in its sender's listing."""
     principal = arrival.principal
-    unlist(books, principal.connection, arrival.folder, arrival.name, at=at)
+    if stage is not Stage.PARTIAL:  # A broken upload takes nobody's place.
+        unlist(books, principal.connection, arrival.folder, arrival.name, at=at)
     books.execute(
         _INSERT,
         {

@@ -14,6 +14,7 @@ from mft.errors import MFTError
 from parsers.events import Event, Finished
 
 _PIPE: Final = 1 << 16
+_FRAME_MAX: Final = 64 << 20
 _JOBS_MAX: Final = 1000  # Then a fresh process: nothing can build up in one.
 
 
@@ -92,7 +93,7 @@ class Parser:
             selector.register(to, selectors.EVENT_WRITE)
             while True:
                 ready = selector.select(max(0.0, deadline - time.monotonic()))
-                if not ready and time.monotonic() >= deadline:
+                if time.monotonic() >= deadline:
                     raise ParserTooSlow(f"reading took longer than {self._seconds} seconds")
                 for key, _ in ready:
                     if key.fd == to and outgoing is not None:
@@ -121,7 +122,10 @@ class Parser:
     def _unpack(self, incoming: bytearray) -> Iterator[Event]:
         begin = 0
         while len(incoming) - begin >= 4:
-            end = begin + 4 + int.from_bytes(incoming[begin : begin + 4], "big")
+            size = int.from_bytes(incoming[begin : begin + 4], "big")
+            if size > _FRAME_MAX:
+                raise ParserDied("the parser process answered with something that is no event")
+            end = begin + 4 + size
             if end > len(incoming):
                 break
             try:

@@ -1,0 +1,182 @@
+"""Promises about the source as a whole: what must be true of every module, stage, event and error."""
+
+import ast
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from mft.audit.log import KINDS
+from mft.domain import NEXT_STAGES, Stage
+from mft.events import CATALOGUE, Event
+from tests.harness import ROOT
+
+PACKAGES = ("mft", "parsers", "partners")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+LINES_MAX = 900
+# Stages that code moves a transfer to today; a stage that is new here wants its leaf in KINDS.
+REACHED = {
+    Stage.RECEIVED, Stage.PARTIAL, Stage.IDENTIFIED, Stage.PARSED, Stage.CANONICALIZED, Stage.DONE, Stage.HELD,
+    Stage.QUARANTINED, Stage.INCOMPLETE, Stage.UNSUPPORTED, Stage.REJECTED,
+}  # fmt: skip
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def called(tree: ast.AST) -> set[str]:
+    """Every function that is called, dotted as it is written."""
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+class TestStages:
+    @pytest.mark.parametrize("stage", sorted(REACHED))
+    def test_every_stage_passed_leaves_its_leaf(self, stage: Stage) -> None:
+        assert f"transfer.{stage}" in KINDS
+
+    def test_no_stage_is_reached_in_silence(self) -> None:
+        used = {
+            Stage[node.attr]
+            for path in MODULES
+            if path.is_relative_to(ROOT / "mft") and path.name != "domain.py"
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Stage"
+        }
+        assert used == REACHED
+        assert set(NEXT_STAGES) >= used
+
+    def test_every_kind_is_written_somewhere(self) -> None:
+        text = "".join(path.read_text(encoding="utf-8") for path in MODULES if path.name != "log.py")
+        stages = {f"transfer.{stage}" for stage in REACHED}
+        assert {kind for kind in KINDS if f'"{kind}"' not in text} <= stages
+
+
+class TestEvents:
+    @pytest.mark.parametrize("event", CATALOGUE, ids=lambda event: event.__name__)
+    def test_says_when_it_comes_and_has_a_type(self, event: type[Event]) -> None:
+        assert event.__doc__
+        assert not event.__doc__.startswith(event.__name__), "a docstring of its own"
+        assert re.fullmatch(r"mft(\.[a-z]+)+\.v[1-9]", event.type)
+
+    def test_types_are_unique_and_all_are_in_the_catalogue(self) -> None:
+        types = [event.type for event in CATALOGUE]
+        assert len(types) == len(set(types))
+        names = {event.__name__ for event in Event.__subclasses__()}  # Slots make each class twice.
+        assert {event.__name__ for event in CATALOGUE} == names
+
+    def test_none_has_a_field_for_what_is_in_a_file(self) -> None:
+        fields = {name for event in CATALOGUE for name in event.__dataclass_fields__}
+        assert fields == {
+            "transfer", "connection", "partner", "standard", "usage", "name", "size_bytes", "interchanges", "sets",
+            "findings", "ref", "set", "set_number", "records", "record_schema", "sets_accepted", "sets_rejected",
+            "opaque", "stage", "reason", "type",
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+class TestModules:
+    def test_only_the_command_line_prints(self, path: Path) -> None:
+        if "cli" in path.parts or name_of(path) == "mft/server.py":
+            return
+        assert "print" not in called(tree_of(path))
+
+    def test_only_one_syncs(self, path: Path) -> None:
+        if name_of(path) == "mft/durable.py":
+            return
+        assert not {call for call in called(tree_of(path)) if call.split(".")[-1] in {"fsync", "fdatasync", "sync"}}
+
+    def test_only_two_start_processes(self, path: Path) -> None:
+        allowed = name_of(path) == "mft/pipeline/parse.py" or "cli" in path.parts
+        calls = called(tree_of(path))
+        starts = {"os.system", "os.popen", "os.fork", "os.execv", "os.execvp", "os.spawnv", "pty.spawn"}
+        assert not calls & starts
+        assert allowed or not imported(tree_of(path)) & {"subprocess", "multiprocessing", "pty"}
+        assert allowed or not {call for call in calls if "create_subprocess" in call}
+
+    def test_nothing_runs_what_it_reads(self, path: Path) -> None:
+        tree = tree_of(path)
+        assert not imported(tree) & {"pickle", "marshal", "shelve", "dill", "yaml"}
+        assert not called(tree) & {"eval", "exec", "compile", "__import__"}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.keyword) and node.arg == "shell":
+                assert isinstance(node.value, ast.Constant)
+                assert node.value.value is False
+
+    def test_reads_in_one_sitting(self, path: Path) -> None:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= LINES_MAX
+
+    def test_speaks_no_sql_by_hand(self, path: Path) -> None:
+        """Values reach a statement as parameters; what is written by hand is transaction control and PRAGMA."""
+        if "migrations" in path.parts:
+            return
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.JoinedStr):
+                assert not re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|DROP)\b", ast.unparse(node)[2:])
+
+    def test_catches_everything_only_where_it_says_why(self, path: Path) -> None:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ExceptHandler):
+                assert node.type is not None, f"{name_of(path)}:{node.lineno}: a bare except"
+                if ast.unparse(node.type) == "Exception" and name_of(path) != "mft/cli/main.py":
+                    said = lines[node.lineno - 1].partition("# noqa: BLE001  ")[2]
+                    assert said, f"{name_of(path)}:{node.lineno}: say why everything is caught here"
+
+
+def test_every_file_of_ours_is_looked_at() -> None:
+    assert len(MODULES) > 50
+    assert {path.relative_to(ROOT).parts[0] for path in MODULES} == set(PACKAGES)
+
+
+def test_the_demo_has_its_samples() -> None:
+    from mft.cli.demo import SCENES
+
+    folder = resources.files("mft.samples")
+    for scene in SCENES:
+        assert (folder / scene.file).is_file(), scene.file
+    assert (resources.files("mft.ledger") / "migrations" / "env.py").is_file()
+
+
+def test_tests_are_no_packages() -> None:
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "check"),
+    [
+        ("print('x')", TestModules.test_only_the_command_line_prints),
+        ("import os\nos.fsync(3)", TestModules.test_only_one_syncs),
+        ("import subprocess", TestModules.test_only_two_start_processes),
+        ("import os\nos.system('ls')", TestModules.test_only_two_start_processes),
+        ("from pickle import loads", TestModules.test_nothing_runs_what_it_reads),
+        ("eval('1')", TestModules.test_nothing_runs_what_it_reads),
+        ("run(shell=True)", TestModules.test_nothing_runs_what_it_reads),
+        ("x = 1\n" * (LINES_MAX + 1), TestModules.test_reads_in_one_sitting),
+        ("execute(f'SELECT * FROM {x}')", TestModules.test_speaks_no_sql_by_hand),
+        ("try:\n    pass\nexcept:\n    pass", TestModules.test_catches_everything_only_where_it_says_why),
+        ("try:\n    pass\nexcept Exception:\n    pass", TestModules.test_catches_everything_only_where_it_says_why),
+    ],
+)
+def test_every_check_can_say_no(source: str, check: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.test_house.ROOT", tmp_path, raising=True)
+    path = tmp_path / "planted.py"
+    path.write_text(source)
+    assert callable(check)
+    with pytest.raises(AssertionError):
+        check(None, path)

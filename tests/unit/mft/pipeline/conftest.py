@@ -1,0 +1,114 @@
+"""A core on a ledger and a vault of its own, and a runner whose turns a test takes by hand."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mft.audit.query import leaves
+from mft.core import Core
+from mft.crypto.keys import BucketPrivateKey
+from mft.domain import TENANT
+from mft.ledger import transfers
+from mft.ledger.database import Books, Ledger, Readers
+from mft.ledger.objects import sealed_object
+from mft.ledger.outbox import events_of
+from mft.pipeline.parse import Parser
+from mft.pipeline.receive import Upload
+from mft.pipeline.runner import Claim, Runner, StartRunner
+from mft.vault.store import Vault
+from tests.unit.mft.ledger.entries import arrival, new_ledger
+
+
+@pytest.fixture(scope="session")
+def parser() -> Iterator[Parser]:
+    parser = Parser(memory_mib=1024, seconds=60)
+    yield parser
+    parser.close()
+
+
+@pytest.fixture(scope="session")
+def made_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "ledger.db"
+    new_ledger(f"sqlite:{path}")
+    return path
+
+
+@dataclass
+class Desk:
+    """Everything that one installation's pipeline works with."""
+
+    core: Core
+    readers: Readers
+    vault: Vault
+    runner: Runner
+
+    @property
+    def books(self) -> Books:
+        return self.readers.get()
+
+    def receive(self, name: bytes, content: bytes) -> str:
+        """A file comes in; returns its transfer."""
+        upload = Upload(self.vault, TENANT, arrival(name))
+        upload.writer.append(content)
+        transfer: str = self.core.run(upload.finish())
+        return transfer
+
+    def claim(self) -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = self.core.run(Claim(self.runner.id, 10))
+        return jobs
+
+    def turn(self, parser: Parser) -> int:
+        """The runner does what waits; returns how many transfers that was."""
+        jobs = self.claim()
+        for job in jobs:
+            self.runner._work(parser, job)
+        return len(jobs)
+
+    def row(self, transfer: str) -> dict[str, Any]:
+        return transfers.transfer_row(self.books, transfer)
+
+    def kinds(self, transfer: str) -> list[str]:
+        return [leaf["kind"] for leaf in leaves(self.books, transfer=transfer, newest_first=False)]
+
+    def leaf(self, transfer: str, kind: str) -> dict[str, Any]:
+        (found,) = leaves(self.books, transfer=transfer, kind=kind)
+        return found
+
+    def events(self, transfer: str) -> list[dict[str, Any]]:
+        return [json.loads(row["body"]) for row in events_of(self.books, transfer)]
+
+    def types(self, transfer: str) -> list[str]:
+        return [event["type"].removeprefix("mft.").removesuffix(".v1") for event in self.events(transfer)]
+
+    def parts(self, table: str, transfer: str) -> list[dict[str, Any]]:
+        return transfers.parts(self.books, table, transfer)
+
+    def opened(self, object_id: str) -> bytes:
+        reader = self.vault.open(sealed_object(self.books, object_id))
+        content = b"".join(reader.chunks())
+        reader.close()
+        return content
+
+    def files(self) -> list[str]:
+        return list(self.vault.files())
+
+
+@pytest.fixture
+def desk(tmp_path: Path, made_ledger: Path) -> Iterator[Desk]:
+    shutil.copy(made_ledger, tmp_path / "ledger.db")
+    ledger = Ledger(f"sqlite:{tmp_path / 'ledger.db'}")
+    key = BucketPrivateKey(bytes(range(32)))
+    (tmp_path / "vault").mkdir()
+    vault = Vault(tmp_path / "vault", key.public, {key.id: key})
+    core = Core(ledger, sinks=("file",))
+    readers = Readers(ledger)
+    runner = Runner(vault=vault, readers=readers, submit=core.run, threads=1, memory_mib=1024, seconds=60)
+    core.run(StartRunner(runner.id, "boot", 1))
+    yield Desk(core, readers, vault, runner)
+    readers.close()
+    core.close()
