@@ -103,6 +103,14 @@ class Config(BaseSettings):
         return env_settings, init_settings
 
 
+# Files of keys/, by name.
+SIGNING_KEY = "audit.key"
+VERIFY_KEY = "audit.pub"
+BUCKET_KEY = "bucket.key"
+BUCKET_PUBLIC = "bucket.pub"
+HOST_KEYS = ("ssh_host_ed25519_key", "ssh_host_rsa_key")
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Where everything of one installation is.

@@ -20,7 +20,7 @@ from mft import errors
 from mft.audit.log import Fact
 from mft.clock import new_id, now_us
 from mft.domain import TENANT
-from mft.errors import Broken, HomeInUse, MFTError, NotAllowed
+from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.tables import INSTALLATION
 from mft.ledger.transfers import keep_profile
@@ -187,7 +187,7 @@ class HomeLock:
     def __init__(self, path: Path) -> None:
         """Raises HomeInUse, with the pid of the holder."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -231,7 +231,13 @@ class CommandSocket:
 
     async def start(self) -> None:
         self._path.unlink(missing_ok=True)  # Ours: we hold the home's lock.
-        self._server = await asyncio.start_unix_server(self._serve, self._path)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, self._path)
+        except OSError as error:
+            raise Refused(
+                f"cannot make {self._path}: {error.strerror or error}. "
+                "A socket's path has 107 bytes at most: move the home nearer to the root"
+            ) from None
         self._path.chmod(0o600)
 
     async def stop(self) -> None:
@@ -276,6 +282,8 @@ class CommandSocket:
             return _Reply(error=error.code, message=str(error))
         except msgspec.MsgspecError:
             return _Reply(error=errors.ProtocolViolation.code, message="not a command of this version of mft")
+        except Exception as error:  # noqa: BLE001  One command's trouble is its sender's.
+            return _Reply(error=MFTError.code, message=f"a fault of mft itself ({type(error).__name__})")
 
 
 class CoreClient:

@@ -11,20 +11,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mft.errors import NoSpace, SyncFailed
+from mft.errors import Busy, NoSpace, SyncFailed
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """A full disk or quota becomes NoSpace; any other failure of the disk SyncFailed."""
+    """A full disk or quota becomes NoSpace, too many open files Busy, any other failure of the disk SyncFailed."""
     try:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         if error.errno in _FULL:
             raise NoSpace(f"the disk is full: {reason}") from error
+        if error.errno in _SHORT:
+            raise Busy(f"try again later: {reason}") from error
         raise SyncFailed(f"the disk failed: {reason}") from error
 
 

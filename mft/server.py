@@ -1,6 +1,7 @@
 """Builds every object once, runs them, drains them. Doors open last and close first."""
 
 import asyncio
+import ctypes
 import json
 import os
 import resource
@@ -12,7 +13,7 @@ from contextlib import ExitStack
 
 import mft
 from mft.audit.sequencer import Sequencer
-from mft.config import Config, Home
+from mft.config import BUCKET_KEY, HOST_KEYS, SIGNING_KEY, Config, Home
 from mft.core import CommandSocket, Core, HomeLock, KeepProfile, Note, Reload
 from mft.crypto.keys import BucketPrivateKey
 from mft.crypto.signing import SigningKey
@@ -29,11 +30,8 @@ from mft.vault.store import Vault
 from partners.load import EMPTY, Directory, load_directory
 from partners.strict_toml import BadFile
 
-SIGNING_KEY = "audit.key"
-VERIFY_KEY = "audit.pub"
-BUCKET_KEY = "bucket.key"
-BUCKET_PUBLIC = "bucket.pub"
-HOST_KEYS = ("ssh_host_ed25519_key", "ssh_host_rsa_key")
+_PR_SET_DUMPABLE = 4  # prctl(2)
+ORPHAN_SECONDS = 7 * 86_400
 
 
 def load_partners(home: Home) -> Directory:
@@ -51,10 +49,12 @@ def open_vault(home: Home) -> Vault:
 
 
 def sweep(ledger: Ledger, vault: Vault) -> int:
-    """Delete vault files that no row speaks of: uploads that were never acknowledged. Returns how many.
+    """Set vault files aside that no row speaks of: uploads that were never acknowledged. Returns how many.
+
+    They are deleted a week later: if the ledger was restored from a backup that is too old, they are files of partners.
 
     Raises:
-        Broken: a row speaks of a file that is gone; nothing is deleted then.
+        Broken: a row speaks of a file that is gone; nothing is moved then.
     """
     with reading(ledger) as books:
         known = object_files(books)
@@ -65,7 +65,8 @@ def sweep(ledger: Ledger, vault: Vault) -> int:
             f"(first: {min(lost)}): restore the vault from a backup"
         )
     for orphan in found - known:
-        vault.remove(orphan)
+        vault.set_aside(orphan)
+    vault.forget_orphans(older_than_seconds=ORPHAN_SECONDS)
     return len(found - known)
 
 
@@ -84,6 +85,7 @@ class Server:
         self._directory = EMPTY
         self._cleanup = ExitStack()
         self._stop_asked = asyncio.Event()
+        self._reloading = asyncio.Lock()
 
     async def start(self) -> None:
         try:
@@ -95,7 +97,7 @@ class Server:
     async def _start(self) -> None:
         home, config, cleanup = self.home, self.config, self._cleanup
         loop = asyncio.get_running_loop()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # A core file would hold plaintext and keys.
+        _keep_to_ourselves()
         lock = HomeLock(home.lock)
         cleanup.callback(lock.release)
         directory = load_partners(home)
@@ -107,11 +109,11 @@ class Server:
         if version(ledger) is None and next(vault.files(), None) is not None:
             raise Broken(f"the ledger is empty, and {vault.root} is not: restore the ledger from a backup")
         migrate(ledger)
-        sweep(ledger, vault)
+        orphans = sweep(ledger, vault)
         sinks: list[Sink] = [FileSink(home.events_file)] if config.events.file else []
 
         def broken(error: Broken) -> None:
-            self.failure = error
+            self.failure = self.failure or error
             loop.call_soon_threadsafe(self._stop_asked.set)
 
         core = self.core = Core(ledger, sinks=tuple(sink.name for sink in sinks), on_broken=broken)
@@ -121,10 +123,13 @@ class Server:
         sequencer = Sequencer(
             core.writer.submit,
             signing_key,
+            broken,
             checkpoint_seconds=config.audit.checkpoint_seconds,
             checkpoint_leaves=config.audit.checkpoint_leaves,
         )
         core.run(Note("server.started", "server", facts={"version": mft.__version__, "sqlite": sqlite_version()}))
+        if orphans:
+            core.run(Note("vault.swept", "server", facts={"orphans": orphans}))
         self._load(core, directory, actor="server")
         core.on("noted", sequencer.wake)
         sequencer.start()
@@ -132,7 +137,7 @@ class Server:
         cleanup.callback(lambda: self._unless_broken(lambda: core.run(Note("server.stopped", "server"))))
 
         for sink in sinks:
-            relay = Relay(sink, readers, core.run)
+            relay = Relay(sink, readers, core.run, broken)
             relay.start()
             cleanup.callback(relay.stop)
             core.on("announced", relay.wake)
@@ -140,6 +145,7 @@ class Server:
             vault=vault,
             readers=readers,
             submit=core.run,
+            on_broken=broken,
             threads=config.pipeline.parsers,
             memory_mib=config.pipeline.parser_memory_mib,
             seconds=config.pipeline.parse_seconds,
@@ -156,6 +162,7 @@ class Server:
             port=int(port),
             host_keys=[path for name in HOST_KEYS if (path := home.keys / name).exists()],
             directory=lambda: self._directory,
+            on_broken=broken,
             submit=core.submit,
             readers=readers,
             vault=vault,
@@ -175,15 +182,33 @@ class Server:
             "changed": len(changed),
             "removed": len(old.keys() - new.keys()),
         }
-        for profile in new.values():
-            core.run(KeepProfile(profile.hash, profile.connection.id, profile.connection.name, profile.body))
+        for key, profile in new.items():
+            connection = profile.connection
+            core.run(KeepProfile(profile.hash, connection.id, connection.name, profile.body))
+            if key in changed or key not in old:
+                facts: dict[str, str | int | None] = {"profile": profile.hash, "enabled": int(connection.enabled)}
+                private = {"name": connection.name}
+                core.run(Note("partner.loaded", actor, connection=connection.id, facts=facts, private=private))
         core.run(Note("config.loaded", actor, facts=dict(diff)))
         self._directory = directory
         return diff
 
     async def _reload(self, command: Reload) -> dict[str, int]:
-        directory = await asyncio.to_thread(load_partners, self.home)
-        return await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
+        async with self._reloading:
+            try:
+                directory = await asyncio.to_thread(load_partners, self.home)
+            except BadConfig:
+                refused = Note("config.loaded", command.actor, result="refused")
+                await asyncio.wrap_future(self.core.submit(refused))
+                raise
+            diff = await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
+        self._door.part_with_strangers()
+        return diff
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody, or a failure, asked for the end."""
+        return self._stop_asked.is_set()
 
     def ask_to_stop(self) -> None:
         self._stop_asked.set()
@@ -206,6 +231,14 @@ class Server:
             return  # Said once already, by `failure`.
 
 
+def _keep_to_ourselves() -> None:
+    """No core file, no debugger: both would show plaintext and keys. And as many open files as we may have."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def notify(state: str) -> None:
     """Tell systemd, where it listens: sd_notify(3)."""
     address = os.environ.get("NOTIFY_SOCKET")
@@ -221,6 +254,7 @@ async def serve(home: Home, config: Config, *, started: Callable[[Server], None]
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.ask_to_stop)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # Its own meaning would be our end.
     await server.start()
     reloads: set[asyncio.Task[None]] = set()
 

@@ -48,7 +48,17 @@ def key_blob(line: str) -> bytes:
     name = parts[0].encode()
     if blob[:4] != len(name).to_bytes(4, "big") or blob[4 : 4 + len(name)] != name:
         raise ValueError("the public key's type does not match its content; copy the whole line of the .pub file")
+    _check_fields(blob)
     return blob
+
+
+def _check_fields(blob: bytes) -> None:
+    """A key is a row of fields, each behind its length; one that was cut short does not end where a field ends."""
+    at = 0
+    while at < len(blob):
+        at += 4 + int.from_bytes(blob[at : at + 4], "big")
+    if at != len(blob):
+        raise ValueError("the public key is cut short; copy the whole line of the .pub file")
 
 
 class Key(_Strict):

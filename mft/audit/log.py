@@ -33,7 +33,9 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("server.started", "version sqlite", ""),
         ("server.stopped", "", ""),
         ("config.loaded", "added changed removed", ""),
-        ("partner.added", "fingerprint", "name"),
+        ("partner.added", "fingerprints", "name"),
+        ("partner.loaded", "profile enabled", "name"),
+        ("vault.swept", "orphans", ""),
         ("login.accepted", "door fingerprint", "account source_address"),
         ("login.refused", "door attempts", "account source_address"),
         ("transfer.received", "door size_bytes object", "name sha256"),
@@ -59,7 +61,7 @@ _LEAF = insert(LEAF)
 _CLEAR = insert(LEAF_CLEAR)
 _NODE = insert(NODE)
 _HASH = select(NODE.c.hash).where(NODE.c.level == bindparam("at_level"), NODE.c.position == bindparam("index"))
-_SIZE = select(func.count()).select_from(NODE).where(NODE.c.level == 0)
+_SIZE = select((func.coalesce(func.max(NODE.c.position), -1) + 1).label("leaves")).where(NODE.c.level == 0)
 _UNSEQUENCED = select(LEAF.c.id, LEAF.c.body).where(LEAF.c.seq.is_(None)).order_by(LEAF.c.id).limit(bindparam("most"))
 _NUMBER = update(LEAF).where(LEAF.c.id == bindparam("leaf")).values(seq=bindparam("number"))
 _CHECKPOINT = insert(CHECKPOINT)
@@ -154,8 +156,7 @@ def sequence(books: Books, most: int = 2000) -> int:
 
 def load_frontier(books: Books) -> Frontier:
     """The right edge of the tree as the ledger has it."""
-    size = books.rows(_SIZE)[0]
-    return Frontier.restore(next(iter(size.values())), lambda level, index: _node(books, level, index))
+    return Frontier.restore(books.rows(_SIZE)[0]["leaves"], lambda level, index: _node(books, level, index))
 
 
 def _node(books: Books, level: int, index: int) -> bytes:

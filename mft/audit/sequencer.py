@@ -10,6 +10,7 @@ from mft.clock import now_us
 from mft.crypto.signing import SigningKey
 from mft.errors import Broken, Busy
 from mft.ledger.database import Books
+from mft.threads import watched
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -24,6 +25,7 @@ class Sequencer:
         self,
         submit: Callable[[Callable[[Books], int]], "Future[int]"],
         key: SigningKey,
+        on_broken: Callable[[Broken], None],
         *,
         checkpoint_seconds: int,
         checkpoint_leaves: int,
@@ -34,7 +36,7 @@ class Sequencer:
         self._leaves = checkpoint_leaves
         self._dirty = threading.Event()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
+        self._thread = watched("sequencer", self._run, on_broken)
 
     def start(self) -> None:
         self.checkpoint()
@@ -59,21 +61,18 @@ class Sequencer:
 
     def _run(self) -> None:
         since, leaves = time.monotonic(), 0
-        try:
-            while not self._stop.is_set():
-                due_in = max(0.0, since + self._seconds - time.monotonic()) if leaves else None
-                try:
-                    if self._dirty.wait(due_in):
-                        self._dirty.clear()
-                        while numbered := self._submit(sequence).result():
-                            leaves += numbered
-                    if leaves and (leaves >= self._leaves or time.monotonic() - since >= self._seconds):
-                        self.checkpoint()
-                        since, leaves = time.monotonic(), 0
-                    elif not leaves:
-                        since = time.monotonic()
-                except Busy:
-                    self._dirty.set()  # The disk is full: the leaves wait with everything else.
-                self._stop.wait(_EVERY_SECONDS)
-        except Broken:
-            return
+        while not self._stop.is_set():
+            due_in = max(0.0, since + self._seconds - time.monotonic()) if leaves else None
+            try:
+                if self._dirty.wait(due_in):
+                    self._dirty.clear()
+                    while numbered := self._submit(sequence).result():
+                        leaves += numbered
+                if leaves and (leaves >= self._leaves or time.monotonic() - since >= self._seconds):
+                    self.checkpoint()
+                    since, leaves = time.monotonic(), 0
+                elif not leaves:
+                    since = time.monotonic()
+            except Busy:
+                self._dirty.set()  # The disk is full: the leaves wait with everything else.
+            self._stop.wait(_EVERY_SECONDS)

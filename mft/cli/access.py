@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mft.config import Config, Home, find_home, load_config
+from mft.audit.log import make_checkpoint
+from mft.clock import now_us
+from mft.config import SIGNING_KEY, Config, Home, find_home, load_config
 from mft.core import Command, Core, CoreClient, HomeLock
+from mft.crypto.signing import SigningKey
 from mft.errors import Broken, Missing
 from mft.ledger.database import Books, Ledger, database_errors, reading
 from mft.ledger.migrate import migrate
@@ -65,6 +68,8 @@ def writing(home: Home, config: Config) -> Iterator[Callable[[Command], Any]]:
         core = Core(ledger, sinks=("file",) if config.events.file else ())
         try:
             yield core.run
+            key = SigningKey.load(home.keys / SIGNING_KEY)  # What we noted is signed at once: no server does it later.
+            core.writer.run(lambda books: make_checkpoint(books, key, at=now_us()))
         finally:
             core.close()
     finally:

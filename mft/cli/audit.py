@@ -1,5 +1,6 @@
 """`mft audit`: what happened, and the proof that the log of it was not changed."""
 
+import difflib
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -51,10 +52,15 @@ def query(
     mft audit query --since yesterday --kind login.refused
     mft audit query --partner acme --since 7d --json
     """
+    from mft.audit.log import KINDS
     from mft.audit.query import leaves
     from mft.cli.access import ledger_of
     from mft.clock import LAST_ID
     from mft.ledger.transfers import connection_named, transfer_row
+
+    if kind and kind not in KINDS:
+        near = difflib.get_close_matches(kind, KINDS, n=1)
+        raise typer.BadParameter(f"{kind!r} is no kind of leaf" + (f"; did you mean {near[0]}?" if near else ""))
 
     with ledger_of(home) as books:
         found = leaves(
@@ -131,16 +137,16 @@ def verify(
     """
     from mft.audit.verify import verify_log
     from mft.cli.access import open_home
+    from mft.config import VERIFY_KEY
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, database_errors, reading
-    from mft.server import VERIFY_KEY
 
     found, config = open_home(home)
     ledger = Ledger(found.ledger_url(config))
     if not ledger.exists():
         raise Missing(f"{found.root} has no ledger")
     verify_key = VerifyKey.load(key or found.keys / VERIFY_KEY)
-    pinned = checkpoint.read_text(encoding="utf-8") if checkpoint else None
+    pinned = checkpoint.read_text(encoding="utf-8", errors="replace") if checkpoint else None
     looked_on = sys.stderr.isatty()
     try:
         with reading(ledger) as books:

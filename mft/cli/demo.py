@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mft.errors import NameTaken
+from mft.errors import Busy, Missing, NameTaken
 
 if TYPE_CHECKING:
     from mft.config import Config, Home
@@ -85,11 +85,13 @@ async def _play(root: Path, *, leave: bool) -> None:
     print(f"two partners, {_CLINIC} and {_RETAILER}, upload with {client}\n")
     try:
         for number, scene in enumerate(SCENES, start=1):
+            if server.stopping:
+                return
             await _act(server, home, number, scene)
             if number == 1:
                 print(f"     ({time.monotonic() - begun:.1f} s from an empty directory to the first record)\n")
         await _read_errors(server, home)
-        if not leave and server.failure is None:
+        if not leave and not server.stopping:
             await asyncio.to_thread(_verify, home, server.config)
             _try_next(server, root)
             await server.wait()
@@ -124,23 +126,25 @@ async def _act(server: "Server", home: "Home", number: int, scene: Scene) -> Non
         said = await _sftp(server, home, scene.partner, [f"put {path}"])
     print(f"{number}. {scene.partner} puts {scene.file}: {scene.what}")
     print(f"     partner saw  {said}")
-    row = await _rested(home, server.config, scene.file)
+    row = await _rested(server, home, scene.file)
     await asyncio.to_thread(_tell, home, server.config, row)
     print()
 
 
-async def _rested(home: "Home", config: "Config", name: str) -> Mapping[str, Any]:
+async def _rested(server: "Server", home: "Home", name: str) -> Mapping[str, Any]:
     """Wait until the newest transfer of that name has come to rest."""
     from mft.ledger.database import Ledger, reading
     from mft.ledger.transfers import transfer_rows
 
     for _ in range(600):
-        with reading(Ledger(home.ledger_url(config))) as books:
+        if server.stopping:
+            raise KeyboardInterrupt
+        with reading(Ledger(home.ledger_url(server.config))) as books:
             rows = [row for row in transfer_rows(books) if row["name_bytes"] == name.encode()]
         if rows and rows[0]["stage"] in _RESTING:
             return rows[0]
         await asyncio.sleep(0.05)
-    raise TimeoutError(f"{name} did not come to rest within 30 seconds")
+    raise Busy(f"{name} did not come to rest within 30 seconds: see mft transfer list --home {_short(home.root)}")
 
 
 def _tell(home: "Home", config: "Config", row: Mapping[str, Any]) -> None:
@@ -216,6 +220,7 @@ async def _sftp(server: "Server", home: "Home", partner: str, commands: list[str
     process = await asyncio.create_subprocess_exec(
         "sftp", "-q", "-F", "none", "-P", str(port), *arguments, "-b", "-", f"{partner}@{host}",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C is for us.
     )  # fmt: skip
     output, _ = await process.communicate("\n".join(commands).encode() + b"\n")
     seen = [line for line in output.decode(errors="replace").splitlines() if not line.startswith("sftp>")]
@@ -227,7 +232,7 @@ def _paramiko(host: str, port: int, partner: str, key: Path, commands: list[str]
     try:
         import paramiko
     except ImportError:
-        raise NameTaken("neither OpenSSH's sftp nor paramiko is installed: apt install openssh-client") from None
+        raise Missing("neither OpenSSH's sftp nor paramiko is installed: apt install openssh-client") from None
     import fnmatch
 
     seen: list[str] = []
@@ -254,9 +259,9 @@ def _paramiko(host: str, port: int, partner: str, key: Path, commands: list[str]
 
 def _verify(home: "Home", config: "Config") -> None:
     from mft.audit.verify import verify_log
+    from mft.config import VERIFY_KEY
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, reading
-    from mft.server import VERIFY_KEY
 
     with reading(Ledger(home.ledger_url(config))) as books:
         verified = verify_log(books, VerifyKey.load(home.keys / VERIFY_KEY))

@@ -73,7 +73,7 @@ def _machine() -> Iterator[Check]:
 
 
 def _files(home: "Home", config: "Config") -> Iterator[Check]:
-    from mft.server import BUCKET_KEY, HOST_KEYS, SIGNING_KEY
+    from mft.config import BUCKET_KEY, HOST_KEYS, SIGNING_KEY
 
     for name in (BUCKET_KEY, SIGNING_KEY, *HOST_KEYS):
         path = home.keys / name
@@ -170,9 +170,9 @@ def _vault(home: "Home", config: "Config") -> Iterator[Check]:
 
 def _log(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.audit.verify import verify_log
+    from mft.config import VERIFY_KEY
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, reading
-    from mft.server import VERIFY_KEY
 
     with reading(Ledger(home.ledger_url(config))) as books:
         verified = verify_log(books, VerifyKey.load(home.keys / VERIFY_KEY))

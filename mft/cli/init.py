@@ -33,14 +33,13 @@ def make_home(directory: Path) -> None:
     from mft.audit.log import make_checkpoint
     from mft.cli.access import actor
     from mft.clock import now_us
-    from mft.config import DEFAULT_CONFIG, Home
+    from mft.config import BUCKET_KEY, BUCKET_PUBLIC, DEFAULT_CONFIG, HOST_KEYS, SIGNING_KEY, VERIFY_KEY, Home
     from mft.core import Core, Note
     from mft.crypto.keys import generate_bucket_key
     from mft.crypto.signing import SigningKey
     from mft.durable import sync_directory, write_file
     from mft.ledger.database import Ledger
     from mft.ledger.migrate import migrate
-    from mft.server import BUCKET_KEY, BUCKET_PUBLIC, HOST_KEYS, SIGNING_KEY, VERIFY_KEY
     from mft.vault.store import Vault
 
     home = Home(directory.absolute())

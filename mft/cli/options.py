@@ -84,7 +84,7 @@ def parse_time(text: str) -> int:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     named = {"now": now, "today": midnight, "yesterday": midnight - timedelta(days=1)}
     found = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip())
-    if found:
+    if found and len(found[1]) <= 5:
         at = now - timedelta(**{_AGO[found[2]]: int(found[1])})
     elif text in named:
         at = named[text]

@@ -56,7 +56,7 @@ def add(
         "partner.added",
         actor(),
         connection=connection.id,
-        facts={"fingerprint": keys[0].fingerprint},
+        facts={"fingerprints": " ".join(key.fingerprint for key in keys)},
         private={"name": name},
     )
     with writing(found, config) as run:

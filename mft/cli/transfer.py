@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mft.cli.options import HomeOption, JsonOption, Output, size, when
+from mft.domain import Stage
 from mft.errors import Missing, NameTaken
 
 app = typer.Typer(help="Transfers: list, show, get.", no_args_is_help=True, rich_markup_mode=None)
@@ -19,7 +20,7 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A transfer's id, 
 @app.command("list")
 def list_transfers(
     partner: Annotated[str, typer.Option(help="Only this partner's.", show_default=False)] = "",
-    stage: Annotated[str, typer.Option(help="Only in this stage.", show_default=False)] = "",
+    stage: Annotated[Stage | None, typer.Option(help="Only in this stage.", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many at most, the newest.")] = 50,
     before: Annotated[
         str, typer.Option(metavar="ID", help="Older than this one: the next page.", show_default=False)
@@ -35,10 +36,12 @@ def list_transfers(
     """
     from mft.cli.access import ledger_of
     from mft.clock import LAST_ID
-    from mft.ledger.transfers import public, transfer_rows
+    from mft.ledger.transfers import connection_named, public, transfer_rows
 
     with ledger_of(home) as books:
-        rows = transfer_rows(books, stage=stage, partner=partner, before=before or LAST_ID, most=limit)
+        if partner:
+            connection_named(books, partner)
+        rows = transfer_rows(books, stage=stage or "", partner=partner, before=before or LAST_ID, most=limit)
     Output(as_json).rows(
         map(public, rows),
         {
@@ -172,8 +175,12 @@ def get(
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
     else:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            for chunk in reader.chunks():
-                file.write(chunk)
+        try:
+            with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                for chunk in reader.chunks():
+                    file.write(chunk)
+        except BaseException:
+            out.unlink(missing_ok=True)  # Half of a partner's file is nobody's.
+            raise
         print(f"wrote {out}, {size(sealed.plain_size)}", file=sys.stderr)
     reader.close()

@@ -40,6 +40,7 @@ from mft.errors import (
     ProtocolViolation,
     Refused,
 )
+from mft.ledger import transfers
 from mft.ledger.database import Readers, Row
 from mft.pipeline import mailbox
 from mft.pipeline.receive import Upload
@@ -87,6 +88,7 @@ SIGNATURES: Final = (
 
 _SEGMENTS_AHEAD: Final = 4  # Full segments that may wait for the disk before we stop reading.
 _SESSIONS_MAX: Final = 64  # In the life of one connection; each may hold 128 files.
+_UPLOADS_MAX: Final = 256  # Of one partner at once; each may hold a megabyte.
 _REQUESTS_AHEAD: Final = 256  # Requests that may wait for their turn before we stop reading.
 _FOLDER_MODE: Final = 0o040755
 _FILE_MODE: Final = 0o100644
@@ -99,15 +101,19 @@ def status_of(error: MFTError) -> Status:
 
 
 def authenticate(directory: Directory, user: str, key_blob: bytes, *, now: datetime) -> Principal | None:
-    """Who a user with a key is, or None: the one place that decides it.
+    """Who a user with a key is, or None.
 
     Signature checks are the transport's; it asks here for every key that is offered, and again for the one that signed.
     """
+    return admit(directory, user, fingerprint(key_blob), now=now) if key_blob else None
+
+
+def admit(directory: Directory, user: str, offered: str, *, now: datetime) -> Principal | None:
+    """Who a user with a key of this fingerprint is, or None: the one place that decides it."""
     found = directory.login(user)
-    if found is None or not key_blob:
+    if found is None:
         return None
     profile, login = found
-    offered = fingerprint(key_blob)
     if not any(key.fingerprint == offered and key.usable(now) for key in login.keys):
         return None
     connection = profile.connection
@@ -139,7 +145,11 @@ class _Reading:
 
 @dataclass(slots=True)
 class _Listing:
+    """What is still to be told: names at hand, then those of a folder behind `after`."""
+
     names: list[wire.Name]
+    folder: bytes | None
+    after: bytes = b""
 
 
 class SftpDoor:
@@ -152,6 +162,7 @@ class SftpDoor:
         port: int,
         host_keys: list[Path],
         directory: Callable[[], Directory],
+        on_broken: Callable[[Broken], None],
         submit: "Callable[[Command], Future[Any]]",
         readers: Readers,
         vault: Vault,
@@ -162,6 +173,7 @@ class SftpDoor:
         # Loaded once: asyncssh would read files again at every login.
         self._host_keys = [asyncssh.read_private_key(path) for path in host_keys]
         self.directory = directory
+        self.on_broken = on_broken
         self.submit = submit
         self.readers = readers
         self.vault = vault
@@ -169,7 +181,7 @@ class SftpDoor:
         self._visible_us = visible_seconds * 1_000_000
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.connections: set[asyncssh.SSHServerConnection] = set()
+        self.logins: set[_Login] = set()
         self._writing: set[tuple[str, bytes, bytes]] = set()  # Names with a writer: one at a time.
         self._quiet = asyncio.Event()
         self.draining = False
@@ -219,10 +231,13 @@ class SftpDoor:
         return now_us() - self._visible_us
 
     def take_name(self, arrival: Arrival) -> None:
-        """Raises Busy: the name has a writer already."""
-        key = (arrival.principal.connection, arrival.folder, arrival.name)
+        """Raises Busy: the name has a writer already, or the partner too many."""
+        who = arrival.principal.connection
+        key = (who, arrival.folder, arrival.name)
         if key in self._writing:
             raise Busy("another upload of that name is under way: try again later")
+        if sum(connection == who for connection, _, _ in self._writing) >= _UPLOADS_MAX:
+            raise Busy(f"{_UPLOADS_MAX} uploads of yours are under way: finish some first")
         self._writing.add(key)
 
     def release_name(self, arrival: Arrival) -> None:
@@ -237,6 +252,17 @@ class SftpDoor:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def welcome(self, principal: Principal) -> bool:
+        """Whether a principal would still be let in."""
+        found = admit(self.directory(), principal.login, principal.key_fingerprint, now=datetime.now(UTC))
+        return found is not None and found.connection == principal.connection
+
+    def part_with_strangers(self) -> None:
+        """End the connections of those who would not be let in any more."""
+        for login in list(self.logins):
+            if login.principal is not None and not self.welcome(login.principal):
+                login.disconnect("access was withdrawn")
+
     async def drain(self, seconds: float) -> None:
         """Take no new session or file; let the open ones end for so long, then part."""
         self.draining = True
@@ -246,10 +272,11 @@ class SftpDoor:
             self._quiet.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._quiet.wait(), seconds)
-        for connection in list(self.connections):
-            connection.disconnect(asyncssh.DISC_BY_APPLICATION, "the server stops; try again later")
-        for connection in list(self.connections):
-            await connection.wait_closed()
+        logins = list(self.logins)
+        for login in logins:
+            login.disconnect("the server stops; try again later")
+        for login in logins:
+            await login.closed()
         while self._tasks:
             await asyncio.wait(self._tasks)
         self.threads.shutdown(wait=True)
@@ -270,24 +297,30 @@ class _Login(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
-        self._door.connections.add(conn)
+        self._door.logins.add(self)
         peer = conn.get_extra_info("peername")  # Now: it is gone when the connection is.
         self._source = str(peer[0]) if peer else "unknown"
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._door.connections.discard(self._connection)
+        self._door.logins.discard(self)
         if self.principal is None and self._attempts:
             self._note("login.refused", "server", result="refused", facts={"attempts": self._attempts})
 
+    def disconnect(self, reason: str) -> None:
+        self._connection.disconnect(asyncssh.DISC_BY_APPLICATION, reason)
+
+    async def closed(self) -> None:
+        await self._connection.wait_closed()
+
     def begin_auth(self, username: str) -> bool:
         self._user = username
+        self._attempts += 1
         return True
 
     def public_key_auth_supported(self) -> bool:
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        self._attempts += 1
         self._proven = authenticate(self._door.directory(), username, key.public_data, now=datetime.now(UTC))
         return self._proven is not None
 
@@ -346,7 +379,8 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         self._waiting: deque[wire.Request] = deque()
         self._busy = False
         self._can_write = True
-        self._holds_back: set[str] = set()  # Why we do not read: "disk", "queue".
+        self._holds_back: set[object] = set()  # Why we do not read: "queue", "answers", a file ahead of the disk.
+        self._paused = False
         self._ended = False  # The client sends no more.
         self._gone = False  # Nobody is there to be answered.
         self._started_at = now_us()
@@ -383,7 +417,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
             self._channel.exit(1)
             return
         self._send()
-        self._hold_back("queue", on=len(self._waiting) > _REQUESTS_AHEAD)
+        self._settle()
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -391,6 +425,9 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._paused:  # What was received while we did not read counts too.
+            self._paused = False
+            self._channel.resume_reading()
         self._gone = True
         for handle in self._protocol.handles:
             self._protocol.close_handle(handle)
@@ -411,6 +448,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         self._proceed()
         self._send()
         self._part()
+        self._settle()
 
     def _part(self) -> None:
         """End the session once the client has said its last and has every answer."""
@@ -418,15 +456,21 @@ class _Session(asyncssh.SSHServerSession[bytes]):
             self._channel.exit(0)
 
     def _send(self) -> None:
-        if self._out and not self._gone and not self._channel.is_closing():
-            self._channel.write(b"".join(self._out))
-        self._out.clear()
+        out, self._out = self._out, []  # Writing may call us again.
+        if out and not self._gone and not self._channel.is_closing():
+            self._channel.write(b"".join(out))
 
-    def _hold_back(self, why: str, *, on: bool) -> None:
-        before = bool(self._holds_back)
+    def _hold_back(self, why: object, *, on: bool) -> None:
         (self._holds_back.add if on else self._holds_back.discard)(why)
-        if bool(self._holds_back) != before and not self._gone:
-            (self._channel.pause_reading if on else self._channel.resume_reading)()
+
+    def _settle(self) -> None:
+        """Read, or do not read, from the client. Comes last: reading again may call `data_received` at once."""
+        self._hold_back("queue", on=len(self._waiting) > _REQUESTS_AHEAD)
+        self._hold_back("answers", on=not self._can_write)
+        pause = bool(self._holds_back)
+        if pause != self._paused and not self._gone:
+            self._paused = pause
+            (self._channel.pause_reading if pause else self._channel.resume_reading)()
 
     # Requests, one after the other
 
@@ -447,11 +491,16 @@ class _Session(asyncssh.SSHServerSession[bytes]):
             await later
         except MFTError as error:
             self._refuse(request, error)
+        except Exception:  # noqa: BLE001  Not our kind of error: this session ends, and others go on.
+            self._refuse(request, MFTError("a fault of mft itself"))
+            self._send()
+            if not self._gone:
+                self._channel.exit(1)
         self._busy = False
         self._proceed()
         self._send()
-        self._hold_back("queue", on=len(self._waiting) > _REQUESTS_AHEAD)
         self._part()
+        self._settle()
 
     def _ok(self, request: wire.Request) -> None:
         self._out.append(self._protocol.status(request.request_id))
@@ -514,15 +563,11 @@ class _Session(asyncssh.SSHServerSession[bytes]):
 
     def _opendir(self, request: wire.Opendir) -> None:
         path = self._absolute(request.path)
-        if path == _ROOT:
-            names = [self._name(folder[1:], _folder_attrs()) for folder in FOLDERS]
-        elif path in FOLDERS:
-            rows = mailbox.entries(self._door.readers.get(), self._principal.connection, path, since=self._since())
-            names = [self._name(row["name_bytes"], _attrs(row)) for row in rows]
-        else:
+        if path not in {_ROOT, *FOLDERS}:
             raise Missing("no such folder: there are /inbound, /outbound and /errors")
-        names[:0] = [self._name(dots, _folder_attrs()) for dots in (b".", b"..")]
-        handle = self._protocol.open_handle(HandleKind.LISTING, _Listing(names))
+        above = [b".", b"..", *(folder[1:] for folder in FOLDERS if path == _ROOT)]
+        listing = _Listing([self._name(name, _folder_attrs()) for name in above], path if path in FOLDERS else None)
+        handle = self._protocol.open_handle(HandleKind.LISTING, listing)
         self._out.append(self._protocol.handle(request.request_id, handle))
 
     def _name(self, name: bytes, attrs: Attrs) -> wire.Name:
@@ -530,11 +575,17 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         return wire.Name(name, wire.longname(name, attrs, owner=owner, now=int(time.time())), attrs)
 
     def _readdir(self, request: wire.Readdir) -> None:
-        names = request.handle.context.names
+        listing: _Listing = request.handle.context
+        names = listing.names
+        if not names and listing.folder is not None:
+            who, since = self._principal.connection, self._since()
+            rows = mailbox.entries(self._door.readers.get(), who, listing.folder, since=since, after=listing.after)
+            names += (self._name(row["name_bytes"], _attrs(row)) for row in rows)
+            listing.after = rows[-1]["name_bytes"] if rows else listing.after
         if not names:
             self._out.append(self._protocol.status(request.request_id, Status.EOF, "no more names"))
             return
-        count = wire.fitting(names[:500])
+        count = wire.fitting(names)
         self._out.append(self._protocol.names(request.request_id, names[:count]))
         del names[:count]
 
@@ -588,7 +639,8 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         if not data:
             self._out.append(self._protocol.status(request.request_id, Status.EOF, "end of file"))
             return
-        context.read_to = max(context.read_to, request.offset + len(data))
+        if request.offset <= context.read_to:  # Read without a gap.
+            context.read_to = max(context.read_to, request.offset + len(data))
         self._out.append(self._protocol.data(request.request_id, data))
         self._send()  # So that `pause_writing` comes before the next answer is made.
 
@@ -599,6 +651,8 @@ class _Session(asyncssh.SSHServerSession[bytes]):
             raise NotAllowed(f"{folder.decode()} is for downloads: put files into /inbound")
         if self._door.draining:
             raise Busy("the server is stopping: try again later")
+        if not self._door.welcome(self._principal):
+            raise NotAllowed("access was withdrawn")
         if request.flags & OpenFlag.APPEND:
             raise NotSupported("appending is not supported: upload the whole file again")
         if not request.flags & OpenFlag.CREAT:
@@ -618,8 +672,8 @@ class _Session(asyncssh.SSHServerSession[bytes]):
 
     def _exists(self, folder: bytes, name: bytes) -> bool:
         who = self._principal.connection
-        found = mailbox.entries(self._door.readers.get(), who, folder, since=self._since())
-        return any(row["name_bytes"] == name for row in found)
+        found = transfers.named(self._door.readers.get(), who, folder, name, since=self._since())
+        return found is not None
 
     def _write(self, event: wire.Write) -> None:
         file: _Writing = event.handle.context
@@ -629,6 +683,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
                 writer.append(event.data)
                 if writer.waiting and file.flushing is None:
                     self._flush(file)
+                self._hold_back(id(file), on=writer.waiting > _SEGMENTS_AHEAD)
             else:
                 file.refused = NotSupported(
                     f"the write at byte {event.offset:,} does not follow the {writer.size:,} bytes before it: "
@@ -645,17 +700,19 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         loop = asyncio.get_running_loop()
         file.flushing = loop.run_in_executor(self._door.threads, file.upload.writer.flush)
         file.flushing.add_done_callback(lambda done: self._flushed(file, done))
-        self._hold_back("disk", on=file.upload.writer.waiting > _SEGMENTS_AHEAD)
 
     def _flushed(self, file: _Writing, done: asyncio.Future[None]) -> None:
         file.flushing = None
         error = done.exception()
         if error is not None:
             file.refused = error if isinstance(error, MFTError) else Broken("the upload could not be written")
-        if file.refused is None and file.upload.writer.waiting:
+        if isinstance(file.refused, Broken):
+            self._door.on_broken(file.refused)
+        waiting = file.upload.writer.waiting
+        if file.refused is None and waiting:
             self._flush(file)
-        else:
-            self._hold_back("disk", on=False)
+        self._hold_back(id(file), on=file.refused is None and waiting > _SEGMENTS_AHEAD)
+        self._settle()
 
     def _close(self, request: wire.Close) -> Awaitable[None] | None:
         context = request.handle.context
@@ -671,7 +728,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
 
     async def _receive(self, request: wire.Close, file: _Writing) -> None:
         """The "yes": said when the sealed bytes and the ledger's row are durable, and not before."""
-        await self._settled(file)
+        await self._written(file)
         if file.refused is not None:
             self._refuse(request, file.refused)
             await self._break_off(file)
@@ -683,16 +740,18 @@ class _Session(asyncssh.SSHServerSession[bytes]):
             else:
                 command = file.upload.finish()
             await asyncio.wrap_future(self._door.submit(command))
-        except Broken:
-            raise  # The row may be there after all: its bytes stay for the next start to look at.
-        except MFTError:
-            file.upload.writer.abandon()
+        except Broken as error:
+            self._door.on_broken(error)  # The row may be there after all: its bytes stay for the next start.
+            raise
+        except BaseException as error:  # Whatever it was, the upload came to nothing: forget its bytes.
+            file.refused = error if isinstance(error, MFTError) else MFTError("a fault of mft itself")
+            await self._break_off(file)
             raise
         finally:
             self._door.release_name(file.upload.arrival)
         self._ok(request)
 
-    async def _settled(self, file: _Writing) -> None:
+    async def _written(self, file: _Writing) -> None:
         """Wait until no thread works on the file."""
         while file.flushing is not None:
             await asyncio.wait([file.flushing])
@@ -700,9 +759,10 @@ class _Session(asyncssh.SSHServerSession[bytes]):
 
     async def _break_off(self, file: _Writing) -> None:
         """Publish nothing; keep the fact."""
-        await self._settled(file)
+        await self._written(file)
+        self._hold_back(id(file), on=False)
         self._door.release_name(file.upload.arrival)
-        command = file.upload.break_off()
+        command = file.upload.break_off(str(file.refused) if file.refused else "the connection ended")
         try:
             await asyncio.wrap_future(self._door.submit(command))
         except MFTError:

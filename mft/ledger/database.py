@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Executable
 from sqlalchemy.dialects import postgresql, sqlite
@@ -167,7 +167,7 @@ class Ledger:
         """A connection that cannot write."""
         if self.path is not None:
             connection = sqlite_driver.connect(
-                f"file:{self.path}?mode=rw",
+                f"file:{quote(str(self.path))}?mode=rw",
                 uri=True,
                 isolation_level=None,
                 check_same_thread=False,

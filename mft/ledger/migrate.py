@@ -50,10 +50,10 @@ def migrate(ledger: Ledger) -> None:
 
 @contextmanager
 def _connection(ledger: Ledger) -> "Iterator[Connection]":
-    from sqlalchemy import create_engine
+    from sqlalchemy import URL, create_engine
 
     if ledger.path is not None:
-        engine = create_engine(f"sqlite:///{ledger.path}", module=sqlite_driver)
+        engine = create_engine(URL.create("sqlite", database=str(ledger.path)), module=sqlite_driver)
     else:
         engine = create_engine("postgresql+psycopg" + ledger.url.removeprefix("postgresql"))
     try:

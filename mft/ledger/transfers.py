@@ -86,7 +86,12 @@ _LISTING_COLUMNS = (
     _T.direction,
     _T.object_id,
 )
-_LISTING = select(*_LISTING_COLUMNS).where(_VISIBLE).order_by(_T.id)
+_LISTING = (
+    select(*_LISTING_COLUMNS)
+    .where(_VISIBLE, _T.name_bytes > bindparam("after"))
+    .order_by(_T.name_bytes, _T.id)
+    .limit(500)
+)
 _NAMED = select(*_LISTING_COLUMNS).where(_VISIBLE, _T.name_bytes == bindparam("name")).order_by(_T.id.desc()).limit(1)
 _RELABEL = (
     update(TRANSFER)
@@ -248,9 +253,9 @@ def end_runner(books: Books, runner: str, *, at: int) -> None:
     books.execute(_END_RUNNER, {"dead": runner, "now": at})
 
 
-def listing(books: Books, connection: str, folder: bytes, *, since: int) -> list[Row]:
-    """What a connection sees in a folder: its own recent uploads, and what lies there for it."""
-    return books.rows(_LISTING, {"whose": connection, "folder": folder, "since": since})
+def listing(books: Books, connection: str, folder: bytes, *, since: int, after: bytes = b"") -> list[Row]:
+    """A page of what a connection sees in a folder, by name: its own recent uploads, and what lies there for it."""
+    return books.rows(_LISTING, {"whose": connection, "folder": folder, "since": since, "after": after})
 
 
 def named(books: Books, connection: str, folder: bytes, name: bytes, *, since: int) -> Row | None:

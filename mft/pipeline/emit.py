@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 import msgspec
@@ -11,6 +12,7 @@ from mft.errors import Broken, Busy, MFTError
 from mft.ledger import outbox
 from mft.ledger.database import Readers
 from mft.pipeline.journal import Journal
+from mft.threads import watched
 
 _BATCH: Final = 500
 _POLL_SECONDS: Final = 5.0
@@ -53,13 +55,19 @@ def delivery_failed(journal: Journal, command: DeliveryFailed) -> None:
 class Relay:
     """A thread for one sink: takes what is due, delivers, then marks. Killed in between, it delivers again."""
 
-    def __init__(self, sink: Sink, readers: Readers, commit: Callable[[Delivered | DeliveryFailed], None]) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        readers: Readers,
+        commit: Callable[[Delivered | DeliveryFailed], None],
+        on_broken: Callable[[Broken], None],
+    ) -> None:
         self._sink = sink
         self._readers = readers
         self._commit = commit
         self._wake = threading.Event()
         self._stop = False
-        self._thread = threading.Thread(target=self._run, name=f"relay-{sink.name}", daemon=True)
+        self._thread = watched(f"relay-{sink.name}", self._run, on_broken)
 
     def start(self) -> None:
         self._thread.start()
@@ -75,19 +83,15 @@ class Relay:
         self._sink.close()
 
     def _run(self) -> None:
-        try:
-            while True:
-                self._wake.clear()
-                try:
-                    while self._deliver_batch():
-                        pass
-                except Busy:
-                    pass  # The ledger's disk is full: these come again.
-                if self._stop:
-                    return
+        last = False
+        while not last:
+            self._wake.clear()
+            last = self._stop  # Before the delivery: one round more for what came in between.
+            with suppress(Busy):  # The ledger's disk is full: these come again.
+                while self._deliver_batch():
+                    pass
+            if not last:
                 self._wake.wait(_POLL_SECONDS)
-        except Broken:
-            return  # The writer has said so already, and stops the server.
 
     def _deliver_batch(self) -> bool:
         """Returns whether there may be more."""

@@ -44,10 +44,12 @@ class Fetched(msgspec.Struct, frozen=True, tag=True):
     size_bytes: int
 
 
-def entries(books: Books, connection: str, folder: bytes, *, since: int) -> list[Row]:
-    """The files in a folder, one for each name. `since` is the oldest arrival, in microseconds, still listed."""
-    found = transfers.listing(books, connection, folder, since=since)
-    return list({row["name_bytes"]: row for row in found}.values())
+def entries(books: Books, connection: str, folder: bytes, *, since: int, after: bytes = b"") -> list[Row]:
+    """A page of the files in a folder, by name; none behind the last. `after` is the last name of the page before.
+
+    `since` is the oldest arrival, in microseconds, that is still listed.
+    """
+    return transfers.listing(books, connection, folder, since=since, after=after)
 
 
 def entry(books: Books, connection: str, folder: bytes, name: bytes, *, since: int) -> Row:

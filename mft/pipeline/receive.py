@@ -25,11 +25,12 @@ class Receive(msgspec.Struct, frozen=True, tag=True):
 
 
 class BreakOff(msgspec.Struct, frozen=True, tag=True):
-    """A sender vanished before it closed its file."""
+    """An upload came to nothing: its sender vanished, or it was refused half-way."""
 
     transfer: str
     arrival: Arrival
     size_bytes: int
+    reason: str
 
 
 class Deposit(msgspec.Struct, frozen=True, tag=True):
@@ -55,10 +56,11 @@ class Upload:
         sealed, sha256 = self.writer.finish()
         return Receive(self.transfer, self.arrival, sealed, sha256)
 
-    def break_off(self) -> BreakOff:
+    def break_off(self, why: str) -> BreakOff:
         """Forget the bytes, keep the fact."""
         self.writer.abandon()
-        return BreakOff(self.transfer, self.arrival, self.writer.size)
+        size = self.writer.size
+        return BreakOff(self.transfer, self.arrival, size, f"broken off after {size:,} bytes: {why}")
 
 
 def receive(journal: Journal, command: Receive) -> str:
@@ -107,7 +109,7 @@ def break_off(journal: Journal, command: BreakOff) -> None:
         at=journal.at,
         stage=Stage.PARTIAL,
         size_bytes=command.size_bytes,
-        reason=f"the connection ended after {command.size_bytes:,} bytes, before the file was closed",
+        reason=command.reason,
     )
     journal.leaf(
         "transfer.partial",

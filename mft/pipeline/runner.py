@@ -21,7 +21,7 @@ import parsers
 from mft.audit.log import Fact
 from mft.clock import new_id
 from mft.domain import ERRORS, TENANT, Arrival, Principal, SealedObject, Stage, printable
-from mft.errors import Broken, Busy, MFTError, StageConflict
+from mft.errors import Broken, Busy, MFTError, Refused, StageConflict
 from mft.events import (
     Event,
     RecordsReady,
@@ -39,6 +39,7 @@ from mft.pipeline.journal import Journal
 from mft.pipeline.parse import Parser, ParserDied
 from mft.pipeline.receive import Deposit, deposit
 from mft.pipeline.report import error_report
+from mft.threads import watched
 from mft.vault.store import ObjectWriter, Vault
 from parsers.events import (
     Finished,
@@ -53,9 +54,11 @@ from parsers.events import (
 )
 from parsers.findings import Finding
 
-_CLAIM_AT_ONCE: Final = 4
+_CLAIM_AT_ONCE: Final = 1  # More would let one long file keep the others from a thread that is free.
 _POLL_SECONDS: Final = 5.0
-_ATTEMPTS_MAX: Final = 3
+_ATTEMPTS_MAX: Final = 3  # Of parsers that die.
+_CLAIMS_MAX: Final = 8  # Of claims that came to nothing: the file may take the whole server down with it.
+_SETS_MAX: Final = 10_000  # All of a file is one commit, which everybody else waits for.
 
 
 class Claim(msgspec.Struct, frozen=True, tag=True):
@@ -258,6 +261,10 @@ def _events(command: Conclude, stage: Stage) -> list[Event]:
     return events
 
 
+class TooManySets(Refused):
+    code = "refused.too-many-sets"
+
+
 class _Pass:
     """What one pass over a file collects. Records are sealed as they come; a set's are kept only if it is accepted."""
 
@@ -312,6 +319,8 @@ class _Pass:
                     "verdict": None,
                 }
             case SetOpened():
+                if len(self.sets) >= _SETS_MAX:
+                    raise TooManySets(f"more than {_SETS_MAX:,} sets or messages in one file: send it in parts")
                 self.sets[event.index] = {
                     "position": event.index,
                     "interchange": event.interchange,
@@ -351,7 +360,11 @@ class _Pass:
         assert event.map_version is not None
         assert event.record_schema is not None
         row["records"] = event.records
-        sealed, _ = writer.finish()
+        try:
+            sealed, _ = writer.finish()
+        except BaseException:
+            writer.abandon()
+            raise
         self.records.append(
             SetRecords(
                 event.index,
@@ -515,8 +528,8 @@ def _evidence(standard: str, interchanges: dict[int, dict[str, Any]], finished: 
 class Runner:
     """Threads that work on transfers until they are stopped, each with its parser process.
 
-    Error handling: a file that kills its parser three times, or takes too long once, is quarantined; a broken disk
-    or ledger ends the threads, and the writer has stopped the server by then.
+    Error handling: a file that kills its parser three times, or takes too long once, is quarantined. A broken disk or
+    ledger ends a thread, and `on_broken` is told.
     """
 
     def __init__(
@@ -525,6 +538,7 @@ class Runner:
         vault: Vault,
         readers: Readers,
         submit: Callable[[Any], Any],
+        on_broken: Callable[[Broken], None],
         threads: int,
         memory_mib: int,
         seconds: int,
@@ -534,11 +548,9 @@ class Runner:
         self._readers = readers
         self._submit = submit
         self._limits = {"memory_mib": memory_mib, "seconds": seconds}
-        self._arrived = threading.Semaphore(0)
+        self._arrived = threading.Event()
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, name=f"runner-{number}", daemon=True) for number in range(1, threads + 1)
-        ]
+        self._threads = [watched(f"runner-{number}", self._run, on_broken) for number in range(1, threads + 1)]
 
     def start(self) -> None:
         self._submit(StartRunner(self.id, boot_id(), os.getpid()))
@@ -547,13 +559,12 @@ class Runner:
 
     def wake(self) -> None:
         """A transfer waits."""
-        self._arrived.release()
+        self._arrived.set()
 
     def stop(self) -> None:
         """Finish the files in hand, and end."""
         self._stop.set()
-        for _ in self._threads:
-            self._arrived.release()
+        self._arrived.set()
         for thread in self._threads:
             thread.join()
         self._submit(EndRunner(self.id))
@@ -562,6 +573,7 @@ class Runner:
         parser = Parser(**self._limits)
         try:
             while not self._stop.is_set():
+                self._arrived.clear()  # Before the claim: what arrives behind it wakes us again.
                 try:
                     jobs = self._submit(Claim(self.id, _CLAIM_AT_ONCE))
                 except Busy:
@@ -572,14 +584,15 @@ class Runner:
                     else:
                         self._work(parser, job)
                 if not jobs:
-                    self._arrived.acquire(timeout=_POLL_SECONDS)
-        except Broken:
-            return
+                    self._arrived.wait(_POLL_SECONDS)
         finally:
             parser.close()
 
     def _work(self, parser: Parser, job: Row) -> None:
         partner = transfers.transfer_row(self._readers.get(), job["id"])["profile_name"]
+        if job["attempt"] > _CLAIMS_MAX:
+            self._quarantine(job, partner, f"was begun {job['attempt'] - 1} times and never finished")
+            return
         found = _Pass(self._vault, job)
         try:
             opened = self._vault.open(sealed_object(self._readers.get(), job["object_id"]))

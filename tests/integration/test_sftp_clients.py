@@ -1,14 +1,29 @@
 """Real clients at the SFTP door: what they can do, and how it is refused to them."""
 
+import asyncio
 import os
+import signal
 import subprocess
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 
+import asyncssh
 import paramiko
 import pytest
 
 from mft.audit.query import leaves
+from mft.cli.access import writing
+from mft.clock import new_id
+from mft.config import Config, Home
+from mft.core import KeepProfile
+from mft.crypto.keys import BucketPrivateKey
+from mft.domain import OUTBOUND, TENANT, Arrival, Principal
+from mft.endpoints.sftp import SftpDoor
 from mft.ledger.database import Ledger, reading
+from mft.pipeline.receive import Deposit, Receive
+from mft.server import load_partners, open_vault
+from mft.vault.store import ObjectWriter, Vault
 from tests.harness import Partner, Site, eventually, peer, sample
 
 
@@ -216,3 +231,129 @@ class TestLogin:
         assert isinstance(facts, dict)
         assert facts["account"] == ("nobody" if who == "unknown user" else "acme")
         assert facts["source_address"] == "127.0.0.1"
+
+
+def deposit(site: Site, partner: Partner, name: bytes, content: bytes) -> None:
+    """Put a file into a partner's /outbound; the server must not run."""
+    config = Config()
+    home = Home(site.home)
+    profile = load_partners(home).named(partner.name)
+    assert profile is not None
+    principal = Principal(profile.connection.id, partner.name, "", "", profile.hash)
+    sealed, sha256 = open_vault(home).seal(TENANT, content)
+    with writing(home, config) as run:
+        run(KeepProfile(profile.hash, profile.connection.id, partner.name, profile.body))
+        run(Deposit(new_id(), Arrival(principal, "server", "", "", OUTBOUND, name), sealed, sha256))
+
+
+def test_a_large_file_is_fetched_with_a_thousand_reads_under_way(site: Site, acme: Partner, tmp_path: Path) -> None:
+    content = os.urandom(40_000_000)
+    deposit(site, acme, b"large.bin", content)
+    site.start()
+    with site.paramiko(acme) as client:
+        assert client.listdir("/outbound") == ["large.bin"]
+        client.get("/outbound/large.bin", str(tmp_path / "got.bin"))  # Asks for all of it at once.
+    assert (tmp_path / "got.bin").read_bytes() == content
+    assert site.sftp(acme, f"lcd {tmp_path}", "get /outbound/large.bin again.bin").returncode == 0
+    assert (tmp_path / "again.bin").read_bytes() == content
+    leaves_of_it = eventually(lambda: fetches(site), what="the fetches are in the log")
+    assert len(leaves_of_it) == 2
+
+
+def fetches(site: Site) -> list[dict[str, object]]:
+    with reading(Ledger(f"sqlite:{site.home / 'data' / 'ledger.db'}")) as books:
+        return list(leaves(books, kind="transfer.fetched"))
+
+
+def test_a_broken_upload_leaves_the_earlier_file_of_its_name_in_sight(serving: Site, acme: Partner) -> None:
+    with serving.paramiko(acme) as client:
+        with client.open("daily.txt", "wb") as file:
+            file.write(b"monday")
+        other = client.open("daily.txt", "wb")
+        other.write(b"tues")
+        with pytest.raises(OSError, match="does not follow"):
+            other.sftp._request(paramiko.sftp.CMD_WRITE, other.handle, paramiko.sftp.int64(100), b"day")
+        with pytest.raises(OSError, match="does not follow"):
+            other.sftp._request(paramiko.sftp.CMD_CLOSE, other.handle)
+        assert client.listdir("/inbound") == ["daily.txt"]
+        assert client.stat("daily.txt").st_size == 6
+    reasons = [row["reason"] for row in serving.transfers() if row["stage"] == "partial"]
+    assert len(reasons) == 1
+    assert "does not follow" in reasons[0]  # Not "the connection ended": it has not.
+
+
+def test_access_that_is_withdrawn_ends_the_session(serving: Site, acme: Partner) -> None:
+    path = serving.home / "config" / "partners" / "acme.toml"
+    with serving.paramiko(acme) as client:
+        with client.open("before.txt", "wb") as file:
+            file.write(b"x")
+        path.write_text(path.read_text().replace("enabled = true", "enabled = false"))
+        assert serving.process is not None
+        serving.process.send_signal(signal.SIGHUP)
+        transport = client.get_channel().get_transport()
+        eventually(lambda: not transport.is_active(), what="the connection is ended")
+    assert [row["name"] for row in serving.transfers()] == ["before.txt"]
+
+
+def test_a_client_ahead_of_the_disk_is_held_back(fresh_home: Path, tmp_path: Path) -> None:
+    """Memory stays bounded however slow the disk is: the segments that wait are few."""
+    directory = load_partners(Home(fresh_home / "home"))
+    profile = directory.named("acme")
+    assert profile is not None
+    gate, most = threading.Event(), [0]
+
+    class Slow(ObjectWriter):
+        def flush(self) -> None:
+            most[0] = max(most[0], self.waiting)
+            gate.wait(0.06 * self.waiting)  # A disk of some 16 MB/s.
+            super().flush()
+            most[0] = max(most[0], self.waiting)
+
+    key = BucketPrivateKey(bytes(range(32)))
+    (tmp_path / "vault").mkdir()
+    vault = Vault(tmp_path / "vault", key.public)
+    vault.writer = lambda tenant: Slow(vault.root, tenant, key.public)  # type: ignore[method-assign]
+
+    async def play() -> None:
+        received: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+        def submit(command: object) -> Future[object]:
+            if isinstance(command, Receive):
+                received.set_result(command)
+            done: Future[object] = Future()
+            done.set_result(None)
+            return done
+
+        door = SftpDoor(
+            host="127.0.0.1",
+            port=0,
+            host_keys=[fresh_home / "home" / "keys" / "ssh_host_ed25519_key"],
+            directory=lambda: directory,
+            on_broken=lambda error: None,
+            submit=submit,
+            readers=None,  # type: ignore[arg-type]  # No name is looked up.
+            vault=vault,
+            login_seconds=30,
+            visible_seconds=3600,
+        )
+        _, port = await door.start()
+        async with (
+            asyncssh.connect(
+                "127.0.0.1",
+                port,
+                username="acme",
+                client_keys=[str(fresh_home / "acme")],
+                known_hosts=None,
+                config=None,
+            ) as connection,
+            connection.start_sftp_client() as client,
+            client.open("large.bin", "wb") as file,
+        ):
+            await file.write(os.urandom(40_000_000))
+        command = await received
+        assert isinstance(command, Receive)
+        assert command.sealed.plain_size == 40_000_000
+        await door.drain(5)
+
+    asyncio.run(play())
+    assert 1 <= most[0] <= 8  # The four that may wait, and what one window of the channel brings behind them.

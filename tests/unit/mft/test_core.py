@@ -55,11 +55,11 @@ async def ask(path: Path, command: Any) -> Any:
 
 
 async def test_a_command_is_durable_when_it_is_answered(path: Path, ledger: Ledger) -> None:
-    await ask(path, Note("partner.added", "cli:0", facts={"fingerprint": "f"}, private={"name": "acme"}))
+    await ask(path, Note("partner.added", "cli:0", facts={"fingerprints": "f"}, private={"name": "acme"}))
     with reading(ledger) as books:
         (leaf,) = leaves(books, kind="partner.added")
     assert leaf["actor"] == "cli:0"
-    assert leaf["facts"] == {"fingerprint": "f", "name": "acme"}
+    assert leaf["facts"] == {"fingerprints": "f", "name": "acme"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from mft.audit import sequencer as module
 from mft.audit.log import sequence
 from mft.audit.sequencer import Sequencer
 from mft.crypto.signing import SigningKey
-from mft.errors import MFTError, NoSpace, SyncFailed
+from mft.errors import Broken, MFTError, NoSpace, SyncFailed
 
 KEY = SigningKey("mft/test", bytes(range(32)))
 DEADLINE_SECONDS = 30
@@ -26,6 +26,7 @@ class Log:
         self.waiting = 0
         self.done: list[str] = []
         self.fails: MFTError | None = None
+        self.told: list[Broken] = []
 
     def submit(self, work: Callable[..., int]) -> "Future[int]":
         future: Future[int] = Future()
@@ -59,7 +60,9 @@ def start(log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., S
     started: list[Sequencer] = []
 
     def begin(**limits: Any) -> Sequencer:
-        made = Sequencer(log.submit, KEY, **{"checkpoint_seconds": 3600, "checkpoint_leaves": 1000, **limits})
+        made = Sequencer(
+            log.submit, KEY, log.told.append, **{"checkpoint_seconds": 3600, "checkpoint_leaves": 1000, **limits}
+        )
         made.start()
         started.append(made)
         return made
@@ -138,3 +141,4 @@ def test_a_broken_ledger_ends_it(log: Log, start: Callable[..., Sequencer]) -> N
     sequencer._thread.join(DEADLINE_SECONDS)
     assert not sequencer._thread.is_alive()
     assert log.done.count("failed") == 1
+    assert [str(error) for error in log.told] == ["broken"]

@@ -18,12 +18,11 @@ from mft.audit.log import append, canonical, make_checkpoint, sequence
 from mft.audit.merkle import Frontier, leaf_hash
 from mft.audit.verify import Verified, verify_log
 from mft.cli.main import main
-from mft.config import DEFAULT_CONFIG, Home
+from mft.config import DEFAULT_CONFIG, SIGNING_KEY, VERIFY_KEY, Home
 from mft.crypto.signing import SigningKey
 from mft.errors import AuditMismatch
 from mft.ledger.database import Books, Ledger, Writer, reading, sqlite_driver
 from mft.ledger.migrate import migrate
-from mft.server import SIGNING_KEY, VERIFY_KEY
 
 KEY = SigningKey("mft/test", bytes(range(32)))
 LEAVES = 7  # Under checkpoints over 3, 5 and 7.

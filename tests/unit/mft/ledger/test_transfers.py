@@ -188,7 +188,7 @@ class TestNames:
             received(books, b"new", at=20)
             received(books, b"half", at=20, stage=Stage.PARTIAL)
             received(books, b"theirs", at=20, who=OTHER)
-            assert self.see(books) == [b"old", b"new"]
+            assert self.see(books) == [b"new", b"old"]
             assert self.see(books, since=20) == [b"new"]
             assert self.see(books, since=21) == []
             assert self.see(books, folder=OUTBOUND) == []
@@ -227,11 +227,21 @@ class TestNames:
             names = [b"A", b"a", b"a ", b"\xff\x00\n", "ä".encode(), b"%", b"a_"]
             for name in names:
                 received(books, name)
-            assert self.see(books) == names
+            assert self.see(books) == sorted(names)
             for name in names:
                 row = transfers.named(books, ACME.connection, INBOUND, name, since=0)
                 assert row is not None
                 assert bytes(row["name_bytes"]) == name
+
+        writer.run(work)
+
+    def test_pages_follow_each_other(self, writer: Writer) -> None:
+        def work(books: Books) -> None:
+            for number in range(700):
+                received(books, b"%03d" % number)
+            first = transfers.listing(books, ACME.connection, INBOUND, since=0)
+            second = transfers.listing(books, ACME.connection, INBOUND, since=0, after=first[-1]["name_bytes"])
+            assert [bytes(row["name_bytes"]) for row in first + second] == [b"%03d" % number for number in range(700)]
 
         writer.run(work)
 

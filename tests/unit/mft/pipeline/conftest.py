@@ -107,7 +107,15 @@ def desk(tmp_path: Path, made_ledger: Path) -> Iterator[Desk]:
     vault = Vault(tmp_path / "vault", key.public, {key.id: key})
     core = Core(ledger, sinks=("file",))
     readers = Readers(ledger)
-    runner = Runner(vault=vault, readers=readers, submit=core.run, threads=1, memory_mib=1024, seconds=60)
+    runner = Runner(
+        vault=vault,
+        readers=readers,
+        submit=core.run,
+        on_broken=lambda error: None,
+        threads=1,
+        memory_mib=1024,
+        seconds=60,
+    )
     core.run(StartRunner(runner.id, "boot", 1))
     yield Desk(core, readers, vault, runner)
     readers.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mft.errors import NoSpace, SyncFailed
+from mft.errors import Broken, NoSpace, SyncFailed
 from mft.pipeline import emit
 from mft.pipeline.emit import Delivered, Relay
 from tests.unit.mft.pipeline.conftest import Desk
@@ -42,6 +42,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return now
 
 
+def NOBODY(error: Broken) -> None:  # noqa: N802  Who is told of a failure where none is expected.
+    raise AssertionError(error)
+
+
 @pytest.fixture
 def sink() -> FakeSink:
     return FakeSink()
@@ -49,7 +53,7 @@ def sink() -> FakeSink:
 
 @pytest.fixture
 def relay(desk: Desk, sink: FakeSink, clock: list[int]) -> Iterator[Relay]:
-    made = Relay(sink, desk.readers, desk.core.run)
+    made = Relay(sink, desk.readers, desk.core.run, NOBODY)
     yield made
     if made._thread.is_alive():
         made.stop()
@@ -118,8 +122,8 @@ def test_killed_between_delivery_and_mark_it_delivers_again_under_the_same_id(
         raise SyncFailed("killed")
 
     with pytest.raises(SyncFailed):
-        Relay(sink, desk.readers, dies)._deliver_batch()
-    Relay(sink, desk.readers, desk.core.run)._deliver_batch()
+        Relay(sink, desk.readers, dies, NOBODY)._deliver_batch()
+    Relay(sink, desk.readers, desk.core.run, NOBODY)._deliver_batch()
     assert len(seen) == 2
     assert seen[0] == seen[1]
 
@@ -130,6 +134,18 @@ def test_a_broken_disk_is_not_a_failed_delivery(desk: Desk, sink: FakeSink, rela
     with pytest.raises(SyncFailed):
         relay._deliver_batch()
     assert due(desk, 1 << 60)[0]["attempts"] == 0
+
+
+@pytest.mark.parametrize("error", [SyncFailed("the events' disk"), RuntimeError("anything else")])
+def test_a_thread_that_ends_is_never_unseen(desk: Desk, sink: FakeSink, error: Exception) -> None:
+    told: list[Broken] = []
+    desk.receive(b"1", b"x")
+    sink.fails = [error]
+    relay = Relay(sink, desk.readers, desk.core.run, told.append)
+    relay.start()
+    relay._thread.join(30)
+    assert not relay._thread.is_alive()
+    assert len(told) == 1
 
 
 def test_it_works_by_itself_when_woken_and_once_more_at_the_stop(desk: Desk, sink: FakeSink, relay: Relay) -> None:
@@ -155,7 +171,7 @@ def test_a_full_ledger_does_not_end_it(desk: Desk, sink: FakeSink, clock: list[i
             raise NoSpace("the ledger's disk is full")
         desk.core.run(command)
 
-    relay = Relay(sink, desk.readers, commit)
+    relay = Relay(sink, desk.readers, commit, NOBODY)
     transfer = desk.receive(b"1", b"x")
     relay.start()
     assert tried.acquire(timeout=30)

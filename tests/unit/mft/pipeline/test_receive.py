@@ -53,7 +53,7 @@ class TestReceive:
         upload.writer.append(b"x" * 3_000_000)
         upload.writer.flush()
         assert desk.files() != []
-        desk.core.run(upload.break_off())
+        desk.core.run(upload.break_off("the connection ended"))
         row = desk.row(upload.transfer)
         assert (row["stage"], row["size_bytes"], row["object_id"]) == ("partial", 3_000_000, None)
         assert "3,000,000 bytes" in row["reason"]

@@ -15,7 +15,7 @@ from mft.errors import NoSpace, SyncFailed, UnsealFailed
 from mft.ledger import transfers
 from mft.pipeline import parse, runner
 from mft.pipeline.parse import Parser, ParserDied, ParserTooSlow
-from mft.pipeline.runner import Release, Runner
+from mft.pipeline.runner import Claim, Release, Runner
 from parsers.events import Finished, Identified, SetClosed
 from tests.harness import eventually, sample
 from tests.unit.mft.ledger.entries import ACME
@@ -290,6 +290,25 @@ def test_a_broken_disk_ends_the_runner_and_leaves_the_claim(desk: Desk) -> None:
     assert desk.row(transfer)["runner"] == desk.runner.id
 
 
+def test_a_file_that_never_comes_to_an_end_is_parked(desk: Desk, parser: Parser) -> None:
+    transfer = desk.receive(b"orders.edi", ORDERS)
+    for attempt in range(1, runner._CLAIMS_MAX + 1):  # As if the server had died with it, over and over.
+        desk.core.run(Claim(desk.runner.id, 1))
+        desk.core.run(Release(transfer, desk.runner.id, attempt))
+    desk.turn(parser)
+    assert desk.row(transfer)["stage"] == "quarantined"
+
+
+def test_too_many_sets_in_one_file_are_parked_with_words(
+    desk: Desk, parser: Parser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_SETS_MAX", 2)
+    transfer = desk.receive(b"large.edi", of_sets(*(order(number) for number in range(1, 4))))
+    desk.turn(parser)
+    assert desk.row(transfer)["stage"] == "quarantined"
+    assert "send it in parts" in desk.row(transfer)["reason"]
+
+
 @pytest.mark.parametrize("then", ["concludes", "dies", "is refused"])
 def test_a_claim_that_was_lost_counts_for_nothing(desk: Desk, parser: Parser, then: str) -> None:
     transfer = desk.receive(b"large.edi", of_sets(*(order(number) for number in range(1, 4))))
@@ -313,7 +332,13 @@ class TestThreads:
 
     def test_works_on_what_arrives_and_stops(self, desk: Desk) -> None:
         ours = Runner(
-            vault=desk.vault, readers=desk.readers, submit=desk.core.run, threads=2, memory_mib=1024, seconds=60
+            vault=desk.vault,
+            readers=desk.readers,
+            submit=desk.core.run,
+            on_broken=lambda error: None,
+            threads=2,
+            memory_mib=1024,
+            seconds=60,
         )
         desk.core.on("arrived", ours.wake)
         ours.start()
