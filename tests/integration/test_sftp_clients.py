@@ -303,11 +303,13 @@ def test_a_client_ahead_of_the_disk_is_held_back(fresh_home: Path, tmp_path: Pat
     gate, most = threading.Event(), [0]
 
     class Slow(ObjectWriter):
-        def flush(self) -> None:
+        def append(self, data: bytes | memoryview) -> None:
+            super().append(data)
             most[0] = max(most[0], self.waiting)
-            gate.wait(0.06 * self.waiting)  # A disk of some 16 MB/s.
-            super().flush()
-            most[0] = max(most[0], self.waiting)
+
+        def _write(self, buffer: bytearray, size: int, *, last: bool) -> None:
+            gate.wait(0.06)  # A disk of some 16 MB/s.
+            super()._write(buffer, size, last=last)
 
     key = BucketPrivateKey(bytes(range(32)))
     (tmp_path / "vault").mkdir()
