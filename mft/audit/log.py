@@ -24,6 +24,7 @@ from mft.ledger.database import Books, Row
 from mft.ledger.tables import CHECKPOINT, LEAF, LEAF_CLEAR, NODE
 
 Fact = str | int | None
+VERSION: Final = 1
 
 # kind → (facts it may state, private values that it commits to)
 KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
@@ -98,22 +99,20 @@ def append(
     assert allowed_private >= set(private), f"{kind} may not commit to {set(private) - allowed_private}"
     leaf = new_id()
     salts = {field: secrets.token_bytes(16) for field in private}
-    body = canonical(
-        {
-            "v": 1,
-            "id": leaf,
-            "at": at,
-            "kind": kind,
-            "tenant": TENANT,
-            "actor": actor,
-            "connection": connection,
-            "transfer": transfer,
-            "result": result,
-            "facts": dict(facts),
-            "commitments": {field: commit(salts[field], value.encode()).hex() for field, value in private.items()},
-        }
-    )
-    books.execute(_LEAF, {**columns_of(body), "body": body})
+    said = {
+        "v": VERSION,
+        "id": leaf,
+        "at": at,
+        "kind": kind,
+        "tenant": TENANT,
+        "actor": actor,
+        "connection": connection,
+        "transfer": transfer,
+        "result": result,
+        "facts": dict(facts),
+        "commitments": {field: commit(salts[field], value.encode()).hex() for field, value in private.items()},
+    }
+    books.execute(_LEAF, {**columns_of(said), "body": canonical(said)})
     for field, value in private.items():
         books.execute(
             _CLEAR,
@@ -122,9 +121,8 @@ def append(
     return leaf
 
 
-def columns_of(body: bytes) -> Row:
+def columns_of(said: Mapping[str, Any]) -> Row:
     """The indexed columns of a leaf, which only repeat its body: the verifier computes them again."""
-    said = json.loads(body)
     return {
         "id": said["id"],
         "tenant_id": said["tenant"],

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from mft.audit import checkpoint as notes
-from mft.audit.log import columns_of
+from mft.audit.log import VERSION, canonical, columns_of
 from mft.audit.merkle import Frontier, leaf_hash
 from mft.crypto.signing import VerifyKey, commit
 from mft.errors import AuditMismatch
@@ -133,10 +133,13 @@ def _check_columns(row: Row, which: str) -> None:
     try:
         if not isinstance(row["body"], bytes):  # SQLite stores a value of any type in any column.
             raise TypeError
-        said = columns_of(row["body"])
+        said = json.loads(row["body"])
+        columns = columns_of(said)
+        if said["v"] != VERSION or canonical(said) != row["body"]:
+            raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise AuditMismatch(f"{which}: its body is not a leaf") from None
-    for column, value in said.items():
+    for column, value in columns.items():
         if row[column] != value:
             raise AuditMismatch(f"{which}: its column {column} does not say what its body says")
 

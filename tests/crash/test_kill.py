@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mft.ledger.database import sqlite_driver
+from mft.ledger.database import Ledger, reading, sqlite_driver
+from mft.ledger.transfers import transfer_rows
 from tests.crash import scenes
 from tests.crash.scenes import Sent
 from tests.harness import Partner, Site
@@ -68,7 +69,9 @@ def _events(edit: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None
 
 def _vault(edit: Callable[[Path], object]) -> Callable[[Path], None]:
     def sabotage(home: Path) -> None:
-        edit(next(path for path in sorted((home / "data" / "vault").rglob("*")) if path.is_file()))
+        with reading(Ledger(f"sqlite:{home / 'data' / 'ledger.db'}")) as books:
+            published = {row["object_id"] for row in transfer_rows(books, most=10_000)}
+        edit(next(path for path in sorted((home / "data" / "vault").rglob("*")) if path.name in published))
 
     return sabotage
 
