@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mft.ledger.database import Ledger, reading
+from mft.ledger.transfers import counts
+
 MFT = [sys.executable, "-c", "from mft.cli.main import main; main()"]
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -97,6 +100,13 @@ def openssh(folder: Path, key: Path) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+def at_rest(home: Path) -> None:
+    """Wait until nothing more is done to any transfer."""
+    with reading(Ledger(f"sqlite:{home / 'data' / 'ledger.db'}")) as books:
+        while counts(books).get("received"):
+            time.sleep(0.05)
 
 
 def _tree(root: int) -> list[int]:

@@ -6,6 +6,7 @@ surfaces as SyncFailed and the process stops.
 """
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,16 +35,33 @@ def disk_errors() -> Iterator[None]:
 def create_file(path: Path) -> int:
     """Open a new file for writing, mode 0600; never replaces one. Its name is durable after `sync_file`.
 
-    A missing folder above it is made, durably.
+    Writes go past the page cache where the file system can do that: whole pages out of page-aligned memory, at
+    offsets of whole pages, until `through_cache`. It costs less, and leaves the last sync nothing to wait for. A
+    missing folder above the file is made, durably.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     with disk_errors():
         try:
-            return os.open(path, flags, 0o600)
+            return _open_direct(path, flags)
         except FileNotFoundError:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             sync_directory(path.parent.parent)
-            return os.open(path, flags, 0o600)
+            return _open_direct(path, flags)
+
+
+def _open_direct(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_DIRECT, 0o600)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # Not every file system knows O_DIRECT.
+            raise
+        path.unlink(missing_ok=True)  # Some make the file before they say so.
+        return os.open(path, flags, 0o600)
+
+
+def through_cache(fd: int) -> None:
+    """From here on, write to a file any number of bytes from any memory."""
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_DIRECT)
 
 
 def sync_file(fd: int, path: Path) -> None:

@@ -149,7 +149,13 @@ class Senders:
                 connection.start_sftp_client() as client,
             ):
                 await self._upload_on(client, number)
-        except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.DisconnectError, OSError):
+        except (
+            asyncssh.SFTPNoConnection,
+            asyncssh.SFTPConnectionLost,
+            asyncssh.DisconnectError,
+            asyncssh.ChannelOpenError,  # Struck between the login and the session.
+            OSError,
+        ):
             return  # The fault has struck.
         except asyncssh.SFTPError as error:
             self._sent.refused.append(f"{self._round}-{number}: {error.reason}")

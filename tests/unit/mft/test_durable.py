@@ -80,6 +80,7 @@ def test_a_new_file_replaces_nothing_and_follows_no_link(tmp_path: Path) -> None
 def test_a_new_folder_for_a_new_file_is_made_durably(tmp_path: Path, calls: list[str]) -> None:
     path = tmp_path / "ab" / "abc"
     fd = durable.create_file(path)
+    durable.through_cache(fd)
     os.write(fd, b"x")
     durable.sync_file(fd, path)
     os.close(fd)

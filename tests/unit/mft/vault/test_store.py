@@ -261,7 +261,7 @@ class TestAFailingDisk:
     def test_while_it_grows(self, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
         writer = vault.writer(1)
         writer.append(pattern(FIRST + 2 * FULL))
-        failing(monkeypatch, "write", errno.ENOSPC, after=2)
+        failing(monkeypatch, "write", errno.ENOSPC, after=1)
         with pytest.raises(NoSpace):
             writer.flush()
         monkeypatch.undo()
@@ -276,7 +276,7 @@ class TestAFailingDisk:
 
     def test_short_writes_are_continued(self, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
         real = os.write
-        monkeypatch.setattr(os, "write", lambda fd, data: real(fd, bytes(data[: max(1, len(data) // 2)])))
+        monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[: max(1, len(data) // 2)]))
         sealed, _ = vault.seal(1, pattern(FIRST + 10))
         monkeypatch.undo()
         assert whole(vault, sealed) == pattern(FIRST + 10)
