@@ -741,14 +741,14 @@ class _Session(asyncssh.SSHServerSession[bytes]):
                 command = file.upload.finish()
             await asyncio.wrap_future(self._door.submit(command))
         except Broken as error:
+            self._door.release_name(file.upload.arrival)
             self._door.on_broken(error)  # The row may be there after all: its bytes stay for the next start.
             raise
         except BaseException as error:  # Whatever it was, the upload came to nothing: forget its bytes.
             file.refused = error if isinstance(error, MFTError) else MFTError("a fault of mft itself")
-            await self._break_off(file)
+            await self._break_off(file)  # Which releases the name: once, for by then it may be another's.
             raise
-        finally:
-            self._door.release_name(file.upload.arrival)
+        self._door.release_name(file.upload.arrival)
         self._ok(request)
 
     async def _written(self, file: _Writing) -> None:

@@ -1,0 +1,54 @@
+"""A name has one writer, also when an upload fails at its very end."""
+
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mft.crypto.keys import BucketPrivateKey
+from mft.domain import INBOUND, TENANT, Arrival, Principal
+from mft.endpoints.sftp import SftpDoor, _Session, _Writing
+from mft.errors import Busy, NoSpace
+from mft.pipeline.receive import Receive, Upload
+from mft.vault.store import Vault
+from mft.wire.sftp import Close
+from partners.load import EMPTY
+
+ACME = Principal("c" * 26, "acme", "acme", "SHA256:x", "0" * 64)
+
+
+async def test_a_name_that_was_given_up_is_released_once(tmp_path: Path) -> None:
+    arrival = Arrival(ACME, "sftp", "127.0.0.1", "client", INBOUND, b"daily.txt")
+
+    def submit(command: Any) -> "Future[Any]":
+        answer: Future[Any] = Future()
+        if isinstance(command, Receive):
+            answer.set_exception(NoSpace("full"))
+        else:  # While the failure is noted, another session begins to write the name.
+            door.take_name(arrival)
+            answer.set_result(None)
+        return answer
+
+    vault = Vault(tmp_path, BucketPrivateKey(bytes(range(32))).public)
+    door = SftpDoor(
+        host="127.0.0.1",
+        port=0,
+        host_keys=[],
+        directory=lambda: EMPTY,
+        on_broken=lambda error: None,
+        submit=submit,
+        readers=None,
+        vault=vault,
+        login_seconds=30,
+        visible_seconds=3600,
+    )
+    door.take_name(arrival)
+    file = _Writing(Upload(vault, TENANT, arrival))
+    session = _Session(door, ACME, "127.0.0.1", "client")
+    handle = session._protocol.open_handle("writing", file)
+    with pytest.raises(NoSpace):
+        await session._receive(Close(1, handle), file)
+    with pytest.raises(Busy):
+        door.take_name(arrival)
+    door.threads.shutdown()
