@@ -8,7 +8,8 @@ import pytest
 
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import INBOUND, TENANT, Arrival, Principal
-from mft.endpoints.sftp import SftpDoor, _Session, _Writing
+from mft.endpoints.sftp import SftpDoor
+from mft.endpoints.sftp.session import Session, _Writing
 from mft.errors import Busy, NoSpace
 from mft.pipeline.receive import Receive, Upload
 from mft.vault.store import Vault
@@ -45,7 +46,7 @@ async def test_a_name_that_was_given_up_is_released_once(tmp_path: Path) -> None
     )
     door.take_name(arrival)
     file = _Writing(Upload(vault, TENANT, arrival))
-    session = _Session(door, ACME, "127.0.0.1", "client")
+    session = Session(door, ACME, "127.0.0.1", "client")
     handle = session._protocol.open_handle("writing", file)
     with pytest.raises(NoSpace):
         await session._receive(Close(1, handle), file)

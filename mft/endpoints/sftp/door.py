@@ -1,0 +1,292 @@
+"""The door itself: who is let in, on what terms, and what is open."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import asyncssh
+
+from mft.clock import now_us
+from mft.core import Command, Note
+from mft.domain import Arrival, Principal
+from mft.endpoints.sftp.session import Session
+from mft.errors import Broken, Busy
+from mft.ledger.database import Readers
+from mft.vault.store import Vault
+from partners.connection import fingerprint
+from partners.load import Directory
+
+ENCRYPTION: Final = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes128-ctr")
+KEY_EXCHANGE: Final = (
+    "mlkem768x25519-sha256",
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
+)
+MAC: Final = (
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+)
+SIGNATURES: Final = (
+    "ssh-ed25519",
+    "sk-ssh-ed25519@openssh.com",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+
+_SESSIONS_MAX: Final = 64  # In the life of one connection; each may hold 128 files.
+_UPLOADS_MAX: Final = 256  # Of one partner at once; each may hold a megabyte.
+
+
+def authenticate(directory: Directory, user: str, key_blob: bytes, *, now: datetime) -> Principal | None:
+    """Who a user with a key is, or None.
+
+    Signature checks are the transport's; it asks here for every key that is offered, and again for the one that signed.
+    """
+    return admit(directory, user, fingerprint(key_blob), now=now) if key_blob else None
+
+
+def admit(directory: Directory, user: str, offered: str, *, now: datetime) -> Principal | None:
+    """Who a user with a key of this fingerprint is, or None: the one place that decides it."""
+    found = directory.login(user)
+    if found is None:
+        return None
+    profile, login = found
+    if not any(key.fingerprint == offered and key.usable(now) for key in login.keys):
+        return None
+    connection = profile.connection
+    return Principal(
+        connection=connection.id,
+        partner=connection.name,
+        login=login.user,
+        key_fingerprint=offered,
+        profile_hash=profile.hash,
+        start=login.start.encode(),
+    )
+
+
+class SftpDoor:
+    """Listens, lets partners in, and keeps track of what is open."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        host_keys: list[Path],
+        directory: Callable[[], Directory],
+        on_broken: Callable[[Broken], None],
+        submit: "Callable[[Command], Future[Any]]",
+        readers: Readers,
+        vault: Vault,
+        login_seconds: int,
+        visible_seconds: int,
+    ) -> None:
+        self._host, self._port = host, port
+        # Loaded once: asyncssh would read files again at every login.
+        self._host_keys = [asyncssh.read_private_key(path) for path in host_keys]
+        self.directory = directory
+        self.on_broken = on_broken
+        self.submit = submit
+        self.readers = readers
+        self.vault = vault
+        self._login_seconds = login_seconds
+        self._visible_us = visible_seconds * 1_000_000
+        self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.logins: set[Login] = set()
+        self._writing: set[tuple[str, bytes, bytes]] = set()  # Names with a writer: one at a time.
+        self._quiet = asyncio.Event()
+        self.draining = False
+        self.threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="seal")
+
+    async def start(self) -> tuple[str, int]:
+        """Listen; returns the address. Raises Busy: it cannot be had."""
+        logging.getLogger("asyncssh").setLevel(logging.ERROR)  # Its lines name users and files.
+        try:
+            self._acceptor = await asyncssh.listen(
+                self._host,
+                self._port,
+                server_factory=lambda: Login(self),
+                server_host_keys=self._host_keys,
+                server_version="mft",
+                login_timeout=self._login_seconds,
+                encryption_algs=ENCRYPTION,
+                kex_algs=KEY_EXCHANGE,
+                mac_algs=MAC,
+                signature_algs=SIGNATURES,
+                compression_algs=("none",),
+                public_key_auth=True,
+                password_auth=False,
+                kbdint_auth=False,
+                host_based_auth=False,
+                gss_host=None,
+                allow_pty=False,
+                x11_forwarding=False,
+                agent_forwarding=False,
+                line_editor=False,
+                encoding=None,
+                keepalive_interval=30,
+                reuse_address=True,
+                backlog=256,
+            )
+        except OSError as error:
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise Busy(
+                f"cannot listen on {self._host}:{self._port}: {reason}. "
+                "Stop what uses the port, or set [doors.sftp] listen in mft.toml"
+            ) from None
+        host, port = self._acceptor.sockets[0].getsockname()[:2]
+        return str(host), int(port)
+
+    def since(self) -> int:
+        """The oldest arrival, in microseconds, that is still listed."""
+        return now_us() - self._visible_us
+
+    def take_name(self, arrival: Arrival) -> None:
+        """Raises Busy: the name has a writer already, or the partner too many."""
+        who = arrival.principal.connection
+        key = (who, arrival.folder, arrival.name)
+        if key in self._writing:
+            raise Busy("another upload of that name is under way: try again later")
+        if sum(connection == who for connection, _, _ in self._writing) >= _UPLOADS_MAX:
+            raise Busy(f"{_UPLOADS_MAX} uploads of yours are under way: finish some first")
+        self._writing.add(key)
+
+    def release_name(self, arrival: Arrival) -> None:
+        self._writing.discard((arrival.principal.connection, arrival.folder, arrival.name))
+        if not self._writing:
+            self._quiet.set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that must not be lost when its session ends; `drain` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def welcome(self, principal: Principal) -> bool:
+        """Whether a principal would still be let in."""
+        found = admit(self.directory(), principal.login, principal.key_fingerprint, now=datetime.now(UTC))
+        return found is not None and found.connection == principal.connection
+
+    def part_with_strangers(self) -> None:
+        """End the connections of those who would not be let in any more."""
+        for login in list(self.logins):
+            if login.principal is not None and not self.welcome(login.principal):
+                login.disconnect("access was withdrawn")
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new session or file; let the open ones end for so long, then part."""
+        self.draining = True
+        if self._acceptor is not None:
+            self._acceptor.close()
+        if self._writing:
+            self._quiet.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._quiet.wait(), seconds)
+        logins = list(self.logins)
+        for login in logins:
+            login.disconnect("the server stops; try again later")
+        for login in logins:
+            await login.closed()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        self.threads.shutdown(wait=True)
+
+
+class Login(asyncssh.SSHServer):
+    """One connection, from its first byte to its last."""
+
+    def __init__(self, door: SftpDoor) -> None:
+        self._door = door
+        self._user = ""
+        self._attempts = 0
+        self._proven: Principal | None = None
+        self.principal: Principal | None = None
+        self._connection: asyncssh.SSHServerConnection
+        self._source = "unknown"
+        self._sessions = 0
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._door.logins.add(self)
+        peer = conn.get_extra_info("peername")  # Now: it is gone when the connection is.
+        self._source = str(peer[0]) if peer else "unknown"
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._door.logins.discard(self)
+        if self.principal is None and self._attempts:
+            self._note("login.refused", "server", result="refused", facts={"attempts": self._attempts})
+
+    def disconnect(self, reason: str) -> None:
+        self._connection.disconnect(asyncssh.DISC_BY_APPLICATION, reason)
+
+    async def closed(self) -> None:
+        await self._connection.wait_closed()
+
+    def begin_auth(self, username: str) -> bool:
+        self._user = username
+        self._attempts += 1
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        self._proven = authenticate(self._door.directory(), username, key.public_data, now=datetime.now(UTC))
+        return self._proven is not None
+
+    def auth_completed(self) -> None:
+        self.principal = self._proven
+        if self.principal is not None:
+            self._note(
+                "login.accepted",
+                f"connection:{self.principal.connection}",
+                connection=self.principal.connection,
+                facts={"fingerprint": self.principal.key_fingerprint},
+            )
+
+    def session_requested(self) -> "Session | bool":
+        if self.principal is None or self._door.draining or self._sessions >= _SESSIONS_MAX:
+            return False
+        self._sessions += 1  # Never given back: who needs more opens another connection.
+        return Session(self._door, self.principal, self._source, self._client_version())
+
+    def _note(
+        self,
+        kind: str,
+        actor: str,
+        *,
+        connection: str | None = None,
+        result: str = "ok",
+        facts: dict[str, str | int | None],
+    ) -> None:
+        self._door.submit(
+            Note(
+                kind,
+                actor,
+                connection=connection,
+                result=result,
+                facts={"door": "sftp", **facts},
+                private={"account": self._user[:64], "source_address": self._source},
+            )
+        )
+
+    def _client_version(self) -> str:
+        version = self._connection.get_extra_info("client_version") or b""
+        text = version.decode("ascii", "replace") if isinstance(version, bytes) else str(version)
+        return "".join(c if c.isprintable() else "?" for c in text)[:128]
