@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from partners.uploads import Uploads
+
 KEY_TYPES = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -96,6 +98,7 @@ class Connection(_Strict):
     id: Id
     name: Name
     enabled: bool = True
+    uploads: Uploads = Uploads()
     logins: Annotated[list[Login], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -81,6 +81,9 @@ def render(connection: Connection) -> str:
         f'name = "{connection.name}"',
         f"enabled = {str(connection.enabled).lower()}",
     ]
+    uploads = connection.uploads.model_dump(exclude_defaults=True)
+    if uploads:
+        lines += ["", "[uploads]", *(f"{key} = {json.dumps(value)}" for key, value in uploads.items())]
     for login in connection.logins:
         lines += ["", "[[logins]]", f'user = "{login.user}"', f'start = "{login.start}"']
         for key in login.keys:
