@@ -29,6 +29,12 @@ class NotSupported(Refused):
     code = "refused.not-supported"
 
 
+class QuotaExceeded(Refused):
+    """A partner has sent as much as was agreed; the message says when there is room again."""
+
+    code = "refused.quota-exceeded"
+
+
 class BadConfig(Refused):
     """A configuration file says something we cannot follow; the message has file, line and remedy."""
 
@@ -53,6 +59,12 @@ class UnsealFailed(Malformed):
 
 class ProtocolViolation(Malformed):
     code = "malformed.protocol-violation"
+
+
+class NotWhole(Malformed):
+    """Bytes of an upload are missing; what is there is kept, to be resumed."""
+
+    code = "malformed.not-whole"
 
 
 class Duplicate(MFTError):
