@@ -39,6 +39,18 @@ class SftpDoor(_Strict):
         3600
     )
     drain_seconds: Annotated[int, Field(ge=0, le=3600, description="How long a stop waits for open transfers.")] = 20
+    idle_seconds: Annotated[int, Field(ge=1, description="A session that asks nothing for so long is ended.")] = 900
+    unproven_max: Annotated[int, Field(ge=1, description="Connections that have not logged in yet.")] = 100
+    unproven_per_source_max: Annotated[int, Field(ge=1, description="The same, of one source address.")] = 20
+    arrivals_per_second_max: Annotated[int, Field(ge=1, description="New connections a second from one source.")] = 15
+
+
+class Receive(_Strict):
+    """Keys of `[receive]`."""
+
+    retry_seconds: Annotated[int, Field(ge=1, description="A broken upload can be resumed for so long.")] = 43_200
+    stalled_seconds: Annotated[int, Field(ge=1, description="An unfinished upload is told of after so long.")] = 3600
+    incomplete_seconds: Annotated[int, Field(ge=1, description="EDI without its end is told of after so long.")] = 1800
 
 
 class Doors(_Strict):
@@ -86,6 +98,7 @@ class Config(BaseSettings):
     )
 
     doors: Doors = Doors()
+    receive: Receive = Receive()
     pipeline: Pipeline = Pipeline()
     audit: Audit = Audit()
     events: Events = Events()
@@ -211,6 +224,15 @@ DEFAULT_CONFIG = """\
 # login_seconds = 30          # A login must be done by then.
 # visible_seconds = 3600      # How long an upload stays listed for its sender.
 # drain_seconds = 20          # How long a stop waits for open transfers.
+# idle_seconds = 900          # A session that asks nothing for so long is ended.
+# unproven_max = 100          # Connections that have not logged in yet: in all,
+# unproven_per_source_max = 20    # and of one source address.
+# arrivals_per_second_max = 15    # New connections a second from one source address.
+
+[receive]
+# retry_seconds = 43200       # For so long a broken upload can be resumed, or repeated if our yes was lost.
+# stalled_seconds = 3600      # An upload that is neither finished nor touched for so long is told of.
+# incomplete_seconds = 1800   # EDI without its end is told of, if no whole upload of the name came by then.
 
 [pipeline]
 # parsers = 2                 # Parser processes.

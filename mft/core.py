@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +25,7 @@ from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.tables import INSTALLATION
 from mft.ledger.transfers import keep_profile
-from mft.pipeline import emit, mailbox, receive, runner
+from mft.pipeline import deadlines, emit, mailbox, receive, runner
 from mft.pipeline.journal import Journal
 
 if TYPE_CHECKING:
@@ -63,11 +64,17 @@ class Reload(msgspec.Struct, frozen=True, tag=True):
 
 
 Command = (
-    receive.Receive
-    | receive.BreakOff
+    receive.Begin
+    | receive.Keep
+    | receive.Receive
+    | receive.Heard
+    | receive.Salvage
     | receive.Deposit
     | mailbox.Rename
     | mailbox.Remove
+    | mailbox.SetModified
+    | mailbox.MakeFolder
+    | mailbox.RemoveFolder
     | mailbox.Fetched
     | runner.StartRunner
     | runner.EndRunner
@@ -76,6 +83,7 @@ Command = (
     | runner.Conclude
     | emit.Delivered
     | emit.DeliveryFailed
+    | deadlines.Due
     | Note
     | KeepProfile
 )
@@ -105,11 +113,17 @@ def keep(journal: Journal, command: KeepProfile) -> None:
 
 
 HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
+    receive.Begin: receive.begin,
+    receive.Keep: receive.keep,
     receive.Receive: receive.receive,
-    receive.BreakOff: receive.break_off,
+    receive.Heard: receive.hear,
+    receive.Salvage: receive.salvage,
     receive.Deposit: receive.deposit,
     mailbox.Rename: mailbox.rename,
     mailbox.Remove: mailbox.remove,
+    mailbox.SetModified: mailbox.set_modified,
+    mailbox.MakeFolder: mailbox.make_folder,
+    mailbox.RemoveFolder: mailbox.remove_folder,
     mailbox.Fetched: mailbox.fetched,
     runner.StartRunner: runner.start_runner,
     runner.EndRunner: runner.end_runner,
@@ -118,6 +132,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     runner.Conclude: runner.conclude,
     emit.Delivered: emit.delivered,
     emit.DeliveryFailed: emit.delivery_failed,
+    deadlines.Due: deadlines.due,
     Note: note,
     KeepProfile: keep,
 }
@@ -138,10 +153,17 @@ class Core:
     Resource handling: `close` commits what is queued.
     Error handling: `on_broken` is called once, from the writer's thread, when disk or ledger have failed; every command
     from then on fails with the same error.
+
+    `remove_object` is called, behind the commit, for each object that was forgotten.
     """
 
     def __init__(
-        self, ledger: Ledger, *, sinks: tuple[str, ...], on_broken: Callable[[Broken], None] | None = None
+        self,
+        ledger: Ledger,
+        *,
+        sinks: tuple[str, ...],
+        on_broken: Callable[[Broken], None] | None = None,
+        remove_object: Callable[[str], None] | None = None,
     ) -> None:
         self.writer = Writer(ledger, on_broken=on_broken)
         self.installation = self.writer.run(install)
@@ -149,6 +171,8 @@ class Core:
         self._node = runner.node()
         self._sinks = sinks
         self._happened: set[str] = set()
+        self._remove_object = remove_object
+        self._forgotten: list[str] = []
         self._wake: dict[str, list[Callable[[], None]]] = {"noted": [], "arrived": [], "announced": []}
         self.writer.after_commit(self._committed)
 
@@ -172,9 +196,15 @@ class Core:
         journal = Journal(books, now_us(), self._source, self._node, self._sinks)
         result = handler(journal, command)
         self._happened.update(what for what in self._wake if getattr(journal, what))
+        self._forgotten += journal.forgotten
         return result
 
     def _committed(self) -> None:
+        forgotten, self._forgotten = self._forgotten, []
+        for object_id in forgotten:
+            if self._remove_object is not None:
+                with suppress(OSError):  # What stays behind is set aside at the next start.
+                    self._remove_object(object_id)
         for what in self._happened:
             for wake in self._wake[what]:
                 wake()

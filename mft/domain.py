@@ -7,8 +7,8 @@ from enum import StrEnum
 class Stage(StrEnum):
     """Where a transfer stands. A stage is a name with a leaf in the audit log, not a pass over the bytes."""
 
-    RECEIVING = "receiving"
-    PARTIAL = "partial"
+    RECEIVING = "receiving"  # On its way in; or closed under a temporary name, and not published yet.
+    PARTIAL = "partial"  # Broken off; what arrived is kept for a while, to be resumed.
     RECEIVED = "received"
     IDENTIFIED = "identified"
     UNWRAPPED = "unwrapped"
@@ -33,8 +33,8 @@ _ASIDE = frozenset({Stage.HELD, Stage.QUARANTINED, Stage.INCOMPLETE, Stage.UNSUP
 # A stage may be left out where there is nothing to do (a PDF is not parsed); none is ever gone back to, but
 # by a replay from RECEIVED.
 NEXT_STAGES: dict[Stage, frozenset[Stage]] = {
-    Stage.RECEIVING: frozenset({Stage.RECEIVED, Stage.PARTIAL, Stage.EXPIRED}),
-    Stage.PARTIAL: frozenset({Stage.RECEIVING, Stage.EXPIRED}),
+    Stage.RECEIVING: frozenset({Stage.RECEIVED, Stage.PARTIAL, Stage.EXPIRED, Stage.SUPERSEDED}),
+    Stage.PARTIAL: frozenset({Stage.RECEIVING, Stage.EXPIRED, Stage.SUPERSEDED}),
     Stage.RECEIVED: _ASIDE | {Stage.IDENTIFIED},
     Stage.IDENTIFIED: _ASIDE | {Stage.UNWRAPPED, Stage.PARSED, Stage.DONE},
     Stage.UNWRAPPED: _ASIDE | {Stage.PARSED, Stage.DONE},
@@ -95,7 +95,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class SealedObject:
-    """What the ledger must know of a sealed object. `blob` is its sealed bytes, or None where they are a file."""
+    """What the ledger must know of a sealed object. `blob` is its sealed bytes, or None where they are a file.
+
+    A file that was resumed lies in several objects, its pieces: `continues` is the id of the piece before, `before`
+    all of them in order, where the ledger was asked; sizes are this piece's own. A piece is `cut` when nobody sealed
+    its end: its writer is at work, or died.
+    """
 
     id: str
     tenant: int
@@ -104,6 +109,14 @@ class SealedObject:
     plain_size: int
     sealed_size: int
     blob: bytes | None
+    cut: bool = False
+    continues: str | None = None
+    before: "tuple[SealedObject, ...]" = ()
+
+    @property
+    def whole_size(self) -> int:
+        """Plaintext bytes of all pieces up to this one."""
+        return sum(piece.plain_size for piece in self.before) + self.plain_size
 
 
 def printable(name: bytes) -> str:

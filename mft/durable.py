@@ -71,6 +71,13 @@ def sync_file(fd: int, path: Path) -> None:
     sync_directory(path.parent)
 
 
+def truncate_file(fd: int, size: int, path: Path) -> None:
+    """Cut a file, durably."""
+    with disk_errors():
+        os.ftruncate(fd, size)
+    sync_file(fd, path)
+
+
 def sync_data(fd: int) -> None:
     """Put a file's bytes so far on the disk, so that the last sync has little left to do."""
     with disk_errors():

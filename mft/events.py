@@ -28,7 +28,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferReceived(Event):
-    """A file is sealed and durable, and its sender has heard (or is about to hear) yes."""
+    """A file was received. It comes with the first verdict on the file, so that half a file is announced to nobody."""
 
     type = "mft.transfer.received.v1"
     name: str
@@ -80,7 +80,7 @@ class TransferHeld(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferIncomplete(Event):
-    """EDI without its trailer: cut off on its way. No record of it is announced."""
+    """EDI without its trailer, cut off on its way, and no whole upload followed in time. Nothing else tells of it."""
 
     type = "mft.transfer.incomplete.v1"
     name: str
@@ -106,6 +106,16 @@ class TransferQuarantined(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadStalled(Event):
+    """An upload was broken off, or lies under a temporary name, and nothing has happened to it for long."""
+
+    type = "mft.upload.stalled.v1"
+    name: str
+    stage: str
+    size_bytes: int
+
+
 CATALOGUE: tuple[type[Event], ...] = (
     TransferReceived,
     TransferParsed,
@@ -115,4 +125,5 @@ CATALOGUE: tuple[type[Event], ...] = (
     TransferIncomplete,
     TransferRejected,
     TransferQuarantined,
+    UploadStalled,
 )

@@ -17,13 +17,18 @@ from mft.config import BUCKET_KEY, HOST_KEYS, SIGNING_KEY, Config, Home
 from mft.core import CommandSocket, Core, HomeLock, KeepProfile, Note, Reload
 from mft.crypto.keys import BucketPrivateKey
 from mft.crypto.signing import SigningKey
+from mft.crypto.stream import plain_size
 from mft.durable import write_file
+from mft.endpoints.limits import Admission
 from mft.endpoints.sftp import SftpDoor
 from mft.errors import BadConfig, Broken, Missing
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.migrate import migrate, version
-from mft.ledger.objects import object_files
+from mft.ledger.objects import erased_objects, object_files, sealed_object
+from mft.ledger.transfers import under_way
+from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
+from mft.pipeline.receive import Salvage
 from mft.pipeline.runner import Runner
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
@@ -48,6 +53,17 @@ def open_vault(home: Home) -> Vault:
     return Vault(home.vault, key.public, {key.id: key})
 
 
+def salvage(core: Core, ledger: Ledger, vault: Vault) -> int:
+    """Keep what is whole of uploads that were under way when the server died; returns how many."""
+    with reading(ledger) as books:
+        found = under_way(books)
+        pieces = [sealed_object(books, row["object_id"]) if row["object_id"] else None for row in found]
+    for row, piece in zip(found, pieces, strict=True):
+        size = vault.salvage(piece) if piece is not None and piece.cut else 0
+        core.run(Salvage(row["id"], plain_size(size, cut=True) if size else 0, size))
+    return len(found)
+
+
 def sweep(ledger: Ledger, vault: Vault) -> int:
     """Set vault files aside that no row speaks of: uploads that were never acknowledged. Returns how many.
 
@@ -57,17 +73,20 @@ def sweep(ledger: Ledger, vault: Vault) -> int:
         Broken: a row speaks of a file that is gone; nothing is moved then.
     """
     with reading(ledger) as books:
-        known = object_files(books)
+        known, erased = object_files(books), erased_objects(books)
     found = set(vault.files())
     if lost := known - found:
         raise Broken(
             f"{len(lost)} objects are in the ledger and their files are gone from {vault.root} "
             f"(first: {min(lost)}): restore the vault from a backup"
         )
-    for orphan in found - known:
+    for object_id in found & erased:  # Forgotten, and the server ended before its file was removed.
+        vault.remove(object_id)
+    orphans = found - known - erased
+    for orphan in orphans:
         vault.set_aside(orphan)
     vault.forget_orphans(older_than_seconds=ORPHAN_SECONDS)
-    return len(found - known)
+    return len(orphans)
 
 
 class Server:
@@ -109,15 +128,19 @@ class Server:
         if version(ledger) is None and next(vault.files(), None) is not None:
             raise Broken(f"the ledger is empty, and {vault.root} is not: restore the ledger from a backup")
         migrate(ledger)
-        orphans = sweep(ledger, vault)
         sinks: list[Sink] = [FileSink(home.events_file)] if config.events.file else []
 
         def broken(error: Broken) -> None:
             self.failure = self.failure or error
             loop.call_soon_threadsafe(self._stop_asked.set)
 
-        core = self.core = Core(ledger, sinks=tuple(sink.name for sink in sinks), on_broken=broken)
+        core = self.core = Core(
+            ledger, sinks=tuple(sink.name for sink in sinks), on_broken=broken, remove_object=vault.remove
+        )
         cleanup.callback(core.close)
+        salvaged = salvage(core, ledger, vault)
+        orphans = sweep(ledger, vault)
+        vault.scratch.mkdir(mode=0o700, exist_ok=True)
         readers = Readers(ledger)
         cleanup.callback(readers.close)
         sequencer = Sequencer(
@@ -128,8 +151,8 @@ class Server:
             checkpoint_leaves=config.audit.checkpoint_leaves,
         )
         core.run(Note("server.started", "server", facts={"version": mft.__version__, "sqlite": sqlite_version()}))
-        if orphans:
-            core.run(Note("vault.swept", "server", facts={"orphans": orphans}))
+        if orphans or salvaged:
+            core.run(Note("vault.swept", "server", facts={"orphans": orphans, "salvaged": salvaged}))
         self._load(core, directory, actor="server")
         core.on("noted", sequencer.wake)
         sequencer.start()
@@ -153,6 +176,15 @@ class Server:
         runner.start()
         cleanup.callback(lambda: self._unless_broken(runner.stop))
         core.on("arrived", runner.wake)
+        deadlines = Deadlines(
+            core.run,
+            broken,
+            retry_seconds=config.receive.retry_seconds,
+            stalled_seconds=config.receive.stalled_seconds,
+            incomplete_seconds=config.receive.incomplete_seconds,
+        )
+        deadlines.start()
+        cleanup.callback(deadlines.stop)
 
         self._commands = CommandSocket(home.socket, core, self._reload)
         await self._commands.start()
@@ -166,8 +198,15 @@ class Server:
             submit=core.submit,
             readers=readers,
             vault=vault,
+            admission=Admission(
+                unproven_max=config.doors.sftp.unproven_max,
+                unproven_per_source_max=config.doors.sftp.unproven_per_source_max,
+                arrivals_per_second_max=config.doors.sftp.arrivals_per_second_max,
+            ),
             login_seconds=config.doors.sftp.login_seconds,
+            idle_seconds=config.doors.sftp.idle_seconds,
             visible_seconds=config.doors.sftp.visible_seconds,
+            retry_seconds=config.receive.retry_seconds,
         )
         self.sftp_address = await self._door.start()
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")

@@ -72,6 +72,7 @@ def show(transfer_id: IdArgument, home: HomeOption = None, as_json: JsonOption =
     with ledger_of(home) as books:
         row = transfer_row(books, transfer_id)
         known = public(row)
+        known["evidence"] = json.loads(row["evidence"]) if row["evidence"] else {}
         known["timeline"] = list(leaves(books, transfer=row["id"], newest_first=False))
         known["interchanges"] = [_part(part) for part in parts(books, "interchange", row["id"])]
         known["groups"] = [_part(part) for part in parts(books, "functional_group", row["id"])]
@@ -98,6 +99,14 @@ def _part(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in {"transfer_id", "tenant_id"}}
 
 
+def _said(evidence: Any) -> str:
+    """What is known of a file's wholeness: one word, or what its companion said."""
+    if not isinstance(evidence, dict):
+        return str(evidence)
+    verdict = {True: "agrees", False: "does not agree", None: "came"}[evidence.get("matches")]
+    return f"{verdict}, transfer {evidence['transfer']}"
+
+
 def _tell(known: dict[str, Any]) -> None:
     from mft.pipeline.report import where
     from parsers.findings import Finding
@@ -109,6 +118,8 @@ def _tell(known: dict[str, Any]) -> None:
         print(f"  sha256    {known['sha256']}")
     if known["standard"]:
         print(f"  standard  {' '.join([known['standard'], *known['sets']])}")
+    for what, said in known["evidence"].items():
+        print(f"  evidence  {what.replace('_', ' ')}: {_said(said)}")
     for row in known["interchanges"]:
         print(
             f"  interchange {row['position']}: {row['sender'] or '?'} to {row['receiver'] or '?'}, "

@@ -68,13 +68,15 @@ def capacity(index: int) -> int:
     return SEGMENT_CAPACITY if index else FIRST_SEGMENT_CAPACITY
 
 
-def plain_size(sealed_size: int) -> int:
-    """Size in bytes of what an object of `sealed_size` bytes holds.
+def plain_size(sealed_size: int, *, cut: bool = False) -> int:
+    """Size in bytes of what an object of `sealed_size` bytes holds; a `cut` one has full segments only.
 
     Raises:
         UnsealFailed: no object has this size. A last segment is empty only when the whole object is.
     """
     segments = segment_count(sealed_size)
+    if cut and sealed_size % SEGMENT_SIZE:
+        raise UnsealFailed(f"no cut object has a size of {sealed_size} bytes")
     last = sealed_size - (segments - 1) * SEGMENT_SIZE
     smallest = HEADER_SIZE + TAG_SIZE if segments == 1 else TAG_SIZE + 1
     if not 1 <= segments <= MAX_SEGMENTS or last < smallest:
@@ -178,13 +180,15 @@ class Opener:
         context: the one it was sealed with.
         header: its first 40 bytes.
         sealed_size: of the whole object in bytes, header included.
+        cut: its writer died before it sealed a last segment; all that there are, are full.
 
     Raises:
         UnsealFailed: no object has such a header or size. A wrong DEK or context shows at the first segment.
     """
 
-    def __init__(self, dek: bytes, context: bytes, header: bytes, sealed_size: int) -> None:
-        self.plain_size: Final = plain_size(sealed_size)
+    def __init__(self, dek: bytes, context: bytes, header: bytes, sealed_size: int, *, cut: bool = False) -> None:
+        self.plain_size: Final = plain_size(sealed_size, cut=cut)
+        self._cut = cut
         self.segments: Final = segment_count(sealed_size)
         self._sealed_size = sealed_size
         self._key = _ObjectKey(dek, context, header)
@@ -221,7 +225,7 @@ class Opener:
         view = memoryview(sealed)
         if len(view) != self.segment_range(index)[1]:
             raise UnsealFailed(f"segment {index} of a sealed object is cut short")
-        last = index == self.segments - 1
+        last = index == self.segments - 1 and not self._cut
         if view.readonly:
             return memoryview(self._key.open(index, view, last=last))
         return self._key.open_in_place(index, view, last=last)

@@ -1,15 +1,29 @@
 """Rows of sealed objects. What they mean is the vault's business; here they are columns."""
 
-from sqlalchemy import bindparam, insert, select
+from dataclasses import replace
+
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from mft.domain import SealedObject
 from mft.errors import Missing
-from mft.ledger.database import Books
+from mft.ledger.database import Books, Row
 from mft.ledger.tables import OBJECT
 
 _INSERT = insert(OBJECT)
 _BY_ID = select(OBJECT).where(OBJECT.c.id == bindparam("object_id"))
 _FILES = select(OBJECT.c.id).where(OBJECT.c.blob.is_(None), OBJECT.c.erased_at.is_(None))
+_ERASED = select(OBJECT.c.id).where(OBJECT.c.erased_at.is_not(None))
+_END = (
+    update(OBJECT)
+    .where(OBJECT.c.id == bindparam("object_id"))
+    .values(plain_size=bindparam("plain"), sealed_size=bindparam("sealed"), cut=bindparam("is_cut"))
+)
+_ERASE = (
+    update(OBJECT)
+    .where(OBJECT.c.id == bindparam("object_id"), OBJECT.c.erased_at.is_(None))
+    .values(wrapped_dek=None, blob=None, erased_at=bindparam("now"))
+)
+_DROP = delete(OBJECT).where(OBJECT.c.id == bindparam("object_id"))
 
 
 def insert_object(books: Books, sealed: SealedObject, *, at: int) -> None:
@@ -23,13 +37,30 @@ def insert_object(books: Books, sealed: SealedObject, *, at: int) -> None:
             "plain_size": sealed.plain_size,
             "sealed_size": sealed.sealed_size,
             "blob": sealed.blob,
+            "continues": sealed.continues,
+            "cut": int(sealed.cut),
             "created_at": at,
         },
     )
 
 
+def end_object(books: Books, object_id: str, *, plain_size: int, sealed_size: int, cut: bool) -> None:
+    """Enter the sizes of an object that was inserted while it was written."""
+    books.execute(_END, {"object_id": object_id, "plain": plain_size, "sealed": sealed_size, "is_cut": int(cut)})
+
+
 def sealed_object(books: Books, object_id: str) -> SealedObject:
-    """Raises Missing: no such object, or its key was erased."""
+    """An object with the pieces before it. Raises Missing: no such object, or its key was erased."""
+    last = _sealed(books, object_id)
+    pieces: list[SealedObject] = []
+    here = last
+    while here.continues is not None:
+        here = _sealed(books, here.continues)
+        pieces.append(here)
+    return replace(last, before=tuple(reversed(pieces))) if pieces else last
+
+
+def _sealed(books: Books, object_id: str) -> SealedObject:
     row = books.first(_BY_ID, {"object_id": object_id})
     if row is None or row["wrapped_dek"] is None:
         raise Missing(f"object {object_id} is not in the ledger, or its key was erased")
@@ -41,9 +72,39 @@ def sealed_object(books: Books, object_id: str) -> SealedObject:
         plain_size=row["plain_size"],
         sealed_size=row["sealed_size"],
         blob=row["blob"],
+        cut=bool(row["cut"]),
+        continues=row["continues"],
     )
+
+
+def erase_object(books: Books, object_id: str, *, at: int) -> list[str]:
+    """Forget the DEK of an object and of the pieces before it: their bytes are unreadable for ever.
+
+    Returns:
+        Their ids; what is a file of them can be removed once this is committed.
+    """
+    erased = []
+    here: str | None = object_id
+    while here is not None:
+        row: Row | None = books.first(_BY_ID, {"object_id": here})
+        if row is None:
+            break
+        if books.execute(_ERASE, {"object_id": here, "now": at}):
+            erased.append(here)
+        here = row["continues"]
+    return erased
+
+
+def drop_object(books: Books, object_id: str) -> None:
+    """Take an object's row out: nothing was ever in it."""
+    books.execute(_DROP, {"object_id": object_id})
 
 
 def object_files(books: Books) -> set[str]:
     """Ids of the objects whose bytes are files in the vault."""
     return {row["id"] for row in books.rows(_FILES)}
+
+
+def erased_objects(books: Books) -> set[str]:
+    """Ids of the objects whose bytes are to be gone."""
+    return {row["id"] for row in books.rows(_ERASED)}

@@ -14,9 +14,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
-HEAD = "0001"  # The newest migration; a test holds it against the folder.
+HEAD = "0002"  # The newest migration; a test holds it against the folder.
 
 METADATA = MetaData(
     naming_convention={
@@ -98,6 +99,8 @@ TRANSFER = Table(
     _bytes("sha256"),
     _text("object_id"),
     _text("evidence"),  # JSON: trailer seen, control file, expected size …
+    _bytes("speaks_of_bytes"),  # Of a companion that was published: its subject, as its name tells. See `evidence`.
+    _number("modified_at"),  # What its sender says.
     # What it turned out to be
     _text("standard"),
     _text("version"),
@@ -115,10 +118,20 @@ TRANSFER = Table(
     _number("received_at"),
     _number("heard_at"),
     _number("updated_at", null=False),
+    _number("told_at"),  # When an operator was told that it stalled, or is incomplete.
     _number("legal_hold", null=False, default="0"),
     _number("retain_until"),
     Index(None, "stage", "runner"),
+    Index(None, "stage", "told_at"),
     Index(None, "connection", "folder_bytes", "name_bytes"),
+    Index(
+        None,
+        "connection",
+        "folder_bytes",
+        "speaks_of_bytes",
+        sqlite_where=text("speaks_of_bytes IS NOT NULL"),
+        postgresql_where=text("speaks_of_bytes IS NOT NULL"),
+    ),
     Index(None, "received_at"),
 )
 
@@ -226,8 +239,20 @@ OBJECT = Table(
     _number("plain_size", null=False),
     _number("sealed_size", null=False),
     _bytes("blob"),  # Null where the bytes are a file in the vault.
+    _text("continues"),  # The object whose plaintext comes before this one's, in a file that was resumed.
+    _number("cut", null=False, default="0"),  # 1 while it is written, and for good if its writer died: no last segment.
     _number("created_at", null=False),
     _number("erased_at"),
+)
+
+# Folders that partners made; those of their profiles stand there.
+FOLDER = Table(
+    "folder",
+    METADATA,
+    Column("connection", Text, primary_key=True),
+    Column("path_bytes", LargeBinary, primary_key=True),
+    _tenant(),
+    _number("made_at", null=False),
 )
 
 # The audit log. `seq` comes from the sequencer, and is null until then; every other column repeats the body.

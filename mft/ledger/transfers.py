@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, not_, or_, select, update
 
 from mft.clock import LAST_ID
 from mft.domain import NEXT_STAGES, TENANT, Arrival, Direction, Stage, printable
@@ -16,6 +16,7 @@ from mft.errors import Missing, StageConflict
 from mft.ledger.database import Books, Row
 from mft.ledger.tables import (
     FINDING,
+    FOLDER,
     FUNCTIONAL_GROUP,
     INTERCHANGE,
     PROFILE,
@@ -57,7 +58,7 @@ _ADVANCE = (
             name: bindparam(f"new_{name}")
             for name in (
                 "standard", "version", "sets", "usage", "sets_accepted", "sets_rejected",
-                "parser_version", "map_version", "reason", "evidence",
+                "parser_version", "map_version", "reason",
             )
         },
     )
@@ -68,21 +69,25 @@ _FREE = update(TRANSFER).where(_T.runner == bindparam("dead")).values(runner=Non
 _RUNNER = insert(RUNNER)
 _END_RUNNER = update(RUNNER).where(RUNNER.c.id == bindparam("dead")).values(ended_at=bindparam("now"))
 
+_UNPUBLISHED = or_(_T.stage == Stage.RECEIVING.value, _T.stage == Stage.PARTIAL.value)
 _VISIBLE = and_(
     _T.connection == bindparam("whose"),
     _T.folder_bytes == bindparam("folder"),
     _T.listed == 1,
     or_(
         _T.direction == Direction.OUTBOUND.value,
-        and_(_T.stage != Stage.PARTIAL.value, _T.received_at >= bindparam("since")),
+        _UNPUBLISHED,
+        _T.received_at >= bindparam("since"),
     ),
 )
 _LISTING_COLUMNS = (
     _T.id,
     _T.name_bytes,
     _T.size_bytes,
+    _T.sha256,
+    _T.stage,
     _T.received_at,
-    _T.updated_at,
+    _T.modified_at,
     _T.direction,
     _T.object_id,
 )
@@ -93,21 +98,150 @@ _LISTING = (
     .limit(500)
 )
 _NAMED = select(*_LISTING_COLUMNS).where(_VISIBLE, _T.name_bytes == bindparam("name")).order_by(_T.id.desc()).limit(1)
+_LISTED = select(_T.id, _T.stage, _T.object_id).where(
+    _T.connection == bindparam("whose"),
+    _T.folder_bytes == bindparam("folder"),
+    _T.name_bytes == bindparam("name"),
+    _T.listed == 1,
+)
+_ANY_IN = select(_T.id).where(_VISIBLE).limit(1)
 _RELABEL = (
     update(TRANSFER)
     .where(_T.id == bindparam("transfer"))
     .values(folder_bytes=bindparam("new_folder"), name_bytes=bindparam("new_name"), updated_at=bindparam("now"))
 )
-_UNLIST = (
+_UNLIST = update(TRANSFER).where(_T.id == bindparam("transfer")).values(listed=0, updated_at=bindparam("now"))
+_RELIST = update(TRANSFER).where(_T.id == bindparam("transfer")).values(listed=1, updated_at=bindparam("now"))
+_MODIFIED = update(TRANSFER).where(_T.id == bindparam("transfer")).values(modified_at=bindparam("moment"))
+_EVIDENCE = select(_T.evidence).where(_T.id == bindparam("transfer"))
+_ADD_EVIDENCE = update(TRANSFER).where(_T.id == bindparam("transfer")).values(evidence=bindparam("all_evidence"))
+_UPLOAD = (
     update(TRANSFER)
+    .where(_T.id == bindparam("transfer"), _UNPUBLISHED)
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in (
+                "stage", "folder_bytes", "name_bytes", "listed", "size_bytes", "sha256", "object_id", "reason",
+                "evidence", "modified_at", "speaks_of_bytes", "received_at", "updated_at", "account", "key_fingerprint",
+                "source_address", "client_version", "profile_hash", "told_at",
+            )
+        }
+    )
+)  # fmt: skip
+_SALVAGED = (
+    update(TRANSFER)
+    .where(_T.id == bindparam("transfer"), _T.stage == Stage.RECEIVING.value)
+    .values(
+        stage=Stage.PARTIAL.value,
+        size_bytes=bindparam("size"),
+        object_id=bindparam("last"),
+        listed=bindparam("is_listed"),
+        reason="the server was stopped before the file was closed",
+        updated_at=bindparam("now"),
+    )
+)
+_END_UPLOAD = (
+    update(TRANSFER)
+    .where(_T.id == bindparam("transfer"), or_(_UNPUBLISHED, _T.stage == Stage.INCOMPLETE.value))
+    .values(stage=bindparam("to_stage"), reason=bindparam("why"), listed=0, updated_at=bindparam("now"))
+)
+_UNHEARD = (
+    select(_T.id, _T.listed)
     .where(
         _T.connection == bindparam("whose"),
         _T.folder_bytes == bindparam("folder"),
         _T.name_bytes == bindparam("name"),
-        _T.listed == 1,
+        _T.direction == Direction.INBOUND.value,
+        _T.size_bytes == bindparam("size"),
+        _T.sha256 == bindparam("digest"),
+        _T.heard_at.is_(None),
+        _T.received_at >= bindparam("since"),
+        not_(_UNPUBLISHED),
+        _T.stage != Stage.EXPIRED.value,
+        _T.stage != Stage.SUPERSEDED.value,
     )
-    .values(listed=0, updated_at=bindparam("now"))
+    .order_by(_T.id.desc())
+    .limit(1)
 )
+_PUBLISH = (
+    update(TRANSFER)
+    .where(_T.id == bindparam("transfer"), _T.stage == Stage.RECEIVING.value)
+    .values(
+        stage=Stage.RECEIVED.value,
+        received_at=bindparam("now"),
+        updated_at=bindparam("now"),
+        told_at=None,
+        speaks_of_bytes=bindparam("speaks_of"),
+    )
+)
+_HEARD = update(TRANSFER).where(_T.id == bindparam("transfer"), _T.heard_at.is_(None)).values(heard_at=bindparam("now"))
+_UNDER_WAY = select(TRANSFER).where(_T.stage == Stage.RECEIVING.value, _T.sha256.is_(None)).order_by(_T.id)
+_BROKEN_OFF = (
+    select(TRANSFER)
+    .where(_T.stage == Stage.PARTIAL.value, _T.updated_at < bindparam("until"))
+    .order_by(_T.id)
+    .limit(bindparam("most"))
+)
+_UNTOLD = (
+    select(TRANSFER, PROFILE.c.name.label("profile_name"))
+    .join(PROFILE, PROFILE.c.hash == _T.profile_hash)
+    .where(
+        _T.stage == bindparam("stage_is"),
+        _T.told_at.is_(None),
+        _T.updated_at < bindparam("until"),
+        or_(_T.listed == 1, _T.stage == Stage.INCOMPLETE.value),
+    )
+    .order_by(_T.id)
+    .limit(bindparam("most"))
+)
+_TELL = update(TRANSFER).where(_T.id == bindparam("transfer")).values(told_at=bindparam("now"))
+_INCOMPLETE = select(_T.id, _T.told_at).where(
+    _T.connection == bindparam("whose"),
+    _T.folder_bytes == bindparam("folder"),
+    _T.name_bytes == bindparam("name"),
+    _T.stage == Stage.INCOMPLETE.value,
+    _T.id < bindparam("before"),
+)
+_PUBLISHED_BEFORE = and_(
+    _T.connection == bindparam("whose"),
+    _T.folder_bytes == bindparam("folder"),
+    _T.direction == Direction.INBOUND.value,
+    not_(_UNPUBLISHED),
+    _T.stage != Stage.EXPIRED.value,
+    _T.stage != Stage.SUPERSEDED.value,
+    _T.received_at >= bindparam("since"),
+    or_(_T.received_at < bindparam("at"), and_(_T.received_at == bindparam("at"), _T.id < bindparam("transfer"))),
+)
+_BESIDE = (_T.id, _T.name_bytes, _T.size_bytes, _T.sha256, _T.object_id)
+_SPEAK_OF = (
+    select(*_BESIDE)
+    .where(_PUBLISHED_BEFORE, _T.speaks_of_bytes == bindparam("subject"))
+    .order_by(_T.id.desc())
+    .limit(bindparam("most"))
+)
+_NAMED_BEFORE = (
+    select(*_BESIDE).where(_PUBLISHED_BEFORE, _T.name_bytes == bindparam("name")).order_by(_T.id.desc()).limit(1)
+)
+_OF_STEM_BEFORE = (
+    select(*_BESIDE)
+    .where(
+        _PUBLISHED_BEFORE,
+        _T.speaks_of_bytes.is_(None),
+        _T.name_bytes > bindparam("low"),
+        _T.name_bytes < bindparam("high"),
+    )
+    .order_by(_T.id.desc())
+    .limit(bindparam("most"))
+)
+_INTAKE = select(func.count().label("files"), func.coalesce(func.sum(_T.size_bytes), 0).label("bytes")).where(
+    _T.connection == bindparam("whose"),
+    _T.direction == Direction.INBOUND.value,
+    _T.received_at >= bindparam("since"),
+)
+_MADE = select(FOLDER.c.path_bytes).where(FOLDER.c.connection == bindparam("whose")).order_by(FOLDER.c.path_bytes)
+_MAKE = insert(FOLDER)
+_UNMAKE = delete(FOLDER).where(FOLDER.c.connection == bindparam("whose"), FOLDER.c.path_bytes == bindparam("path"))
 
 _LIST = (
     select(TRANSFER, PROFILE.c.name.label("profile_name"))
@@ -152,15 +286,17 @@ def insert_transfer(
     stage: Stage,
     direction: Direction = Direction.INBOUND,
     size_bytes: int,
+    listed: bool = True,
     sha256: bytes | None = None,
     object_id: str | None = None,
     parent: str | None = None,
     reason: str | None = None,
+    evidence: str | None = None,
+    modified_at: int | None = None,
+    speaks_of: bytes | None = None,
 ) -> None:
-    """Add a transfer. A whole file takes the place of an older one of the same name in its sender's listing."""
+    """Add a transfer. Who had the name before must give it up first, where this one is listed: see `listed_as`."""
     principal = arrival.principal
-    if stage is not Stage.PARTIAL:  # A broken upload takes nobody's place.
-        unlist(books, principal.connection, arrival.folder, arrival.name, at=at)
     books.execute(
         _INSERT,
         {
@@ -180,14 +316,175 @@ def insert_transfer(
             "profile_hash": principal.profile_hash,
             "folder_bytes": arrival.folder,
             "name_bytes": arrival.name,
+            "listed": int(listed),
             "size_bytes": size_bytes,
             "sha256": sha256,
             "object_id": object_id,
             "reason": reason,
+            "evidence": evidence,
+            "modified_at": modified_at,
+            "speaks_of_bytes": speaks_of,
             "received_at": at,
             "updated_at": at,
         },
     )
+
+
+def update_upload(
+    books: Books,
+    transfer: str,
+    arrival: Arrival,
+    *,
+    at: int,
+    stage: Stage,
+    size_bytes: int,
+    listed: bool,
+    sha256: bytes | None = None,
+    object_id: str | None = None,
+    reason: str | None = None,
+    evidence: str | None = None,
+    modified_at: int | None = None,
+    speaks_of: bytes | None = None,
+) -> None:
+    """Bring a transfer that is not published yet to where its upload stands now.
+
+    Raises:
+        StageConflict: it has expired, or another upload of the name took its place.
+    """
+    values = {
+        "stage": stage.value,
+        "folder_bytes": arrival.folder,
+        "name_bytes": arrival.name,
+        "listed": int(listed),
+        "size_bytes": size_bytes,
+        "sha256": sha256,
+        "object_id": object_id,
+        "reason": reason,
+        "evidence": evidence,
+        "modified_at": modified_at,
+        "speaks_of_bytes": speaks_of,
+        "received_at": at,
+        "updated_at": at,
+        "account": arrival.principal.login,
+        "key_fingerprint": arrival.principal.key_fingerprint,
+        "source_address": arrival.source_address,
+        "client_version": arrival.client_version,
+        "profile_hash": arrival.principal.profile_hash,
+        "told_at": None,
+    }
+    if books.execute(_UPLOAD, {"transfer": transfer, **{f"new_{name}": value for name, value in values.items()}}) == 0:
+        raise StageConflict("what was there of this upload has expired or was replaced: upload the whole file again")
+
+
+def keep_salvaged(books: Books, transfer: str, *, size_bytes: int, object_id: str | None, at: int) -> None:
+    """An upload that was under way when the server died becomes a partial."""
+    books.execute(
+        _SALVAGED,
+        {"transfer": transfer, "size": size_bytes, "last": object_id, "is_listed": int(size_bytes > 0), "now": at},
+    )
+
+
+def end_upload(books: Books, transfer: str, stage: Stage, why: str, *, at: int) -> None:
+    """Give up a transfer that was not published, or is incomplete: `expired` or `superseded`."""
+    books.execute(_END_UPLOAD, {"transfer": transfer, "to_stage": stage.value, "why": why, "now": at})
+
+
+def listed_as(books: Books, connection: str, folder: bytes, name: bytes) -> list[Row]:
+    """Whoever is listed under a name, however old: id, stage, object_id."""
+    return books.rows(_LISTED, {"whose": connection, "folder": folder, "name": name})
+
+
+def unheard(
+    books: Books, connection: str, folder: bytes, name: bytes, *, size: int, sha256: bytes, since: int
+) -> Row | None:
+    """The same file under the same name, whose sender may never have heard our yes: id, listed."""
+    same = {"whose": connection, "folder": folder, "name": name, "size": size, "digest": sha256}
+    return books.first(_UNHEARD, {**same, "since": since})
+
+
+def publish(books: Books, transfer: str, *, at: int, speaks_of: bytes | None) -> None:
+    """A parked file got its final name: it is received."""
+    assert Stage.RECEIVED in NEXT_STAGES[Stage.RECEIVING]
+    books.execute(_PUBLISH, {"transfer": transfer, "now": at, "speaks_of": speaks_of})
+
+
+def mark_heard(books: Books, transfer: str, *, at: int) -> None:
+    books.execute(_HEARD, {"transfer": transfer, "now": at})
+
+
+def under_way(books: Books) -> list[Row]:
+    """Uploads that somebody was at; after a start nobody is."""
+    return books.rows(_UNDER_WAY)
+
+
+def broken_off(books: Books, *, until: int, most: int) -> list[Row]:
+    """Partial uploads that nothing happened to since `until`."""
+    return books.rows(_BROKEN_OFF, {"until": until, "most": most})
+
+
+def untold(books: Books, stage: Stage, *, until: int, most: int) -> list[Row]:
+    """Transfers that have stood in a stage since `until`, and nobody was told."""
+    return books.rows(_UNTOLD, {"stage_is": stage.value, "until": until, "most": most})
+
+
+def mark_told(books: Books, transfer: str, *, at: int) -> None:
+    books.execute(_TELL, {"transfer": transfer, "now": at})
+
+
+def incomplete(books: Books, connection: str, folder: bytes, name: bytes, *, before: str) -> list[Row]:
+    """Incomplete transfers of a name that are older than one: id, told_at."""
+    return books.rows(_INCOMPLETE, {"whose": connection, "folder": folder, "name": name, "before": before})
+
+
+def add_evidence(books: Books, transfer: str, evidence: Mapping[str, Any]) -> None:
+    """Add to what is known of a transfer's wholeness."""
+    row = books.first(_EVIDENCE, {"transfer": transfer})
+    known = json.loads(row["evidence"]) if row and row["evidence"] else {}
+    books.execute(_ADD_EVIDENCE, {"transfer": transfer, "all_evidence": json.dumps({**known, **evidence})})
+
+
+def companions_before(books: Books, row: Row, subject: bytes, *, since: int, most: int) -> list[Row]:
+    """What was published in the same folder before a transfer and speaks of `subject`, newest first.
+
+    `since` is the oldest arrival, in microseconds, that counts. Each has id, name_bytes, size_bytes, sha256, object_id.
+    """
+    return books.rows(_SPEAK_OF, {**_beside(row, since), "subject": subject, "most": most})
+
+
+def named_before(books: Books, row: Row, name: bytes, *, since: int) -> Row | None:
+    """The newest file of a name in the same folder that was published before a transfer; as `companions_before`."""
+    return books.first(_NAMED_BEFORE, {**_beside(row, since), "name": name})
+
+
+def of_stem_before(books: Books, row: Row, stem: bytes, *, since: int, most: int) -> list[Row]:
+    """What was published in the same folder before a transfer, is called `stem.…`, and speaks of nothing itself."""
+    return books.rows(_OF_STEM_BEFORE, {**_beside(row, since), "low": stem + b".", "high": stem + b"/", "most": most})
+
+
+def _beside(row: Row, since: int) -> dict[str, Any]:
+    whose, folder = row["connection"], row["folder_bytes"]
+    return {"whose": whose, "folder": folder, "since": since, "at": row["received_at"], "transfer": row["id"]}
+
+
+def intake(books: Books, connection: str, *, since: int) -> Row:
+    """Files and bytes that a connection has sent since."""
+    return books.rows(_INTAKE, {"whose": connection, "since": since})[0]
+
+
+def made_folders(books: Books, connection: str) -> list[bytes]:
+    return [bytes(row["path_bytes"]) for row in books.rows(_MADE, {"whose": connection})]
+
+
+def make_folder(books: Books, connection: str, path: bytes, *, at: int) -> None:
+    books.execute(_MAKE, {"connection": connection, "path_bytes": path, "tenant_id": TENANT, "made_at": at})
+
+
+def unmake_folder(books: Books, connection: str, path: bytes) -> bool:
+    return books.execute(_UNMAKE, {"whose": connection, "path": path}) > 0
+
+
+def has_files(books: Books, connection: str, folder: bytes, *, since: int) -> bool:
+    return books.first(_ANY_IN, {"whose": connection, "folder": folder, "since": since}) is not None
 
 
 def claim(books: Books, runner: str, *, most: int, at: int) -> list[Row]:
@@ -208,7 +505,7 @@ def advance(
     """Move a claimed transfer from `received` through the stages it passed, and end the claim.
 
     Args:
-        found: what it turned out to be: the columns from `standard` to `evidence`.
+        found: what it turned out to be: the columns from `standard` to `reason`.
 
     Raises:
         StageConflict: the claim is not this runner's any more.
@@ -266,9 +563,18 @@ def relabel(books: Books, transfer: str, folder: bytes, name: bytes, *, at: int)
     books.execute(_RELABEL, {"transfer": transfer, "new_folder": folder, "new_name": name, "now": at})
 
 
-def unlist(books: Books, connection: str, folder: bytes, name: bytes, *, at: int) -> None:
-    """Take a name out of the sender's sight; the transfer and its sealed bytes stay."""
-    books.execute(_UNLIST, {"whose": connection, "folder": folder, "name": name, "now": at})
+def unlist(books: Books, transfer: str, *, at: int) -> None:
+    """Take a transfer out of its sender's sight; it and its sealed bytes stay."""
+    books.execute(_UNLIST, {"transfer": transfer, "now": at})
+
+
+def relist(books: Books, transfer: str, *, at: int) -> None:
+    books.execute(_RELIST, {"transfer": transfer, "now": at})
+
+
+def set_modified(books: Books, transfer: str, moment: int) -> None:
+    """Keep the time of modification that a file's sender says it has."""
+    books.execute(_MODIFIED, {"transfer": transfer, "moment": moment})
 
 
 def add_parts(books: Books, table: str, rows: Iterable[Row]) -> None:

@@ -18,7 +18,8 @@ class Journal:
     """Open books, the moment, and what an event says about where it came from.
 
     `source` is the installation, `node` this machine, `sinks` whom events go to. What a command did that somebody
-    waits for is kept in `noted` (a leaf to number), `arrived` (a transfer to work on), `announced` (an event).
+    waits for is kept in `noted` (a leaf to number), `arrived` (a transfer to work on), `announced` (an event), and
+    `forgotten` (objects whose files can go once this is committed).
     """
 
     books: Books
@@ -29,6 +30,7 @@ class Journal:
     noted: bool = field(default=False, init=False)
     arrived: bool = field(default=False, init=False)
     announced: bool = field(default=False, init=False)
+    forgotten: list[str] = field(default_factory=list, init=False)
 
     def leaf(
         self,

@@ -1,36 +1,97 @@
 """The first stage: bytes at a door become a sealed object and a transfer, in one durable commit. Then, and only then,
-the sender hears yes.
+the sender hears yes. What breaks off on the way is kept for a while, and published never.
 """
 
-from typing import Final
+import json
+from typing import Any
 
 import msgspec
 
-from mft.clock import new_id
 from mft.domain import Arrival, Direction, SealedObject, Stage, printable
-from mft.events import TransferReceived
-from mft.ledger.objects import insert_object
-from mft.ledger.transfers import insert_transfer
+from mft.ledger.database import Row
+from mft.ledger.objects import drop_object, end_object, erase_object, insert_object, sealed_object
+from mft.ledger.transfers import (
+    end_upload,
+    insert_transfer,
+    keep_salvaged,
+    listed_as,
+    mark_heard,
+    relist,
+    transfer_row,
+    unheard,
+    unlist,
+    update_upload,
+)
+from mft.pipeline.evidence import speaks_of
 from mft.pipeline.journal import Journal
-from mft.vault.store import ObjectWriter, Vault
+
+
+class Begin(msgspec.Struct, frozen=True, tag=True):
+    """A file is on its way in and has reached the disk: what a crash must not lose.
+
+    `sealed` is its newest piece, `size_bytes` what all ended pieces hold. Without `sealed`, nothing of it can be kept.
+    `begun` says that the transfer has a row, `object_begun` that the piece has one, `drop` which objects nobody needs.
+    """
+
+    transfer: str
+    arrival: Arrival
+    sealed: SealedObject | None
+    size_bytes: int
+    begun: bool
+    object_begun: bool
+    drop: tuple[str, ...] = ()
+
+
+class Keep(msgspec.Struct, frozen=True, tag=True):
+    """An upload was broken off: what arrived is kept, to be resumed. Otherwise as in `Begin`."""
+
+    transfer: str
+    arrival: Arrival
+    sealed: SealedObject | None
+    last_object: str | None
+    size_bytes: int
+    reason: str
+    begun: bool
+    object_begun: bool
+    drop: tuple[str, ...] = ()
 
 
 class Receive(msgspec.Struct, frozen=True, tag=True):
-    """A whole file has arrived and lies sealed."""
+    """A whole file has arrived and lies sealed.
+
+    `publish` is False under a temporary name; `sealed` the newest piece, None where a resumed upload brought nothing
+    new. A file that its sender repeats because our yes was not heard is the transfer that came after `repeat_since`.
+    `heard` are earlier transfers of the session whose yes was.
+    """
 
     transfer: str
     arrival: Arrival
-    sealed: SealedObject
-    sha256: bytes
-
-
-class BreakOff(msgspec.Struct, frozen=True, tag=True):
-    """An upload came to nothing: its sender vanished, or it was refused half-way."""
-
-    transfer: str
-    arrival: Arrival
+    sealed: SealedObject | None
+    last_object: str
     size_bytes: int
-    reason: str
+    sha256: bytes
+    publish: bool
+    begun: bool
+    object_begun: bool
+    evidence: dict[str, Any]
+    modified_at: int | None
+    repeat_since: int
+    heard: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+class Heard(msgspec.Struct, frozen=True, tag=True):
+    """The sender has heard our yes to these transfers: it went on, or left in order."""
+
+    transfers: tuple[str, ...]
+
+
+class Salvage(msgspec.Struct, frozen=True, tag=True):
+    """The server died with an upload under way: this much of its newest piece is whole."""
+
+    transfer: str
+    plain_size: int
+    sealed_size: int
 
 
 class Deposit(msgspec.Struct, frozen=True, tag=True):
@@ -43,74 +104,43 @@ class Deposit(msgspec.Struct, frozen=True, tag=True):
     parent: str | None = None
 
 
-class Upload:
-    """One file on its way in. `append` where bytes arrive; `flush` and `finish` in a thread; see ObjectWriter."""
-
-    def __init__(self, vault: Vault, tenant: int, arrival: Arrival) -> None:
-        self.transfer: Final = new_id()
-        self.arrival = arrival
-        self.writer: ObjectWriter = vault.writer(tenant)
-
-    def finish(self) -> Receive:
-        """Seal what is left and make it durable; what remains is to commit the command that comes back."""
-        sealed, sha256 = self.writer.finish()
-        return Receive(self.transfer, self.arrival, sealed, sha256)
-
-    def break_off(self, why: str) -> BreakOff:
-        """Forget the bytes, keep the fact."""
-        self.writer.abandon()
-        size = self.writer.size
-        return BreakOff(self.transfer, self.arrival, size, f"broken off after {size:,} bytes: {why}")
-
-
-def receive(journal: Journal, command: Receive) -> str:
-    """The commit behind "yes": object, transfer, leaf and event. Returns the transfer's id."""
-    arrival, sealed = command.arrival, command.sealed
-    insert_object(journal.books, sealed, at=journal.at)
-    insert_transfer(
-        journal.books,
-        command.transfer,
-        arrival,
-        at=journal.at,
-        stage=Stage.RECEIVED,
-        size_bytes=sealed.plain_size,
-        sha256=command.sha256,
-        object_id=sealed.id,
-    )
-    name = printable(arrival.name)
-    journal.leaf(
-        "transfer.received",
-        actor=actor(arrival),
-        connection=arrival.principal.connection,
-        transfer=command.transfer,
-        facts={"door": arrival.door, "size_bytes": sealed.plain_size, "object": sealed.id},
-        private={"name": name, "sha256": command.sha256.hex()},
-    )
-    journal.announce(
-        TransferReceived(
-            transfer=command.transfer,
-            connection=arrival.principal.connection,
-            partner=arrival.principal.partner,
-            name=name,
-            size_bytes=sealed.plain_size,
-        )
-    )
-    journal.arrived = True
-    return command.transfer
+def begin(journal: Journal, command: Begin) -> None:
+    """Enter an upload while it is under way. Raises StageConflict: what it resumes is not there any more."""
+    books, sealed = journal.books, command.sealed
+    if sealed is not None:
+        _enter_object(journal, sealed, begun=command.object_begun)
+    columns: dict[str, Any] = {
+        "at": journal.at,
+        "stage": Stage.RECEIVING,
+        "size_bytes": command.size_bytes,
+        "object_id": sealed.id if sealed else None,
+    }
+    if command.begun:
+        listed = sealed is not None and command.size_bytes > 0
+        update_upload(books, command.transfer, command.arrival, listed=listed, **columns)
+    else:
+        insert_transfer(books, command.transfer, command.arrival, listed=False, **columns)
+    _drop(journal, command.drop)
 
 
-def break_off(journal: Journal, command: BreakOff) -> None:
-    """Nothing is published; the log and the list of transfers say what happened."""
+def keep(journal: Journal, command: Keep) -> None:
+    """Nothing is published; what arrived is listed under its own name and size."""
     arrival = command.arrival
-    insert_transfer(
-        journal.books,
-        command.transfer,
-        arrival,
-        at=journal.at,
-        stage=Stage.PARTIAL,
-        size_bytes=command.size_bytes,
-        reason=command.reason,
-    )
+    if command.sealed is not None:
+        _enter_object(journal, command.sealed, begun=command.object_begun)
+    listed = command.last_object is not None and command.size_bytes > 0
+    if listed:
+        displace(journal, arrival.principal.connection, arrival.folder, arrival.name, but=command.transfer)
+    columns: dict[str, Any] = {
+        "at": journal.at,
+        "stage": Stage.PARTIAL,
+        "size_bytes": command.size_bytes,
+        "listed": listed,
+        "object_id": command.last_object,
+        "reason": command.reason,
+    }
+    (update_upload if command.begun else insert_transfer)(journal.books, command.transfer, arrival, **columns)
+    _drop(journal, command.drop)
     journal.leaf(
         "transfer.partial",
         actor=actor(arrival),
@@ -121,10 +151,153 @@ def break_off(journal: Journal, command: BreakOff) -> None:
     )
 
 
+def receive(journal: Journal, command: Receive) -> str:
+    """The commit behind "yes": object, transfer and leaf. Returns the transfer's id, an earlier one's if repeated.
+
+    Raises:
+        StageConflict: what was resumed is not there any more.
+    """
+    books, arrival = journal.books, command.arrival
+    hear(journal, Heard(command.heard))
+    if command.publish:
+        earlier = unheard(
+            books,
+            arrival.principal.connection,
+            arrival.folder,
+            arrival.name,
+            size=command.size_bytes,
+            sha256=command.sha256,
+            since=command.repeat_since,
+        )
+        if earlier is not None:
+            _repeat(journal, command, earlier)
+            return str(earlier["id"])
+    if command.sealed is not None:
+        _enter_object(journal, command.sealed, begun=command.object_begun)
+    displace(journal, arrival.principal.connection, arrival.folder, arrival.name, but=command.transfer)
+    columns: dict[str, Any] = {
+        "at": journal.at,
+        "stage": Stage.RECEIVED if command.publish else Stage.RECEIVING,
+        "size_bytes": command.size_bytes,
+        "listed": True,
+        "sha256": command.sha256,
+        "object_id": command.last_object,
+        "evidence": json.dumps(command.evidence) if command.evidence else None,
+        "modified_at": command.modified_at,
+        "speaks_of": speaks_of(arrival.name, command.size_bytes) if command.publish else None,
+    }
+    (update_upload if command.begun else insert_transfer)(books, command.transfer, arrival, **columns)
+    _drop(journal, command.drop)
+    _leaf_of_arrival(journal, command, "transfer.received" if command.publish else "transfer.parked")
+    journal.arrived |= command.publish
+    return command.transfer
+
+
+def _leaf_of_arrival(journal: Journal, command: Receive, kind: str) -> None:
+    arrival = command.arrival
+    journal.leaf(
+        kind,
+        actor=actor(arrival),
+        connection=arrival.principal.connection,
+        transfer=command.transfer,
+        facts={"door": arrival.door, "size_bytes": command.size_bytes, "object": command.last_object},
+        private={"name": printable(arrival.name), "sha256": command.sha256.hex()},
+    )
+
+
+def _repeat(journal: Journal, command: Receive, earlier: Row) -> None:
+    """The sender did not hear our yes, and sends the file again: it is the same transfer, and nothing happens twice."""
+    arrival = command.arrival
+    displace(journal, arrival.principal.connection, arrival.folder, arrival.name, but=earlier["id"])
+    if not earlier["listed"]:
+        relist(journal.books, earlier["id"], at=journal.at)
+    if command.begun:
+        why = f"the same file again, as transfer {earlier['id']}"
+        give_up(
+            journal, arrival.principal.connection, transfer_row(journal.books, command.transfer), Stage.SUPERSEDED, why
+        )
+    _drop(journal, (command.last_object, *command.drop))
+    journal.leaf(
+        "transfer.repeated",
+        actor=actor(arrival),
+        connection=arrival.principal.connection,
+        transfer=earlier["id"],
+        facts={"door": arrival.door, "size_bytes": command.size_bytes},
+        private={"name": printable(arrival.name)},
+    )
+
+
+def displace(journal: Journal, connection: str, folder: bytes, name: bytes, *, but: str) -> None:
+    """Make room for a name: who is listed under it is so no more; what was never published is superseded."""
+    for row in listed_as(journal.books, connection, folder, name):
+        if row["id"] == but:
+            continue
+        if row["stage"] in {Stage.PARTIAL, Stage.RECEIVING}:
+            give_up(journal, connection, row, Stage.SUPERSEDED, f"replaced by transfer {but}")
+        else:
+            unlist(journal.books, row["id"], at=journal.at)
+
+
+def give_up(journal: Journal, connection: str, row: Row, stage: Stage, why: str, *, by: str = "server") -> None:
+    """End a transfer that was never published, and forget its bytes. `row` has id and object_id."""
+    end_upload(journal.books, row["id"], stage, why, at=journal.at)
+    if row["object_id"] is not None:
+        _drop(journal, (row["object_id"],))
+    journal.leaf(f"transfer.{stage}", actor=by, connection=connection, transfer=row["id"])
+
+
+def hear(journal: Journal, command: Heard) -> None:
+    for transfer in command.transfers:
+        mark_heard(journal.books, transfer, at=journal.at)
+
+
+def salvage(journal: Journal, command: Salvage) -> None:
+    """What is left of an upload after a crash becomes a partial, to be resumed."""
+    books = journal.books
+    row = transfer_row(books, command.transfer)
+    last, size = row["object_id"], 0
+    if last is not None:
+        sealed = sealed_object(books, last)
+        if sealed.cut and command.sealed_size:
+            end_object(books, last, plain_size=command.plain_size, sealed_size=command.sealed_size, cut=True)
+        elif sealed.cut:
+            drop_object(books, last)
+            journal.forgotten.append(last)
+            last = sealed.continues
+        size = sealed.whole_size - sealed.plain_size + (command.plain_size if sealed.cut else sealed.plain_size)
+    if size:
+        displace(journal, row["connection"], row["folder_bytes"], row["name_bytes"], but=command.transfer)
+    keep_salvaged(books, command.transfer, size_bytes=size, object_id=last, at=journal.at)
+    journal.leaf(
+        "transfer.partial",
+        actor="server",
+        connection=row["connection"],
+        transfer=command.transfer,
+        facts={"door": row["door"], "size_bytes": size},
+        private={"name": printable(row["name_bytes"])},
+    )
+
+
+def _enter_object(journal: Journal, sealed: SealedObject, *, begun: bool) -> None:
+    if begun:
+        end_object(
+            journal.books, sealed.id, plain_size=sealed.plain_size, sealed_size=sealed.sealed_size, cut=sealed.cut
+        )
+    else:
+        insert_object(journal.books, sealed, at=journal.at)
+
+
+def _drop(journal: Journal, objects: tuple[str, ...]) -> None:
+    for object_id in objects:
+        journal.forgotten.append(object_id)  # It may be a file that no row speaks of yet.
+        journal.forgotten += erase_object(journal.books, object_id, at=journal.at)
+
+
 def deposit(journal: Journal, command: Deposit) -> str:
     """Put a sealed file where a partner can fetch it."""
     arrival, sealed = command.arrival, command.sealed
     insert_object(journal.books, sealed, at=journal.at)
+    displace(journal, arrival.principal.connection, arrival.folder, arrival.name, but=command.transfer)
     insert_transfer(
         journal.books,
         command.transfer,

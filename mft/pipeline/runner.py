@@ -27,14 +27,16 @@ from mft.events import (
     RecordsReady,
     TransferCompleted,
     TransferHeld,
-    TransferIncomplete,
     TransferParsed,
     TransferQuarantined,
+    TransferReceived,
     TransferRejected,
 )
 from mft.ledger import transfers
 from mft.ledger.database import Readers, Row
 from mft.ledger.objects import insert_object, sealed_object
+from mft.pipeline.companions import Witness, consult
+from mft.pipeline.evidence import speaks_of
 from mft.pipeline.journal import Journal
 from mft.pipeline.parse import Parser, ParserDied
 from mft.pipeline.receive import Deposit, deposit
@@ -110,8 +112,11 @@ class Conclude(msgspec.Struct, frozen=True, tag=True):
     connection: str
     partner: str
     name: str
+    size_bytes: int
     passed: tuple[tuple[str, dict[str, Fact]], ...]
     found: dict[str, Any]
+    evidence: dict[str, Any] = {}
+    witnesses: tuple[Witness, ...] = ()
     opaque: bool = False
     interchanges: tuple[dict[str, Any], ...] = ()
     groups: tuple[dict[str, Any], ...] = ()
@@ -206,12 +211,44 @@ def conclude(journal: Journal, command: Conclude) -> None:
             for records in command.records
         ),
     )
+    if command.evidence:
+        transfers.add_evidence(books, transfer, command.evidence)
+    for witness in command.witnesses:
+        _bear_witness(journal, command.connection, witness)
     for stage, facts in command.passed:
         journal.leaf(f"transfer.{stage}", actor="server", connection=command.connection, transfer=transfer, facts=facts)
+    if stages[-1] not in {Stage.HELD, Stage.QUARANTINED}:
+        _supersede_incomplete(journal, transfer)
     for event in _events(command, stages[-1]):
         journal.announce(event)
     if command.report is not None:
         deposit(journal, command.report)
+
+
+def _bear_witness(journal: Journal, connection: str, witness: Witness) -> None:
+    transfers.add_evidence(journal.books, witness.transfer, witness.evidence)
+    matches = None if witness.matches is None else int(witness.matches)
+    journal.leaf(
+        "transfer.evidence",
+        actor="server",
+        connection=connection,
+        transfer=witness.transfer,
+        facts={"kind": witness.kind, "matches": matches},
+    )
+
+
+def _supersede_incomplete(journal: Journal, transfer: str) -> None:
+    """A later upload of a name takes the place of those that were cut off."""
+    row = transfers.transfer_row(journal.books, transfer)
+    cut_off = transfers.incomplete(
+        journal.books, row["connection"], row["folder_bytes"], row["name_bytes"], before=transfer
+    )
+    for older in cut_off:
+        why = f"superseded by transfer {transfer}"
+        transfers.end_upload(journal.books, older["id"], Stage.SUPERSEDED, why, at=journal.at)
+        journal.leaf("transfer.superseded", actor="server", connection=row["connection"], transfer=older["id"])
+        if older["told_at"] is not None:  # Once for a name that does not come whole.
+            transfers.mark_told(journal.books, transfer, at=older["told_at"])
 
 
 def _events(command: Conclude, stage: Stage) -> list[Event]:
@@ -224,7 +261,9 @@ def _events(command: Conclude, stage: Stage) -> list[Event]:
     }
     name, reason = command.name, command.found["reason"] or ""
     rejected = command.found["sets_rejected"]
-    events: list[Event] = []
+    if stage is Stage.INCOMPLETE:
+        return []  # Half a file is news for an operator, and only if the whole one does not follow.
+    events: list[Event] = [TransferReceived(**about, name=name, size_bytes=command.size_bytes)]
     if Stage.PARSED in {stage for stage, _ in command.passed}:
         events.append(
             TransferParsed(
@@ -250,8 +289,6 @@ def _events(command: Conclude, stage: Stage) -> list[Event]:
         events.append(
             TransferCompleted(**about, name=name, sets_accepted=accepted, sets_rejected=rejected, opaque=command.opaque)
         )
-    elif stage is Stage.INCOMPLETE:
-        events.append(TransferIncomplete(**about, name=name, reason=reason))
     elif stage is Stage.REJECTED:
         events.append(TransferRejected(**about, name=name, sets_rejected=rejected, reason=reason))
     elif stage is Stage.QUARANTINED:
@@ -386,8 +423,8 @@ class _Pass:
                 self._vault.remove(records.sealed.id)
         self.records.clear()
 
-    def conclusion(self, runner: str, partner: str) -> Conclude:
-        """The verdict on the whole file, ready to be committed."""
+    def conclusion(self, runner: str, partner: str, witnesses: tuple[Witness, ...], doubt: str | None) -> Conclude:
+        """The verdict on the whole file, ready to be committed. With a `doubt` about it, it is held."""
         identified, finished = self.identified, self.finished
         assert identified is not None
         assert finished is not None
@@ -407,6 +444,13 @@ class _Pass:
         ]
         opaque, reason = False, finished.reason
         match finished.outcome:
+            case "empty" if speaks_of(self._job["name_bytes"], 0) is not None:
+                opaque = True  # That it is there is all that it says.
+                passed.append((Stage.DONE.value, {"sets_accepted": 0, "sets_rejected": 0}))
+            case outcome if doubt is not None and outcome not in {"empty", "incomplete"}:
+                self.abandon()
+                reason = doubt
+                passed.append((Stage.HELD.value, {}))
             case "opaque":
                 opaque = True
                 passed.append((Stage.DONE.value, {"sets_accepted": 0, "sets_rejected": 0}))
@@ -445,6 +489,7 @@ class _Pass:
             connection=job["connection"],
             partner=partner,
             name=printable(job["name_bytes"]),
+            size_bytes=job["size_bytes"],
             passed=tuple(passed),
             opaque=opaque,
             found=_found(
@@ -457,8 +502,9 @@ class _Pass:
                 parser_version=mft.__version__,
                 map_version=" ".join(sorted({records.map_version for records in self.records})) or None,
                 reason=reason,
-                evidence=_evidence(identified.standard, self.interchanges, finished),
             ),
+            evidence=_trailer(self.interchanges, finished),
+            witnesses=witnesses,
             interchanges=tuple(self.interchanges.values()),
             groups=tuple(self.groups.values()),
             sets=tuple(self.sets.values()),
@@ -493,7 +539,7 @@ class _Pass:
 
 _FOUND: Final = (
     "standard", "version", "sets", "usage", "sets_accepted", "sets_rejected",
-    "parser_version", "map_version", "reason", "evidence",
+    "parser_version", "map_version", "reason",
 )  # fmt: skip
 
 
@@ -518,11 +564,10 @@ def _no_map(sets: dict[int, dict[str, Any]]) -> str:
     return f"no map yet for {', '.join(codes) or 'its sets'}"
 
 
-def _evidence(standard: str, interchanges: dict[int, dict[str, Any]], finished: Finished) -> str | None:
+def _trailer(interchanges: dict[int, dict[str, Any]], finished: Finished) -> dict[str, Any]:
     if not interchanges:
-        return None
-    seen = finished.outcome != "incomplete"
-    return json.dumps({"standard": standard, "trailer": "seen" if seen else "missing"})
+        return {}
+    return {"trailer": "missing" if finished.outcome == "incomplete" else "seen"}
 
 
 class Runner:
@@ -601,7 +646,8 @@ class Runner:
                     found.take(event)
             finally:
                 opened.close()
-            self._submit(found.conclusion(self.id, partner))
+            witnesses, doubt = consult(self._readers.get(), self._vault, job)
+            self._submit(found.conclusion(self.id, partner, witnesses, doubt))
         except Broken:
             raise  # The commit may have come through after all: what it speaks of stays for the next start.
         except StageConflict:
@@ -643,6 +689,7 @@ class Runner:
             connection=job["connection"],
             partner=partner,
             name=printable(job["name_bytes"]),
+            size_bytes=job["size_bytes"],
             passed=((Stage.QUARANTINED.value, {"attempts": job["attempt"]}),),
             found=_found(parser_version=mft.__version__, reason=reason),
         )

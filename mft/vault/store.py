@@ -1,7 +1,8 @@
 """The vault: sealed objects under random ids, written once, read at any offset, erased by forgetting their DEK.
 
 An object of up to 64 KiB is a blob that its owner commits with the ledger's row (one fsync for both); a larger one is a
-file `vault/ab/abcd…`. Whoever seals holds only the bucket's public key; opening wants the private one.
+file `vault/ab/abcd…`. Whoever seals holds only the bucket's public key; opening wants the private one. A file whose
+upload was resumed is a row of objects, its pieces, each under a DEK of its own: no segment is ever sealed again.
 
 Durability: after `ObjectWriter.finish` a file and its name are on the disk; a blob is when the ledger's commit returns.
 Loss: an object that is lost is a partner's file that is lost; without the bucket's private key all are.
@@ -13,10 +14,12 @@ import itertools
 import mmap
 import os
 import time
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mft.clock import ALPHABET, random_id
 from mft.crypto.keys import BucketPrivateKey, BucketPublicKey, new_dek
@@ -32,8 +35,11 @@ from mft.crypto.stream import (
     sealed_size,
 )
 from mft.domain import SealedObject
-from mft.durable import create_file, disk_errors, sync_data, sync_directory, sync_file, through_cache
+from mft.durable import create_file, disk_errors, sync_data, sync_directory, sync_file, through_cache, truncate_file
 from mft.errors import Broken, SyncFailed, UnsealFailed
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
 
 BLOB_MAX: Final = 64 * 1024  # Plaintext bytes that still go into the ledger.
 SYNC_EVERY: Final = 64 << 20  # Bytes between two syncs of a growing file, so that the last one is short.
@@ -51,22 +57,37 @@ def _buffer() -> mmap.mmap:
         return mmap.mmap(-1, SEGMENT_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
+class Readable(Protocol):
+    """Plaintext at any offset."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read_at(self, offset: int, size: int) -> bytes: ...
+
+
 class ObjectWriter:
     """Seals and hashes one object as it arrives.
 
     `append` only copies, and belongs where bytes come in; `flush` and `finish` hash, encrypt and write, and may run in
     another thread, one call at a time. Memory: the segments that wait for `flush`, and one.
+
+    `digest` goes on from where it is: for a piece it has seen the pieces before.
     """
 
-    def __init__(self, root: Path, tenant: int, bucket: BucketPublicKey) -> None:
+    def __init__(
+        self, root: Path, tenant: int, bucket: BucketPublicKey, *, digest: "Digest | None" = None, continues: str | None
+    ) -> None:
         self.id: Final = random_id()
         self.size = 0
+        self.digest: Digest = digest or hashlib.sha256()
+        self._continues = continues
         self._root = root
         self._path = root / self.id[:2] / self.id
         self._tenant = tenant
         self._bucket = bucket
-        self._hash = hashlib.sha256()
         self._dek = new_dek()
+        self._wrapped = b""
         self._small = bytearray()
         self._sealer: Sealer | None = None
         self._fd = -1
@@ -86,6 +107,10 @@ class ObjectWriter:
     def on_disk(self) -> bool:
         """Whether the object has become too large for the ledger."""
         return self._buffer is not None
+
+    @property
+    def has_file(self) -> bool:
+        return self._sealer is not None
 
     def append(self, data: bytes | memoryview) -> None:
         """Take in the next bytes."""
@@ -136,7 +161,7 @@ class ObjectWriter:
             self._fd = create_file(self._path)
             begin = HEADER_SIZE
             view[:begin] = self._sealer.header
-        self._hash.update(view[begin:end])
+        self.digest.update(view[begin:end])
         self._sealer.seal_segment(self._index, view[begin:], end - begin, last=last)
         self._index += 1
         if last:
@@ -150,31 +175,57 @@ class ObjectWriter:
                 through_cache(self._fd)  # What is left of it does not begin at a page.
                 view = rest
 
+    def under_way(self) -> SealedObject:
+        """What the ledger must know of it while it is written, so that a crash loses no segment on the disk."""
+        return self._sealed(plain_size=0, size=0, cut=True)
+
     def finish(self) -> tuple[SealedObject, bytes]:
         """Seal the rest and put all on the disk.
 
         Returns:
-            The object, for the ledger's row, and the SHA-256 of its plaintext.
+            The object, for the ledger's row, and the SHA-256 of its plaintext (of all pieces up to this one).
         """
         blob = None
         if self._buffer is None:
-            self._hash.update(self._small)
+            self.digest.update(self._small)
             blob = seal_bytes(self._dek, context(self._tenant, self.id), bytes(self._small))
             self._small = bytearray()
         else:
-            self.flush()
-            self._write(self._buffer, self._filled, last=True)
-            _spare.append(self._buffer)
+            self._seal_end()
             fd, self._fd = self._fd, -1
             try:
                 sync_file(fd, self._path)
             finally:
                 os.close(fd)
-        wrapped = self._bucket.wrap(self._dek, context(self._tenant, self.id))
+        sealed = self._sealed(plain_size=self.size, size=sealed_size(self.size), blob=blob)
         self._dek = b""
-        size = sealed_size(self.size)
-        sealed = SealedObject(self.id, self._tenant, self._bucket.id, wrapped, self.size, size, blob)
-        return sealed, self._hash.digest()
+        return sealed, self.digest.digest()
+
+    def read_back(self) -> "ObjectReader":
+        """Seal the rest, and read the object: by its own DEK, without the bucket's key. It is not put on the disk."""
+        blob = None
+        if self._buffer is None:
+            blob = seal_bytes(self._dek, context(self._tenant, self.id), bytes(self._small))
+            self._small = bytearray()
+        else:
+            self._seal_end()
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+        sealed = SealedObject(self.id, self._tenant, "", b"", self.size, sealed_size(self.size), blob)
+        dek, self._dek = self._dek, b""
+        return ObjectReader(self._root, sealed, dek)
+
+    def _seal_end(self) -> None:
+        assert self._buffer is not None
+        self.flush()
+        self._write(self._buffer, self._filled, last=True)
+        _spare.append(self._buffer)
+
+    def _sealed(self, *, plain_size: int, size: int, blob: bytes | None = None, cut: bool = False) -> SealedObject:
+        self._wrapped = self._wrapped or self._bucket.wrap(self._dek, context(self._tenant, self.id))
+        return SealedObject(
+            self.id, self._tenant, self._bucket.id, self._wrapped, plain_size, size, blob, cut, self._continues
+        )
 
     def abandon(self) -> None:
         """Forget the object: nothing of it stays."""
@@ -191,12 +242,9 @@ class ObjectWriter:
 class ObjectReader:
     """One object's plaintext, at any offset; holds one open segment."""
 
-    def __init__(self, root: Path, sealed: SealedObject, keys: Mapping[str, BucketPrivateKey]) -> None:
-        if sealed.bucket not in keys:
-            raise UnsealFailed(f"the private key of bucket {sealed.bucket} is not here")
+    def __init__(self, root: Path, sealed: SealedObject, dek: bytes) -> None:
         about = context(sealed.tenant, sealed.id)
-        dek = keys[sealed.bucket].unwrap(sealed.wrapped_dek, about)
-        self.size: Final = sealed.plain_size
+        self.size = sealed.plain_size
         self._fd = -1
         self._plain: memoryview | None = None
         if sealed.blob is not None:
@@ -214,7 +262,8 @@ class ObjectReader:
                 raise
             raise Broken(f"object {sealed.id} is in the ledger, and its file is gone from the vault") from None
         try:
-            self._opener = Opener(dek, about, os.pread(self._fd, HEADER_SIZE, 0), sealed.sealed_size)
+            header = os.pread(self._fd, HEADER_SIZE, 0)
+            self._opener = Opener(dek, about, header, sealed.sealed_size, cut=sealed.cut)
             if self._opener.plain_size != sealed.plain_size:
                 raise UnsealFailed(f"object {sealed.id} does not have the size that the ledger says")
         except BaseException:
@@ -248,15 +297,41 @@ class ObjectReader:
         self._begin = self._opener.plain_range(index)[0]
         return self._plain
 
-    def chunks(self, size: int = 1 << 18) -> Iterator[bytes]:
-        """The whole plaintext, in pieces."""
-        for offset in range(0, self.size, size):
-            yield self.read_at(offset, size)
-
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class Reader:
+    """A file's plaintext, at any offset, out of its pieces; holds an open segment for each."""
+
+    def __init__(self, pieces: Sequence[ObjectReader]) -> None:
+        self.pieces = pieces
+        self._ends = list(itertools.accumulate(piece.size for piece in pieces))
+        self.size = self._ends[-1] if pieces else 0
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes at `offset`: fewer at the end, none behind it."""
+        found = []
+        index = bisect_right(self._ends, offset)
+        while size > 0 and index < len(self.pieces):
+            piece = self.pieces[index]
+            data = piece.read_at(offset - (self._ends[index] - piece.size), size)
+            found.append(data)
+            offset += len(data)
+            size -= len(data)
+            index += 1
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def chunks(self, size: int = 1 << 18) -> Iterator[bytes]:
+        """The whole plaintext, in order."""
+        for offset in range(0, self.size, size):
+            yield self.read_at(offset, size)
+
+    def close(self) -> None:
+        for piece in self.pieces:
+            piece.close()
 
 
 class Vault:
@@ -266,11 +341,12 @@ class Vault:
         self, root: Path, seal_for: BucketPublicKey, open_with: Mapping[str, BucketPrivateKey] | None = None
     ) -> None:
         self.root = root
+        self.scratch = root.parent / "scratch"  # Files without a name, gone with the process.
         self._seal_for = seal_for
         self._open_with = open_with or {}
 
-    def writer(self, tenant: int) -> ObjectWriter:
-        return ObjectWriter(self.root, tenant, self._seal_for)
+    def writer(self, tenant: int, *, digest: "Digest | None" = None, continues: str | None = None) -> ObjectWriter:
+        return ObjectWriter(self.root, tenant, self._seal_for, digest=digest, continues=continues)
 
     def seal(self, tenant: int, content: bytes) -> tuple[SealedObject, bytes]:
         """A whole object at once; see `ObjectWriter.finish`."""
@@ -278,9 +354,57 @@ class Vault:
         writer.append(content)
         return writer.finish()
 
-    def open(self, sealed: SealedObject) -> ObjectReader:
-        """Raises UnsealFailed: no key for it, or its bytes are not what was sealed."""
-        return ObjectReader(self.root, sealed, self._open_with)
+    def open(self, sealed: SealedObject) -> Reader:
+        """A file by its last piece. Raises UnsealFailed: no key for it, or its bytes are not what was sealed."""
+        pieces: list[ObjectReader] = []
+        try:
+            for piece in (*sealed.before, sealed):
+                pieces.append(ObjectReader(self.root, piece, self._dek(piece)))  # noqa: PERF401  Closed below if one fails.
+        except BaseException:
+            Reader(pieces).close()
+            raise
+        return Reader(pieces)
+
+    def _dek(self, sealed: SealedObject) -> bytes:
+        if sealed.bucket not in self._open_with:
+            raise UnsealFailed(f"the private key of bucket {sealed.bucket} is not here")
+        return self._open_with[sealed.bucket].unwrap(sealed.wrapped_dek, context(sealed.tenant, sealed.id))
+
+    def salvage(self, sealed: SealedObject) -> int:
+        """Keep what is whole of an object whose writer died: its sealed size, 0 if no segment is.
+
+        What follows the last good segment is cut off the file. What was synced is taken as good here; reading it
+        verifies every segment in any case.
+        """
+        path = self.root / sealed.id[:2] / sealed.id
+        if not path.exists():
+            return 0
+        with disk_errors():
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            count = os.fstat(fd).st_size // SEGMENT_SIZE
+            first = max(0, count - 2 * SYNC_EVERY // SEGMENT_SIZE)
+            good = first
+            if count:
+                opener = Opener(
+                    self._dek(sealed),
+                    context(sealed.tenant, sealed.id),
+                    os.pread(fd, HEADER_SIZE, 0),
+                    count * SEGMENT_SIZE,
+                    cut=True,
+                )
+                with suppress(UnsealFailed):
+                    for index in range(first, count):
+                        begin, length = opener.segment_range(index)
+                        opener.open_segment(index, os.pread(fd, length, begin))
+                        good = index + 1
+            if good:
+                truncate_file(fd, good * SEGMENT_SIZE, path)
+        except UnsealFailed:  # Not even its header reached the disk.
+            good = 0
+        finally:
+            os.close(fd)
+        return good * SEGMENT_SIZE
 
     def remove(self, object_id: str) -> None:
         """Delete the file of an object that no row speaks of."""

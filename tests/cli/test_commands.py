@@ -75,7 +75,8 @@ def test_the_keys_of_transfer_show(mft: Mft, home: Path) -> None:
     known = json.loads(mft("transfer", "show", first["id"][:25], "--json").out)
     assert {key: known[key] for key in first} == first
     assert set(known) - set(first) == {
-        "timeline", "interchanges", "groups", "transaction_sets", "findings", "records", "events",
+        "timeline", "evidence", "interchanges", "groups", "transaction_sets", "findings", "records",
+        "events",
     }  # fmt: skip
     (finding,) = known["findings"]
     assert set(finding) == {

@@ -16,7 +16,7 @@ from mft import durable
 from mft.crypto.keys import generate_bucket_key
 from mft.domain import INBOUND, TENANT, Arrival, Principal
 from mft.ledger.database import Books, Ledger, Writer
-from mft.pipeline.receive import Upload
+from mft.pipeline.upload import Upload
 from mft.vault.store import BLOB_MAX, Vault
 from tests.crash import scenes
 from tests.crash.scenes import Disk, NoDisk, Sent
@@ -121,9 +121,10 @@ def finished_upload(root: Path, size: int, calls: Syscalls) -> None:
     bucket = generate_bucket_key()
     upload = Upload(Vault(root, bucket.public), TENANT, Arrival(principal, "sftp", "", "", INBOUND, b"name"))
     for _ in range(0, size, 1 << 18):
-        upload.writer.append(os.urandom(min(size, 1 << 18)))
-        upload.writer.flush()
-    receive = upload.finish()
+        upload.write(upload.size, memoryview(os.urandom(min(size, 1 << 18))))
+        upload.work()
+    receive = upload.finish(publish=True, repeat_since=0)
+    assert receive.sealed is not None
     assert (receive.sealed.blob is None) == (size > BLOB_MAX)
 
 

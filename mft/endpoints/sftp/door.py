@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import math
 import os
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +18,15 @@ import asyncssh
 from mft.clock import now_us
 from mft.core import Command, Note
 from mft.domain import Arrival, Principal
+from mft.endpoints.limits import Admission, Intake
 from mft.endpoints.sftp.session import Session
 from mft.errors import Broken, Busy
+from mft.ledger import transfers
 from mft.ledger.database import Readers
 from mft.vault.store import Vault
 from partners.connection import fingerprint
 from partners.load import Directory
+from partners.uploads import Uploads
 
 ENCRYPTION: Final = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes128-ctr")
 KEY_EXCHANGE: Final = (
@@ -47,7 +53,12 @@ SIGNATURES: Final = (
     "rsa-sha2-256",
 )
 
+_ATTEMPTS_MAX: Final = 6  # Keys that one connection may offer in vain.
+_OFFERS_MAX: Final = 20  # Keys that it may offer at all: a known one with a bad signature is not in vain to us.
+_SILENT_SECONDS: Final = 20  # A writer that says nothing for so long gives way to another one of the name.
+_PARTING_SECONDS: Final = 1  # At a stop, for what follows a file's CLOSE: its rename, a goodbye.
 _SESSIONS_MAX: Final = 64  # In the life of one connection; each may hold 128 files.
+_STOPPING: Final = "the server is stopping: try again later"
 _UPLOADS_MAX: Final = 256  # Of one partner at once; each may hold a megabyte.
 
 
@@ -78,6 +89,14 @@ def admit(directory: Directory, user: str, offered: str, *, now: datetime) -> Pr
     )
 
 
+@dataclass(eq=False, slots=True)
+class _Holder:
+    """Who writes a name, and when it is given up."""
+
+    session: Session
+    released: asyncio.Future[None]
+
+
 class SftpDoor:
     """Listens, lets partners in, and keeps track of what is open."""
 
@@ -92,8 +111,11 @@ class SftpDoor:
         submit: "Callable[[Command], Future[Any]]",
         readers: Readers,
         vault: Vault,
+        admission: Admission,
         login_seconds: int,
+        idle_seconds: int,
         visible_seconds: int,
+        retry_seconds: int,
     ) -> None:
         self._host, self._port = host, port
         # Loaded once: asyncssh would read files again at every login.
@@ -103,19 +125,24 @@ class SftpDoor:
         self.submit = submit
         self.readers = readers
         self.vault = vault
+        self.admission = admission
         self._login_seconds = login_seconds
+        self._idle_seconds = idle_seconds
         self._visible_us = visible_seconds * 1_000_000
+        self._retry_us = retry_seconds * 1_000_000
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.Task[None] | None = None
         self.logins: set[Login] = set()
-        self._writing: set[tuple[str, bytes, bytes]] = set()  # Names with a writer: one at a time.
+        self._holders: dict[tuple[str, bytes, bytes], _Holder] = {}  # Names with a writer: one at a time.
+        self._intakes: dict[str, Intake] = {}
         self._quiet = asyncio.Event()
         self.draining = False
         self.threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="seal")
 
     async def start(self) -> tuple[str, int]:
         """Listen; returns the address. Raises Busy: it cannot be had."""
-        logging.getLogger("asyncssh").setLevel(logging.ERROR)  # Its lines name users and files.
+        logging.getLogger("asyncssh").setLevel(logging.CRITICAL)  # Its lines name users and files.
         try:
             self._acceptor = await asyncssh.listen(
                 self._host,
@@ -149,6 +176,7 @@ class SftpDoor:
                 f"cannot listen on {self._host}:{self._port}: {reason}. "
                 "Stop what uses the port, or set [doors.sftp] listen in mft.toml"
             ) from None
+        self._watch = asyncio.get_running_loop().create_task(self._end_idle())
         host, port = self._acceptor.sockets[0].getsockname()[:2]
         return str(host), int(port)
 
@@ -156,19 +184,63 @@ class SftpDoor:
         """The oldest arrival, in microseconds, that is still listed."""
         return now_us() - self._visible_us
 
-    def take_name(self, arrival: Arrival) -> None:
+    def repeat_since(self) -> int:
+        """The oldest arrival, in microseconds, whose sender may still repeat it because our yes was lost."""
+        return now_us() - self._retry_us
+
+    def rules(self, principal: Principal) -> Uploads:
+        """How a partner uploads, as their file says now."""
+        profile = self.directory().profiles.get(principal.connection)
+        return profile.connection.uploads if profile else Uploads()
+
+    # Quotas
+
+    def allowance(self, principal: Principal) -> int:
+        """Bytes that the next file of a partner may have. Raises QuotaExceeded: no file more today."""
+        rules = self.rules(principal)
+        intake = self._intakes.get(principal.connection)
+        if intake is None:
+            since = now_us() - 86_400_000_000
+            sent = transfers.intake(self.readers.get(), principal.connection, since=since)
+            intake = self._intakes[principal.connection] = Intake(files=sent["files"], size_bytes=sent["bytes"])
+        left = intake.check(files_max=rules.day_files_max, bytes_max=rules.day_gib_max << 30)
+        return min(left, rules.file_gib_max << 30)
+
+    def count(self, principal: Principal, size_bytes: int) -> None:
+        """A file has arrived."""
+        self._intakes[principal.connection].add(size_bytes)
+
+    # Names
+
+    def take_name(self, arrival: Arrival, session: Session) -> None:
         """Raises Busy: the name has a writer already, or the partner too many."""
         who = arrival.principal.connection
-        key = (who, arrival.folder, arrival.name)
-        if key in self._writing:
-            raise Busy("another upload of that name is under way: try again later")
-        if sum(connection == who for connection, _, _ in self._writing) >= _UPLOADS_MAX:
+        self.check_free(arrival.principal, arrival.folder, arrival.name)
+        if sum(connection == who for connection, _, _ in self._holders) >= _UPLOADS_MAX:
             raise Busy(f"{_UPLOADS_MAX} uploads of yours are under way: finish some first")
-        self._writing.add(key)
+        released = asyncio.get_running_loop().create_future()
+        self._holders[who, arrival.folder, arrival.name] = _Holder(session, released)
+
+    def check_free(self, principal: Principal, folder: bytes, name: bytes) -> None:
+        """Raises Busy: somebody writes a file of that name."""
+        if (principal.connection, folder, name) in self._holders:
+            raise Busy("another upload of that name is under way: try again later")
+
+    def leaving(self, principal: Principal, folder: bytes, name: bytes) -> asyncio.Future[None] | None:
+        """When a name will be free whose writer is gone, or silent for so long that it must be."""
+        holder = self._holders.get((principal.connection, folder, name))
+        if holder is None:
+            return None
+        session = holder.session
+        if not session.gone and not session.at_work and time.monotonic() - session.active_at > _SILENT_SECONDS:
+            session.part_from("another session uploads the same file")
+        return holder.released if session.gone else None
 
     def release_name(self, arrival: Arrival) -> None:
-        self._writing.discard((arrival.principal.connection, arrival.folder, arrival.name))
-        if not self._writing:
+        holder = self._holders.pop((arrival.principal.connection, arrival.folder, arrival.name), None)
+        if holder is not None and not holder.released.done():
+            holder.released.set_result(None)
+        if not self._holders:
             self._quiet.set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -177,6 +249,8 @@ class SftpDoor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    # Who stays
 
     def welcome(self, principal: Principal) -> bool:
         """Whether a principal would still be let in."""
@@ -189,18 +263,36 @@ class SftpDoor:
             if login.principal is not None and not self.welcome(login.principal):
                 login.disconnect("access was withdrawn")
 
+    async def _end_idle(self) -> None:
+        while True:
+            await asyncio.sleep(min(self._idle_seconds / 4, 30))
+            for login in list(self.logins):
+                if login.principal is not None and login.idle_seconds() > self._idle_seconds:
+                    login.disconnect(f"nothing was asked for {self._idle_seconds} seconds")
+
+    def _silent_seconds(self) -> float:
+        """How long nobody who is logged in has asked for anything."""
+        return min((login.idle_seconds() for login in self.logins if login.principal), default=math.inf)
+
     async def drain(self, seconds: float) -> None:
-        """Take no new session or file; let the open ones end for so long, then part."""
+        """Take no new session or file, and say so; let the open ones end for so long, then part."""
         self.draining = True
+        if self._watch is not None:
+            self._watch.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                if self._holders:
+                    self._quiet.clear()
+                    await self._quiet.wait()
+                silent = self._silent_seconds()
+                while silent < _PARTING_SECONDS:
+                    await asyncio.sleep(_PARTING_SECONDS - silent)
+                    silent = self._silent_seconds()
         if self._acceptor is not None:
             self._acceptor.close()
-        if self._writing:
-            self._quiet.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._quiet.wait(), seconds)
         logins = list(self.logins)
         for login in logins:
-            login.disconnect("the server stops; try again later")
+            login.disconnect(_STOPPING)
         for login in logins:
             await login.closed()
         while self._tasks:
@@ -215,43 +307,72 @@ class Login(asyncssh.SSHServer):
         self._door = door
         self._user = ""
         self._attempts = 0
+        self._offers = 0
         self._proven: Principal | None = None
         self.principal: Principal | None = None
         self._connection: asyncssh.SSHServerConnection
         self._source = "unknown"
-        self._sessions = 0
+        self._admitted = False
+        self._sessions: list[Session] = []
+        self._active_at = time.monotonic()
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
-        self._door.logins.add(self)
         peer = conn.get_extra_info("peername")  # Now: it is gone when the connection is.
         self._source = str(peer[0]) if peer else "unknown"
+        self._admitted = self._door.admission.arrive(self._source)
+        if self._admitted:
+            self._door.logins.add(self)
+        else:
+            conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._door.logins.discard(self)
+        if self._admitted:
+            self._door.admission.leave(self._source, proven=self.principal is not None)
         if self.principal is None and self._attempts:
             self._note("login.refused", "server", result="refused", facts={"attempts": self._attempts})
 
     def disconnect(self, reason: str) -> None:
+        for session in self._sessions:
+            session.parting = True
         self._connection.disconnect(asyncssh.DISC_BY_APPLICATION, reason)
+
+    def idle_seconds(self) -> float:
+        """How long nobody has waited for anything here."""
+        if any(session.at_work for session in self._sessions):
+            return 0
+        return time.monotonic() - max([self._active_at, *(session.active_at for session in self._sessions)])
 
     async def closed(self) -> None:
         await self._connection.wait_closed()
 
     def begin_auth(self, username: str) -> bool:
         self._user = username
-        self._attempts += 1
+        if self._door.draining:
+            self._part(_STOPPING)
         return True
 
     def public_key_auth_supported(self) -> bool:
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        self._offers += 1
         self._proven = authenticate(self._door.directory(), username, key.public_data, now=datetime.now(UTC))
+        if self._proven is None:
+            self._attempts += 1
+        if self._attempts >= _ATTEMPTS_MAX or self._offers >= _OFFERS_MAX:
+            self._part("too many keys were offered: name the one to use (IdentitiesOnly)")
         return self._proven is not None
+
+    def _part(self, reason: str) -> None:
+        """Disconnect, once what called us has had its answer."""
+        asyncio.get_running_loop().call_soon(self.disconnect, reason)
 
     def auth_completed(self) -> None:
         self.principal = self._proven
+        self._door.admission.proven(self._source)
+        self._active_at = time.monotonic()
         if self.principal is not None:
             self._note(
                 "login.accepted",
@@ -260,11 +381,12 @@ class Login(asyncssh.SSHServer):
                 facts={"fingerprint": self.principal.key_fingerprint},
             )
 
-    def session_requested(self) -> "Session | bool":
-        if self.principal is None or self._door.draining or self._sessions >= _SESSIONS_MAX:
+    def session_requested(self) -> Session | bool:
+        if self.principal is None or self._door.draining or len(self._sessions) >= _SESSIONS_MAX:
             return False
-        self._sessions += 1  # Never given back: who needs more opens another connection.
-        return Session(self._door, self.principal, self._source, self._client_version())
+        session = Session(self._door, self.principal, self._source, self._client_version(), self.disconnect)
+        self._sessions.append(session)  # For good: who needs more opens another connection.
+        return session
 
     def _note(
         self,

@@ -2,11 +2,13 @@
 
 import asyncio
 import shutil
+import socket
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncssh
 
@@ -23,24 +25,34 @@ from mft.errors import (
     NameTaken,
     NotAllowed,
     NotSupported,
+    NotWhole,
     ProtocolViolation,
     Refused,
+    StageConflict,
 )
 from mft.ledger import transfers
 from mft.ledger.database import Row
+from mft.ledger.objects import sealed_object
 from mft.pipeline import mailbox
-from mft.pipeline.receive import Upload
-from mft.vault.store import ObjectReader
+from mft.pipeline.receive import Heard
+from mft.pipeline.upload import PIECES_MAX, Onto, Upload
+from mft.vault.store import Reader
 from mft.wire import sftp as wire
 from mft.wire.sftp import Attrs, HandleKind, OpenFlag, Status
+from partners.uploads import Uploads
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from mft.endpoints.sftp.door import SftpDoor
+
+T = TypeVar("T")
 
 STATUS: Final[Mapping[type[MFTError], Status]] = {
     NotSupported: Status.OP_UNSUPPORTED,
     Refused: Status.PERMISSION_DENIED,
     Malformed: Status.BAD_MESSAGE,
+    NotWhole: Status.FAILURE,
     Duplicate: Status.FAILURE,
     Missing: Status.NO_SUCH_FILE,
     Busy: Status.FAILURE,
@@ -50,6 +62,8 @@ STATUS: Final[Mapping[type[MFTError], Status]] = {
 
 _SEGMENTS_AHEAD: Final = 4  # Full segments that may wait for the disk before we stop reading.
 _REQUESTS_AHEAD: Final = 256  # Requests that may wait for their turn before we stop reading.
+_HEARD_SECONDS: Final = 1.0  # So long a commit may come by that takes them along.
+_FOLDERS_MAX: Final = 1000  # That one partner may make.
 _FOLDER_MODE: Final = 0o040755
 _FILE_MODE: Final = 0o100644
 _ROOT: Final = b"/"
@@ -62,23 +76,23 @@ def status_of(error: MFTError) -> Status:
 
 @dataclass(slots=True)
 class _Writing:
-    """A file on its way in. `refused` is why it cannot become one any more."""
+    """A file on its way in. `refused` is why it cannot become one any more, `working` what a thread does for it."""
 
     upload: Upload
     refused: MFTError | None = None
-    flushing: asyncio.Future[None] | None = None
+    working: asyncio.Future[Any] | None = None
 
 
 @dataclass(slots=True)
 class _Reading:
     row: Row
-    reader: ObjectReader
+    reader: Reader
     read_to: int = 0
 
 
 @dataclass(slots=True)
 class _Listing:
-    """What is still to be told: names at hand, then those of a folder behind `after`."""
+    """What is still to be told: names at hand, then the files of a folder behind `after`."""
 
     names: list[wire.Name]
     folder: bytes | None
@@ -88,8 +102,11 @@ class _Listing:
 class Session(asyncssh.SSHServerSession[bytes]):
     """One SFTP session: requests in, answers out."""
 
-    def __init__(self, door: "SftpDoor", principal: Principal, source: str, client: str) -> None:
+    def __init__(
+        self, door: "SftpDoor", principal: Principal, source: str, client: str, disconnect: Callable[[str], None]
+    ) -> None:
         self._door = door
+        self._disconnect = disconnect
         self._principal = principal
         self._origin = (source, client)
         self._protocol = wire.SftpSession()
@@ -102,7 +119,11 @@ class Session(asyncssh.SSHServerSession[bytes]):
         self._paused = False
         self._ended = False  # The client sends no more.
         self._gone = False  # Nobody is there to be answered.
+        self.parting = False  # We end it.
         self._started_at = now_us()
+        self.active_at = time.monotonic()
+        self._unheard: list[str] = []  # Transfers whose yes we have sent, and nothing came back since.
+        self._heard: list[str] = []  # Those that the ledger should know of; the next commit takes them along.
 
     # The channel
 
@@ -120,6 +141,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
         return subsystem == "sftp"
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        self.active_at = time.monotonic()
+        self._listen()
         try:
             for event in self._protocol.receive(data):
                 if isinstance(event, wire.Write):
@@ -135,10 +158,22 @@ class Session(asyncssh.SSHServerSession[bytes]):
             self._send()
             self._channel.exit(1)
             return
+        if not self._out:
+            self._ask_for_more()
         self._send()
         self._settle()
 
+    def _ask_for_more(self) -> None:
+        """Have TCP acknowledge at once: a client with Nagle's algorithm on holds the rest of a request back till then.
+
+        Otherwise it waits 40 ms for each WRITE that it does not send in one piece (RFC 1122 section 4.2.3.2).
+        """
+        link = self._channel.get_extra_info("socket")
+        if link is not None and not self._gone:
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
     def eof_received(self) -> bool:
+        self._listen()
         self._ended = True
         self._part()
         return True
@@ -148,6 +183,9 @@ class Session(asyncssh.SSHServerSession[bytes]):
             self._paused = False
             self._channel.resume_reading()
         self._gone = True
+        if exc is None and not self.parting:  # They left in order.
+            self._listen()
+        self._tell_heard()
         for handle in self._protocol.handles:
             self._protocol.close_handle(handle)
             if isinstance(handle.context, _Writing):
@@ -158,6 +196,35 @@ class Session(asyncssh.SSHServerSession[bytes]):
         self._waiting = deque(request for request in self._waiting if isinstance(request, wire.Close))
         self._can_write = True
         self._proceed()
+
+    def part_from(self, reason: str) -> None:
+        """End the whole connection."""
+        self._disconnect(reason)
+
+    @property
+    def gone(self) -> bool:
+        return self._gone
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it is us that the client waits for."""
+        return self._busy or bool(self._waiting) or self._paused
+
+    def _listen(self) -> None:
+        """The client has said something: our answers before it were heard."""
+        if self._unheard:
+            if not self._heard:
+                asyncio.get_running_loop().call_later(_HEARD_SECONDS, self._tell_heard)
+            self._heard += self._unheard
+            self._unheard.clear()
+
+    def _tell_heard(self) -> None:
+        if self._heard:
+            self._door.submit(Heard(self._take_heard()))
+
+    def _take_heard(self) -> tuple[str, ...]:
+        heard, self._heard = tuple(self._heard), []
+        return heard
 
     def pause_writing(self) -> None:
         self._can_write = False
@@ -236,12 +303,28 @@ class Session(asyncssh.SSHServerSession[bytes]):
         """The oldest arrival, in microseconds, in the client's sight: this session's own stay in it."""
         return min(self._door.since(), self._started_at)
 
+    @property
+    def _rules(self) -> Uploads:
+        return self._door.rules(self._principal)
+
+    def _folders(self) -> list[bytes]:
+        below = [INBOUND + b"/" + folder for folder in self._rules.all_folders]
+        return mailbox.folders(self._door.readers.get(), self._principal.connection, below)
+
+    def _is_folder(self, path: bytes) -> bool:
+        return path == _ROOT or path in FOLDERS or path in self._folders()
+
     def _file(self, path: bytes) -> tuple[bytes, bytes]:
         """Folder and name of a path that can be a file. Raises Missing: there is no such folder."""
         folder, _, name = self._absolute(path).rpartition(b"/")
-        if folder not in FOLDERS:
-            raise Missing("no such folder: there are /inbound, /outbound and /errors")
+        if folder not in FOLDERS and folder not in self._folders():
+            raise Missing("no such folder: there are /inbound, /outbound and /errors, and what `ls /inbound` shows")
         return folder, name
+
+    def _publishes(self, folder: bytes, name: bytes) -> bool:
+        """Whether a file that is closed there, or renamed to that, is received with it."""
+        rules = self._rules
+        return not (rules.is_temporary(name) or rules.is_staging(folder[len(INBOUND) + 1 :]))
 
     def _entry(self, path: bytes) -> Row:
         folder, name = self._file(path)
@@ -253,39 +336,53 @@ class Session(asyncssh.SSHServerSession[bytes]):
 
     def _stat(self, request: wire.Stat | wire.Lstat) -> None:
         path = self._absolute(request.path)
-        attrs = _folder_attrs() if path in {_ROOT, *FOLDERS} else _attrs(self._entry(path))
+        attrs = _folder_attrs() if self._is_folder(path) else _attrs(self._entry(path))
         self._out.append(self._protocol.attrs(request.request_id, attrs))
 
     def _fstat(self, request: wire.Fstat) -> None:
         context = request.handle.context
         if isinstance(context, _Writing):
-            attrs = Attrs(size=context.upload.writer.size, permissions=_FILE_MODE)
+            attrs = Attrs(size=context.upload.size, permissions=_FILE_MODE)
         elif isinstance(context, _Reading):
             attrs = _attrs(context.row)
         else:
             attrs = _folder_attrs()
         self._out.append(self._protocol.attrs(request.request_id, attrs))
 
-    def _setstat(self, request: wire.Setstat) -> None:
-        if self._absolute(request.path) not in {_ROOT, *FOLDERS}:
-            self._entry(request.path)
+    def _setstat(self, request: wire.Setstat) -> Awaitable[None] | None:
+        path = self._absolute(request.path)
+        if self._is_folder(path):
+            self._ok(request)
+            return None
+        folder, name = self._file(path)
+        self._entry(path)
         if request.attrs.size is not None:
-            raise NotSupported("a file that was received is not cut or stretched: upload it again")
-        self._ok(request)  # Modes and times are accepted and mean nothing here.
+            raise NotSupported("a file that is closed is not cut or stretched: upload it again")
+        if request.attrs.mtime is None:
+            self._ok(request)  # Modes and owners are accepted and mean nothing here.
+            return None
+        moment = request.attrs.mtime * 1_000_000
+        return self._commit(request, mailbox.SetModified(self._principal, folder, name, self._since(), moment))
 
     def _fsetstat(self, request: wire.Fsetstat) -> None:
-        context = request.handle.context
-        size = request.attrs.size
-        if isinstance(context, _Writing) and size is not None and size != context.upload.writer.size:
-            raise NotSupported("a file on its way in is not cut or stretched: upload it again")
+        context, attrs = request.handle.context, request.attrs
+        if isinstance(context, _Writing):
+            if attrs.mtime is not None:
+                context.upload.modified_at = attrs.mtime * 1_000_000
+            if attrs.size is not None and context.refused is None:
+                context.upload.truncate(attrs.size)
+                self._push(context)
         self._ok(request)
 
     def _opendir(self, request: wire.Opendir) -> None:
         path = self._absolute(request.path)
-        if path not in {_ROOT, *FOLDERS}:
-            raise Missing("no such folder: there are /inbound, /outbound and /errors")
-        above = [b".", b"..", *(folder[1:] for folder in FOLDERS if path == _ROOT)]
-        listing = _Listing([self._name(name, _folder_attrs()) for name in above], path if path in FOLDERS else None)
+        if not self._is_folder(path):
+            raise Missing("no such folder: there are /inbound, /outbound and /errors, and what `ls /inbound` shows")
+        inside = b"/" if path == _ROOT else path + b"/"
+        below = [folder[len(inside) :] for folder in self._folders() if folder.startswith(inside)]
+        above = [b".", b"..", *(name for name in below if b"/" not in name)]
+        names = [self._name(name, _folder_attrs()) for name in above]
+        listing = _Listing(names, None if path == _ROOT else path)
         handle = self._protocol.open_handle(HandleKind.LISTING, listing)
         self._out.append(self._protocol.handle(request.request_id, handle))
 
@@ -308,24 +405,66 @@ class Session(asyncssh.SSHServerSession[bytes]):
         self._out.append(self._protocol.names(request.request_id, names[:count]))
         del names[:count]
 
-    def _mkdir(self, request: wire.Mkdir) -> None:
-        if self._absolute(request.path) in {_ROOT, *FOLDERS}:
+    def _mkdir(self, request: wire.Mkdir) -> Awaitable[None]:
+        path = self._absolute(request.path)
+        if self._is_folder(path):
             raise NameTaken("the folder is there already")
-        raise NotAllowed("folders cannot be made here: put files into /inbound")
+        self._may_make_folders()
+        above, _, name = path.rpartition(b"/")
+        if not above.startswith(INBOUND) or above not in self._folders():
+            raise Missing("no such folder to make one in: folders go below /inbound")
+        if transfers.named(self._door.readers.get(), self._principal.connection, above, name, since=self._since()):
+            raise NameTaken("a file of that name is there already")
+        if len(self._folders()) >= _FOLDERS_MAX:
+            raise NotAllowed(f"there are {_FOLDERS_MAX} folders already: remove some first")
+        return self._commit(request, mailbox.MakeFolder(self._principal, path))
 
-    def _rmdir(self, request: wire.Rmdir) -> None:
-        raise NotAllowed("folders cannot be removed here")
+    def _rmdir(self, request: wire.Rmdir) -> Awaitable[None]:
+        path = self._absolute(request.path)
+        if not self._is_folder(path):
+            raise Missing("no such folder")
+        self._may_make_folders()
+        return self._commit(request, mailbox.RemoveFolder(self._principal, path, self._since()))
+
+    def _may_make_folders(self) -> None:
+        if not self._rules.make_folders:
+            raise NotAllowed("folders are made in your profile, not here: put files into /inbound")
 
     def _remove(self, request: wire.Remove) -> Awaitable[None]:
         folder, name = self._file(request.path)
+        self._door.check_free(self._principal, folder, name)
         return self._commit(request, mailbox.Remove(self._principal, folder, name, self._since()))
 
     def _rename(self, request: wire.Rename | wire.PosixRename) -> Awaitable[None]:
+        for path in (request.old, request.new):
+            if self._is_folder(self._absolute(path)):
+                raise NotAllowed("folders are not renamed, and no file takes the place of one")
         folder, name = self._file(request.old)
         new_folder, new_name = self._file(request.new)
-        replacing = isinstance(request, wire.PosixRename)
-        command = mailbox.Rename(self._principal, folder, name, new_folder, new_name, self._since(), replace=replacing)
-        return self._commit(request, command)
+        self._door.check_free(self._principal, folder, name)
+        command = mailbox.Rename(
+            self._principal,
+            folder,
+            name,
+            new_folder,
+            new_name,
+            self._since(),
+            replace=isinstance(request, wire.PosixRename),
+            publish=self._publishes(new_folder, new_name),
+            repeat_since=self._door.repeat_since(),
+            heard=self._take_heard(),
+        )
+        return self._renamed(request, command)
+
+    async def _renamed(self, request: wire.Request, command: mailbox.Rename) -> None:
+        try:
+            published = await asyncio.wrap_future(self._door.submit(command))
+        except MFTError:
+            self._heard += command.heard
+            raise
+        if published is not None:
+            self._unheard.append(published)
+        self._ok(request)
 
     async def _commit(self, request: wire.Request, command: Command) -> None:
         await asyncio.wrap_future(self._door.submit(command))
@@ -333,12 +472,24 @@ class Session(asyncssh.SSHServerSession[bytes]):
 
     # Files out
 
-    def _open(self, request: wire.Open) -> None:
-        folder, name = self._file(request.path)
+    def _open(self, request: wire.Open) -> Awaitable[None] | None:
+        path = self._absolute(request.path)
+        if self._is_folder(path):
+            raise NotAllowed("that is a folder")
+        folder, name = self._file(path)
         if request.kind is HandleKind.READING:
             self._open_reading(request, folder, name)
-        else:
-            self._open_writing(request, folder, name)
+            return None
+        leaving = self._door.leaving(self._principal, folder, name)
+        if leaving is not None:
+            return self._open_behind(request, folder, name, leaving)
+        self._open_writing(request, folder, name)
+        return None
+
+    async def _open_behind(self, request: wire.Open, folder: bytes, name: bytes, leaving: asyncio.Future[None]) -> None:
+        """Open a name whose last writer lost its connection: what it wrote is being put in order."""
+        await asyncio.wait([leaving])
+        self._open_writing(request, folder, name)
 
     def _open_reading(self, request: wire.Open, folder: bytes, name: bytes) -> None:
         row, sealed = mailbox.content(
@@ -366,72 +517,110 @@ class Session(asyncssh.SSHServerSession[bytes]):
     # Files in
 
     def _open_writing(self, request: wire.Open, folder: bytes, name: bytes) -> None:
-        if folder != INBOUND:
+        door, rules = self._door, self._rules
+        if not folder.startswith(INBOUND):
             raise NotAllowed(f"{folder.decode()} is for downloads: put files into /inbound")
-        if self._door.draining:
+        if door.draining:
             raise Busy("the server is stopping: try again later")
-        if not self._door.welcome(self._principal):
+        if not door.welcome(self._principal):
             raise NotAllowed("access was withdrawn")
-        if request.flags & OpenFlag.APPEND:
-            raise NotSupported("appending is not supported: upload the whole file again")
-        if not request.flags & OpenFlag.CREAT:
-            self._entry(request.path)
-            raise NotSupported("a file that was received is not changed: upload it again, as a new file")
-        if request.flags & OpenFlag.EXCL and self._exists(folder, name):
+        row = transfers.named(door.readers.get(), self._principal.connection, folder, name, since=self._since())
+        if row is not None and request.flags & OpenFlag.EXCL:
             raise NameTaken("a file of that name is there already")
+        if row is None and not request.flags & OpenFlag.CREAT:
+            raise Missing("no such file")
+        onto, replaces = self._resumes(row, request.flags, may=rules.resume)
         arrival = Arrival(self._principal, "sftp", *self._origin, folder, name)
-        self._door.take_name(arrival)
+        door.take_name(arrival, self)
         try:
-            upload = Upload(self._door.vault, TENANT, arrival)
+            upload = Upload(
+                door.vault,
+                TENANT,
+                arrival,
+                onto=onto,
+                append=bool(request.flags & OpenFlag.APPEND),
+                replaces_published=replaces,
+                bytes_max=door.allowance(self._principal),
+            )
+            if request.attrs.size is not None and request.attrs.size > upload.size:
+                upload.truncate(request.attrs.size)  # It says how long the file is going to be.
             handle = self._protocol.open_handle(HandleKind.WRITING, _Writing(upload))
-        except Busy:
-            self._door.release_name(arrival)
+        except MFTError:
+            door.release_name(arrival)
             raise
         self._out.append(self._protocol.handle(request.request_id, handle))
 
-    def _exists(self, folder: bytes, name: bytes) -> bool:
-        who = self._principal.connection
-        found = transfers.named(self._door.readers.get(), who, folder, name, since=self._since())
-        return found is not None
+    def _resumes(self, row: Row | None, flags: OpenFlag, *, may: bool) -> tuple[Onto | None, bool]:
+        """What an upload goes on with; and whether it takes a place that it must not add to."""
+        if row is None or flags & OpenFlag.TRUNC:
+            return None, False
+        adds = bool(flags & OpenFlag.APPEND) or not flags & OpenFlag.CREAT
+        published = not (mailbox.is_partial(row) or mailbox.is_parked(row))
+        if adds and published:
+            raise NotSupported("the file was received, and nothing is added to it: upload the whole file again")
+        if adds and not may:
+            raise NotSupported("resuming is switched off in your profile: upload the whole file again")
+        if published or not may:
+            return None, True
+        sealed = sealed_object(self._door.readers.get(), row["object_id"])
+        if len(sealed.before) + 1 >= PIECES_MAX:
+            raise NotSupported("the upload was resumed too often: upload the whole file again")
+        return Onto(row["id"], sealed), False
 
     def _write(self, event: wire.Write) -> None:
         file: _Writing = event.handle.context
-        writer = file.upload.writer
         if file.refused is None:
-            if event.offset == writer.size:
-                writer.append(event.data)
-                if writer.waiting and file.flushing is None:
-                    self._flush(file)
-                self._hold_back(id(file), on=writer.waiting > _SEGMENTS_AHEAD)
+            try:
+                file.upload.write(event.offset, event.data)
+            except MFTError as error:
+                file.refused = error
             else:
-                file.refused = NotSupported(
-                    f"the write at byte {event.offset:,} does not follow the {writer.size:,} bytes before it: "
-                    "resuming and writing out of order are not supported; upload the whole file again"
-                )
+                self._push(file)
         if not event.more:
             if file.refused is None:
                 self._ok(event)
             else:
                 self._refuse(event, file.refused)
 
-    def _flush(self, file: _Writing) -> None:
-        """Seal and write the full segments in a thread; one at a time for each file."""
-        loop = asyncio.get_running_loop()
-        file.flushing = loop.run_in_executor(self._door.threads, file.upload.writer.flush)
-        file.flushing.add_done_callback(lambda done: self._flushed(file, done))
+    def _push(self, file: _Writing) -> None:
+        """Have what came in worked on."""
+        if file.upload.behind and file.working is None:
+            self._work(file)
+        self._hold_back(id(file), on=file.upload.behind > _SEGMENTS_AHEAD)
 
-    def _flushed(self, file: _Writing, done: asyncio.Future[None]) -> None:
-        file.flushing = None
+    def _work(self, file: _Writing) -> None:
+        """Seal and write in a thread; one call at a time for each file."""
+        loop = asyncio.get_running_loop()
+        file.working = loop.run_in_executor(self._door.threads, file.upload.work)
+        file.working.add_done_callback(lambda done: self._worked(file, done))
+
+    def _worked(self, file: _Writing, done: asyncio.Future[None]) -> None:
+        file.working = None
         error = done.exception()
         if error is not None:
             file.refused = error if isinstance(error, MFTError) else Broken("the upload could not be written")
         if isinstance(file.refused, Broken):
             self._door.on_broken(file.refused)
-        waiting = file.upload.writer.waiting
-        if file.refused is None and waiting:
-            self._flush(file)
-        self._hold_back(id(file), on=file.refused is None and waiting > _SEGMENTS_AHEAD)
+        behind = file.upload.behind
+        if file.refused is None:
+            self._tell_begun(file)
+            if behind:
+                self._work(file)
+        self._hold_back(id(file), on=file.refused is None and behind > _SEGMENTS_AHEAD)
         self._settle()
+
+    def _tell_begun(self, file: _Writing) -> None:
+        """Enter an upload in the ledger while it is under way; nobody waits for that."""
+        command = file.upload.begin()
+        if command is None:
+            return
+
+        def entered(done: "Future[Any]") -> None:
+            error = done.exception()
+            if isinstance(error, StageConflict):  # What it resumes is gone.
+                file.refused = file.refused or error
+
+        self._door.submit(command).add_done_callback(entered)
 
     def _close(self, request: wire.Close) -> Awaitable[None] | None:
         context = request.handle.context
@@ -448,49 +637,91 @@ class Session(asyncssh.SSHServerSession[bytes]):
     async def _receive(self, request: wire.Close, file: _Writing) -> None:
         """The "yes": said when the sealed bytes and the ledger's row are durable, and not before."""
         await self._written(file)
-        if file.refused is not None:
-            self._refuse(request, file.refused)
-            await self._break_off(file)
-            return
+        upload, door = file.upload, self._door
+        arrival = upload.arrival
+        heard = self._take_heard()
         try:
-            if file.upload.writer.on_disk:
-                loop = asyncio.get_running_loop()
-                command = await loop.run_in_executor(self._door.threads, file.upload.finish)
-            else:
-                command = file.upload.finish()
-            await asyncio.wrap_future(self._door.submit(command))
+            if file.refused is not None:
+                raise file.refused
+            if not upload.written and upload.replaces_published:
+                raise NotSupported(
+                    "nothing was written, and the file of that name was received before: upload it whole"
+                )
+            publish = self._publishes(arrival.folder, arrival.name)
+            finish = partial(upload.finish, publish=publish, repeat_since=door.repeat_since(), heard=heard)
+            command = await self._in_thread(finish) if upload.slow else finish()
+            transfer = await asyncio.wrap_future(door.submit(command))
         except Broken as error:
-            self._door.release_name(file.upload.arrival)
-            self._door.on_broken(error)  # The row may be there after all: its bytes stay for the next start.
+            door.release_name(arrival)
+            door.on_broken(error)  # The row may be there after all: its bytes stay for the next start.
             raise
-        except BaseException as error:  # Whatever it was, the upload came to nothing: forget its bytes.
+        except BaseException as error:  # Whatever it was, the file is not received.
+            self._heard += heard
             file.refused = error if isinstance(error, MFTError) else MFTError("a fault of mft itself")
             await self._break_off(file)  # Which releases the name: once, for by then it may be another's.
             raise
-        self._door.release_name(file.upload.arrival)
+        door.release_name(arrival)
+        door.count(self._principal, upload.size)
+        if publish:
+            self._unheard.append(transfer)
         self._ok(request)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._door.threads, call)
 
     async def _written(self, file: _Writing) -> None:
         """Wait until no thread works on the file."""
-        while file.flushing is not None:
-            await asyncio.wait([file.flushing])
+        while file.working is not None:
+            await asyncio.wait([file.working])
             await asyncio.sleep(0)  # Its callback first: it may have begun another round.
 
     async def _break_off(self, file: _Writing) -> None:
-        """Publish nothing; keep the fact."""
+        """Publish nothing; keep what arrived, unless it is of no use."""
         await self._written(file)
         self._hold_back(id(file), on=False)
-        self._door.release_name(file.upload.arrival)
-        command = file.upload.break_off(str(file.refused) if file.refused else "the connection ended")
+        upload, why = file.upload, file.refused
+        command: Command | None
         try:
-            await asyncio.wrap_future(self._door.submit(command))
+            if why is not None and not isinstance(why, NotWhole):
+                command = upload.abandon(str(why))
+            else:
+                command = await self._in_thread(lambda: upload.keep(str(why or "the connection ended")))
+        except Broken as error:
+            self._door.release_name(upload.arrival)
+            self._door.on_broken(error)
+            return
+        except Exception as error:  # noqa: BLE001  What cannot be kept is forgotten, and the fact is kept.
+            command = upload.abandon(str(error) if isinstance(error, MFTError) else "a fault of mft itself")
+        try:
+            if command is not None:
+                await asyncio.wrap_future(self._door.submit(command))
         except MFTError:
             return  # Nobody is there to be told; a broken ledger has stopped the server.
+        finally:
+            self._door.release_name(upload.arrival)
 
     # The rest
 
-    def _fsync(self, request: wire.Fsync) -> None:
-        raise NotSupported("a file is on the disk when its CLOSE is answered, and not before")
+    async def _put_on_disk(self, request: wire.Fsync, file: _Writing) -> None:
+        await self._written(file)
+        if file.refused is not None:
+            raise file.refused
+        file.upload.part()
+        file.working = asyncio.ensure_future(self._in_thread(file.upload.seal_part))
+        try:
+            command = await file.working
+        except MFTError as error:
+            file.refused = error
+            raise
+        finally:
+            file.working = None
+        if command is not None:
+            await asyncio.wrap_future(self._door.submit(command))
+        self._push(file)
+        self._ok(request)
+
+    def _fsync(self, request: wire.Fsync) -> Awaitable[None]:
+        return self._put_on_disk(request, request.handle.context)
 
     def _limits(self, request: wire.Limits) -> None:
         self._out.append(self._protocol.limits(request.request_id))
@@ -536,5 +767,5 @@ def _folder_attrs() -> Attrs:
 
 
 def _attrs(row: Row) -> Attrs:
-    seconds = row["received_at"] // 1_000_000
+    seconds = (row["received_at"] if row["modified_at"] is None else row["modified_at"]) // 1_000_000
     return Attrs(size=row["size_bytes"], permissions=_FILE_MODE, atime=seconds, mtime=seconds)

@@ -435,6 +435,104 @@ class TestOpener:
         assert str(caught.value) == "segment 0 of a sealed object does not verify"
 
 
+@pytest.fixture(scope="module")
+def cut() -> bytes:
+    sealer = Sealer(DEK, CONTEXT)
+    return b"".join([sealer.header, *sealer.append(plaintext(THREE))])  # And then its writer dies.
+
+
+class TestCutObjects:
+    """An object whose writer died: full segments, none of which says that it is the last."""
+
+    @staticmethod
+    def opener(sealed: bytes, *, cut: bool = True) -> Opener:
+        return Opener(DEK, CONTEXT, sealed[:HEADER_SIZE], len(sealed), cut=cut)
+
+    @staticmethod
+    def segment(opener: Opener, sealed: bytes, index: int) -> bytes:
+        offset, length = opener.segment_range(index)
+        return sealed[offset : offset + length]
+
+    @pytest.mark.parametrize(
+        ("plain", "segments"),
+        [
+            (FIRST_SEGMENT_CAPACITY, 1),
+            (FIRST_SEGMENT_CAPACITY + SEGMENT_CAPACITY, 2),
+            (FIRST_SEGMENT_CAPACITY + 99 * SEGMENT_CAPACITY, 100),
+        ],
+    )
+    def test_sizes(self, plain: int, segments: int) -> None:
+        assert plain_size(segments * SEGMENT_SIZE, cut=True) == plain
+
+    @pytest.mark.parametrize(
+        "size",
+        [
+            -SEGMENT_SIZE,
+            -1,
+            0,
+            1,
+            40,
+            56,
+            SEGMENT_SIZE - 1,
+            SEGMENT_SIZE + 1,
+            SEGMENT_SIZE + 17,
+            (SEGMENT_SIZE << 32) * 2,
+        ],
+    )
+    def test_no_cut_object_has_this_size(self, size: int) -> None:
+        with pytest.raises(UnsealFailed):
+            plain_size(size, cut=True)
+        with pytest.raises(UnsealFailed):
+            Opener(DEK, CONTEXT, HELLO_SEALED[:HEADER_SIZE], size, cut=True)
+
+    def test_every_segment_opens(self, cut: bytes) -> None:
+        assert len(cut) == 2 * SEGMENT_SIZE
+        opener = self.opener(cut)
+        assert (opener.segments, opener.plain_size) == (2, FIRST_SEGMENT_CAPACITY + SEGMENT_CAPACITY)
+        read_only = b"".join(opener.open_segment(index, self.segment(opener, cut, index)) for index in (0, 1))
+        in_place = b"".join(opener.open_segment(index, bytearray(self.segment(opener, cut, index))) for index in (1, 0))
+        assert read_only == plaintext(THREE)[: opener.plain_size]
+        assert in_place == read_only[FIRST_SEGMENT_CAPACITY:] + read_only[:FIRST_SEGMENT_CAPACITY]
+
+    def test_what_is_before_a_segment_that_is_gone_opens(self, cut: bytes) -> None:
+        # Nothing in the bytes tells where a cut object ends: that is in the ledger.
+        opener = self.opener(cut[:SEGMENT_SIZE])
+        assert opener.open_segment(0, cut[HEADER_SIZE:SEGMENT_SIZE]) == plaintext(THREE)[:FIRST_SEGMENT_CAPACITY]
+
+    def test_it_is_not_taken_for_a_whole_one(self, cut: bytes) -> None:
+        opener = self.opener(cut, cut=False)
+        opener.open_segment(0, self.segment(opener, cut, 0))
+        with pytest.raises(UnsealFailed):
+            opener.open_segment(1, self.segment(opener, cut, 1))
+        with pytest.raises(UnsealFailed):
+            open_bytes(DEK, CONTEXT, cut)
+
+    @pytest.mark.parametrize("plain", [FIRST_SEGMENT_CAPACITY, FIRST_SEGMENT_CAPACITY + SEGMENT_CAPACITY])
+    def test_a_whole_one_is_not_taken_for_it(self, plain: int) -> None:
+        whole = seal_bytes(DEK, CONTEXT, plaintext(plain))
+        opener = self.opener(whole)
+        last = opener.segments - 1
+        for index in range(last):
+            opener.open_segment(index, self.segment(opener, whole, index))
+        with pytest.raises(UnsealFailed):
+            opener.open_segment(last, self.segment(opener, whole, last))
+
+    @pytest.mark.parametrize("offset", [1, 33, HEADER_SIZE, SEGMENT_SIZE - 1, SEGMENT_SIZE, -1])
+    def test_a_byte_altered(self, cut: bytes, offset: int) -> None:
+        altered = bytearray(cut)
+        altered[offset] ^= 0x80
+        index = 1 if offset in {SEGMENT_SIZE, -1} else 0
+        opener = self.opener(bytes(altered))
+        with pytest.raises(UnsealFailed):
+            opener.open_segment(index, self.segment(opener, bytes(altered), index))
+
+    def test_segments_that_change_places(self, cut: bytes) -> None:
+        opener = self.opener(cut + cut[SEGMENT_SIZE:])
+        opener.open_segment(1, cut[SEGMENT_SIZE:])
+        with pytest.raises(UnsealFailed):
+            opener.open_segment(2, cut[SEGMENT_SIZE:])
+
+
 def test_open_stream_does_not_wait_for_the_end() -> None:
     sealed = seal_bytes(DEK, CONTEXT, plaintext(THREE))
     opened = open_stream(DEK, CONTEXT, pieces(sealed[: SEGMENT_SIZE + 1], 1 << 15))

@@ -8,10 +8,12 @@ import pytest
 
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import INBOUND, TENANT, Arrival, Principal
+from mft.endpoints.limits import Admission
 from mft.endpoints.sftp import SftpDoor
 from mft.endpoints.sftp.session import Session, _Writing
 from mft.errors import Busy, NoSpace
-from mft.pipeline.receive import Receive, Upload
+from mft.pipeline.receive import Receive
+from mft.pipeline.upload import Upload
 from mft.vault.store import Vault
 from mft.wire.sftp import Close
 from partners.load import EMPTY
@@ -26,8 +28,9 @@ async def test_a_name_that_was_given_up_is_released_once(tmp_path: Path) -> None
         answer: Future[Any] = Future()
         if isinstance(command, Receive):
             answer.set_exception(NoSpace("full"))
-        else:  # While the failure is noted, another session begins to write the name.
-            door.take_name(arrival)
+        else:  # While the failure is noted, the name is nobody else's yet.
+            with pytest.raises(Busy):
+                door.take_name(arrival, session)
             answer.set_result(None)
         return answer
 
@@ -41,15 +44,17 @@ async def test_a_name_that_was_given_up_is_released_once(tmp_path: Path) -> None
         submit=submit,
         readers=None,
         vault=vault,
+        admission=Admission(unproven_max=1, unproven_per_source_max=1, arrivals_per_second_max=1),
         login_seconds=30,
+        idle_seconds=900,
         visible_seconds=3600,
+        retry_seconds=3600,
     )
-    door.take_name(arrival)
     file = _Writing(Upload(vault, TENANT, arrival))
-    session = Session(door, ACME, "127.0.0.1", "client")
+    session = Session(door, ACME, "127.0.0.1", "client", lambda reason: None)
+    door.take_name(arrival, session)
     handle = session._protocol.open_handle("writing", file)
     with pytest.raises(NoSpace):
         await session._receive(Close(1, handle), file)
-    with pytest.raises(Busy):
-        door.take_name(arrival)
+    door.take_name(arrival, session)  # Now it is free.
     door.threads.shutdown()

@@ -87,6 +87,7 @@ def test_every_kind_of_error_has_its_status() -> None:
         errors.NotSupported: Status.OP_UNSUPPORTED,
         errors.Refused: Status.PERMISSION_DENIED,
         errors.Malformed: Status.BAD_MESSAGE,
+        errors.NotWhole: Status.FAILURE,
         errors.Missing: Status.NO_SUCH_FILE,
     }
     for kind in kinds():

@@ -188,9 +188,9 @@ class TestNames:
             received(books, b"new", at=20)
             received(books, b"half", at=20, stage=Stage.PARTIAL)
             received(books, b"theirs", at=20, who=OTHER)
-            assert self.see(books) == [b"new", b"old"]
-            assert self.see(books, since=20) == [b"new"]
-            assert self.see(books, since=21) == []
+            assert self.see(books) == [b"half", b"new", b"old"]
+            assert self.see(books, since=20) == [b"half", b"new"]
+            assert self.see(books, since=21) == [b"half"]  # It is theirs to finish, however long ago they began.
             assert self.see(books, folder=OUTBOUND) == []
             assert self.see(books, who=OTHER.connection) == [b"theirs"]
 
@@ -211,12 +211,14 @@ class TestNames:
 
         writer.run(work)
 
-    def test_a_newer_one_takes_the_name(self, writer: Writer) -> None:
+    def test_the_newest_of_a_name_is_seen(self, writer: Writer) -> None:
         def work(books: Books) -> None:
             first, second = received(books, b"a"), received(books, b"a")
             row = transfers.named(books, ACME.connection, INBOUND, b"a", since=0)
             assert row is not None
             assert row["id"] == second
+            assert {row["id"] for row in transfers.listed_as(books, ACME.connection, INBOUND, b"a")} == {first, second}
+            transfers.unlist(books, first, at=30)
             assert self.see(books) == [b"a"]
             assert transfer_row(books, first)["stage"] == "received"  # Out of sight, not gone.
 
@@ -247,9 +249,9 @@ class TestNames:
 
     def test_unlisted_names_are_gone_and_free(self, writer: Writer) -> None:
         def work(books: Books) -> None:
-            received(books, b"a")
+            mine = received(books, b"a")
             received(books, b"a", who=OTHER)
-            transfers.unlist(books, ACME.connection, INBOUND, b"a", at=30)
+            transfers.unlist(books, mine, at=30)
             assert self.see(books) == []
             assert transfers.named(books, ACME.connection, INBOUND, b"a", since=0) is None
             assert self.see(books, who=OTHER.connection) == [b"a"]

@@ -17,9 +17,10 @@ from mft.ledger import transfers
 from mft.ledger.database import Books, Ledger, Readers
 from mft.ledger.objects import sealed_object
 from mft.ledger.outbox import events_of
+from mft.pipeline.deadlines import Due
 from mft.pipeline.parse import Parser
-from mft.pipeline.receive import Upload
 from mft.pipeline.runner import Claim, Runner, StartRunner
+from mft.pipeline.upload import Upload
 from mft.vault.store import Vault
 from tests.unit.mft.ledger.entries import arrival, new_ledger
 
@@ -54,8 +55,19 @@ class Desk:
     def receive(self, name: bytes, content: bytes) -> str:
         """A file comes in; returns its transfer."""
         upload = Upload(self.vault, TENANT, arrival(name))
-        upload.writer.append(content)
-        transfer: str = self.core.run(upload.finish())
+        upload.write(0, memoryview(content))
+        return self.close(upload)
+
+    def close(self, upload: Upload, *, publish: bool = True, repeat_since: int = 1 << 62) -> str:
+        """CLOSE of an upload; returns its transfer. No repeat is looked for unless asked."""
+        transfer: str = self.core.run(upload.finish(publish=publish, repeat_since=repeat_since))
+        return transfer
+
+    def announce(self, name: bytes) -> str:
+        """Something happens that is announced by one event; returns the transfer that it speaks of."""
+        upload = Upload(self.vault, TENANT, arrival(name))
+        transfer = self.close(upload, publish=False)
+        self.core.run(Due(expire_before=0, stalled_before=1 << 62, incomplete_before=0))
         return transfer
 
     def claim(self) -> list[dict[str, Any]]:
@@ -104,8 +116,9 @@ def desk(tmp_path: Path, made_ledger: Path) -> Iterator[Desk]:
     ledger = Ledger(f"sqlite:{tmp_path / 'ledger.db'}")
     key = BucketPrivateKey(bytes(range(32)))
     (tmp_path / "vault").mkdir()
+    (tmp_path / "scratch").mkdir()
     vault = Vault(tmp_path / "vault", key.public, {key.id: key})
-    core = Core(ledger, sinks=("file",))
+    core = Core(ledger, sinks=("file",), remove_object=vault.remove)
     readers = Readers(ledger)
     runner = Runner(
         vault=vault,

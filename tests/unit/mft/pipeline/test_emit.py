@@ -60,7 +60,7 @@ def relay(desk: Desk, sink: FakeSink, clock: list[int]) -> Iterator[Relay]:
 
 
 def test_in_the_order_of_the_ledger_and_once_when_all_goes_well(desk: Desk, sink: FakeSink, relay: Relay) -> None:
-    arrived = [desk.receive(b"%d" % number, b"x") for number in range(5)]
+    arrived = [desk.announce(b"%d" % number) for number in range(5)]
     relay._deliver_batch()
     assert sink.got == [arrived]
     assert not relay._deliver_batch()
@@ -71,10 +71,10 @@ def test_in_the_order_of_the_ledger_and_once_when_all_goes_well(desk: Desk, sink
 def test_what_a_sink_did_not_take_comes_again_before_anything_newer(
     desk: Desk, sink: FakeSink, relay: Relay, clock: list[int], error: Exception
 ) -> None:
-    first = desk.receive(b"1", b"x")
+    first = desk.announce(b"1")
     sink.fails = [error]
     relay._deliver_batch()
-    second = desk.receive(b"2", b"x")
+    second = desk.announce(b"2")
     relay._deliver_batch()
     assert sink.got == [[first]]  # Not due yet, and the second must not overtake it.
     clock[0] += 1_000_000
@@ -83,7 +83,7 @@ def test_what_a_sink_did_not_take_comes_again_before_anything_newer(
 
 
 def test_the_waits_grow_and_have_an_end(desk: Desk, sink: FakeSink, relay: Relay, clock: list[int]) -> None:
-    desk.receive(b"1", b"x")
+    desk.announce(b"1")
     waits = []
     for _ in range(12):
         sink.fails = [OSError("down")]
@@ -107,7 +107,7 @@ def due(desk: Desk, now: int) -> list[dict[str, Any]]:
 def test_killed_between_delivery_and_mark_it_delivers_again_under_the_same_id(
     desk: Desk, sink: FakeSink, clock: list[int]
 ) -> None:
-    desk.receive(b"1", b"x")
+    desk.announce(b"1")
     seen: list[bytes] = []
     deliver = sink.deliver
 
@@ -129,7 +129,7 @@ def test_killed_between_delivery_and_mark_it_delivers_again_under_the_same_id(
 
 
 def test_a_broken_disk_is_not_a_failed_delivery(desk: Desk, sink: FakeSink, relay: Relay) -> None:
-    desk.receive(b"1", b"x")
+    desk.announce(b"1")
     sink.fails = [SyncFailed("the events' disk")]
     with pytest.raises(SyncFailed):
         relay._deliver_batch()
@@ -139,7 +139,7 @@ def test_a_broken_disk_is_not_a_failed_delivery(desk: Desk, sink: FakeSink, rela
 @pytest.mark.parametrize("error", [SyncFailed("the events' disk"), RuntimeError("anything else")])
 def test_a_thread_that_ends_is_never_unseen(desk: Desk, sink: FakeSink, error: Exception) -> None:
     told: list[Broken] = []
-    desk.receive(b"1", b"x")
+    desk.announce(b"1")
     sink.fails = [error]
     relay = Relay(sink, desk.readers, desk.core.run, told.append)
     relay.start()
@@ -151,11 +151,11 @@ def test_a_thread_that_ends_is_never_unseen(desk: Desk, sink: FakeSink, error: E
 def test_it_works_by_itself_when_woken_and_once_more_at_the_stop(desk: Desk, sink: FakeSink, relay: Relay) -> None:
     desk.core.on("announced", relay.wake)
     relay.start()
-    first = desk.receive(b"1", b"x")
+    first = desk.announce(b"1")
     with sink.changed:
         assert sink.changed.wait_for(lambda: [first] in sink.got, 30)
     desk.core._wake["announced"].clear()
-    second = desk.receive(b"2", b"x")
+    second = desk.announce(b"2")
     relay.stop()
     assert sink.got[-1] == [second]
     assert sink.closed
@@ -172,7 +172,7 @@ def test_a_full_ledger_does_not_end_it(desk: Desk, sink: FakeSink, clock: list[i
         desk.core.run(command)
 
     relay = Relay(sink, desk.readers, commit, NOBODY)
-    transfer = desk.receive(b"1", b"x")
+    transfer = desk.announce(b"1")
     relay.start()
     assert tried.acquire(timeout=30)
     full[0] = False
@@ -185,7 +185,7 @@ def test_a_full_ledger_does_not_end_it(desk: Desk, sink: FakeSink, clock: list[i
 
 def test_batches_follow_each_other(desk: Desk, sink: FakeSink, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emit, "_BATCH", 2)
-    arrived = [desk.receive(b"%d" % number, b"x") for number in range(5)]
+    arrived = [desk.announce(b"%d" % number) for number in range(5)]
     while relay._deliver_batch():
         pass
     assert sink.got == [arrived[:2], arrived[2:4], arrived[4:]]

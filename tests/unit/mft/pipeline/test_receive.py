@@ -13,7 +13,8 @@ from mft.domain import ERRORS, INBOUND, OUTBOUND, TENANT
 from mft.errors import Missing, NameTaken, NotAllowed
 from mft.ledger.database import Ledger
 from mft.pipeline import mailbox
-from mft.pipeline.receive import Deposit, Upload
+from mft.pipeline.receive import Deposit
+from mft.pipeline.upload import Upload
 from tests.unit.mft.ledger.entries import ACME, OTHER, arrival
 from tests.unit.mft.pipeline.conftest import Desk
 
@@ -30,7 +31,7 @@ def names(desk: Desk, folder: bytes = INBOUND, *, since: int = 0) -> list[bytes]
 
 class TestReceive:
     @pytest.mark.parametrize("size", [0, 5, 65_536, 65_537, 3_000_000])
-    def test_the_bytes_the_row_the_leaf_and_the_event_come_together(self, desk: Desk, size: int) -> None:
+    def test_the_bytes_the_row_and_the_leaf_come_together(self, desk: Desk, size: int) -> None:
         content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
         transfer = desk.receive(b"f\xc3\xa4.bin", content)
         row = desk.row(transfer)
@@ -42,36 +43,44 @@ class TestReceive:
             "sha256": bytes(row["sha256"]).hex(),
         }  # fmt: skip
         assert (leaf["actor"], leaf["connection"]) == (f"connection:{ACME.connection}", ACME.connection)
-        (event,) = desk.events(transfer)
-        assert (event["specversion"], event["type"], event["subject"]) == ("1.0", "mft.transfer.received.v1", transfer)
-        assert event["source"] == f"urn:mft:{desk.core.installation}"
-        assert event["data"] == {"connection": ACME.connection, "name": "fä.bin", "size_bytes": size}
+        assert desk.events(transfer) == []  # Nobody is told before the file was looked at.
         assert bool(desk.files()) == (size > 65_536)
 
-    def test_a_broken_upload_is_a_fact_and_nothing_else(self, desk: Desk) -> None:
+    @pytest.mark.parametrize("size", [5, 65_536, 3_000_000])
+    def test_a_broken_upload_is_kept_and_published_to_nobody(self, desk: Desk, size: int) -> None:
         upload = Upload(desk.vault, TENANT, arrival(b"half.bin"))
-        upload.writer.append(b"x" * 3_000_000)
-        upload.writer.flush()
-        assert desk.files() != []
-        desk.core.run(upload.break_off("the connection ended"))
+        upload.write(0, memoryview(b"x" * size))
+        upload.work()
+        desk.core.run(upload.keep("the connection ended"))
         row = desk.row(upload.transfer)
-        assert (row["stage"], row["size_bytes"], row["object_id"]) == ("partial", 3_000_000, None)
-        assert "3,000,000 bytes" in row["reason"]
+        assert (row["stage"], row["size_bytes"], row["sha256"]) == ("partial", size, None)
+        assert desk.opened(row["object_id"]) == b"x" * size
+        assert f"{size:,} bytes" in row["reason"]
         assert desk.kinds(upload.transfer) == ["transfer.partial"]
         assert desk.types(upload.transfer) == []
+        assert names(desk) == [b"half.bin"]
+        assert desk.claim() == []
+
+    def test_an_upload_that_is_given_up_is_a_fact_and_nothing_else(self, desk: Desk) -> None:
+        upload = Upload(desk.vault, TENANT, arrival(b"half.bin"))
+        upload.write(0, memoryview(b"x" * 3_000_000))
+        upload.work()
+        assert desk.files() != []
+        desk.core.run(upload.begin())
+        desk.core.run(upload.abandon("the disk is full"))
+        row = desk.row(upload.transfer)
+        assert (row["stage"], row["size_bytes"], row["object_id"]) == ("partial", 0, None)
         assert desk.files() == []
         assert names(desk) == []
-        assert desk.claim() == []
 
     def test_a_refused_commit_leaves_nothing(self, desk: Desk) -> None:
         upload = Upload(desk.vault, TENANT, arrival(b"twice.bin"))
-        upload.writer.append(b"x")
-        command = upload.finish()
+        upload.write(0, memoryview(b"x"))
+        command = upload.finish(publish=True, repeat_since=1 << 62)
         desk.core.run(command)
         with pytest.raises(Exception, match="UNIQUE"):
             desk.core.run(command)
         assert desk.kinds(upload.transfer) == ["transfer.received"]
-        assert len(desk.events(upload.transfer)) == 1
 
 
 class TestWaking:
@@ -81,10 +90,10 @@ class TestWaking:
         desk.core.on("announced", lambda: woken.append("event"))
         desk.receive(b"a", b"x")
         desk.core.writer.run(lambda books: None)  # Behind the wake-ups of the commit before.
-        assert sorted(woken) == ["arrival", "event"]
+        assert sorted(woken) == ["arrival"]
         deposit(desk, b"b", b"y")
         desk.core.writer.run(lambda books: None)
-        assert sorted(woken) == ["arrival", "event"]
+        assert sorted(woken) == ["arrival"]
 
     def test_every_command_has_its_handler(self) -> None:
         from typing import get_args
@@ -187,8 +196,10 @@ class TestRemoveAndFetch:
 
 
 def test_event_bodies_are_json_without_unknown_things(desk: Desk) -> None:
-    transfer = desk.receive(b"a", b"x")
+    transfer = desk.announce(b"a")
     (event,) = desk.events(transfer)
+    assert (event["specversion"], event["type"], event["subject"]) == ("1.0", "mft.upload.stalled.v1", transfer)
+    assert event["source"] == f"urn:mft:{desk.core.installation}"
     assert None not in event.values()
     assert json.loads(json.dumps(event)) == event
     assert dataclasses.is_dataclass(ACME)

@@ -1,0 +1,379 @@
+"""A file on its way in: written in any order, resumed, broken off, and sealed all the while.
+
+In order, bytes go straight into a sealed object. What comes a little too early waits in a window; what comes much too
+early, or over again, turns the upload into a scratch that is sealed anew, under a new DEK, at its end.
+"""
+
+import hashlib
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from mft.clock import new_id
+from mft.domain import Arrival, SealedObject
+from mft.errors import NotSupported, NotWhole, QuotaExceeded
+from mft.pipeline.receive import Begin, Keep, Receive
+from mft.vault.scratch import Scratch
+from mft.vault.store import Reader, Vault
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
+
+WINDOW_BYTES: Final = 4 << 20  # That may wait for what belongs before them.
+PIECES_MAX: Final = 64
+_PIECE_COST: Final = 512  # What a waiting write costs beside its bytes.
+
+
+@dataclass(frozen=True, slots=True)
+class Onto:
+    """What is there already of a file that is resumed: its transfer, and its bytes."""
+
+    transfer: str
+    sealed: SealedObject
+
+
+class Upload:
+    """One file on its way in.
+
+    `write`, `truncate`, `part` and `begin` belong where bytes come in, and never wait; `work`, `seal_part`, `finish`
+    and `keep` read and write, and may run in another thread, one call at a time.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        tenant: int,
+        arrival: Arrival,
+        *,
+        onto: Onto | None = None,
+        append: bool = False,
+        replaces_published: bool = False,
+        bytes_max: int = 1 << 62,
+    ) -> None:
+        self.transfer = onto.transfer if onto else new_id()
+        self.arrival = arrival
+        self.modified_at: int | None = None
+        self.written = False  # Whether a single byte came.
+        self._vault = vault
+        self._tenant = tenant
+        self._append = append
+        self.replaces_published = replaces_published
+        self._bytes_max = bytes_max
+        self._before = onto.sealed if onto else None  # The last piece that is sealed for good.
+        self._pieces = len(onto.sealed.before) + 1 if onto else 0
+        self._in_ledger = onto is not None  # Whether the transfer has a row,
+        self._entered: str | None = None  # and which object of ours has one.
+        self._drop: list[str] = []  # Objects that nobody needs any more.
+        self._digest: Digest = hashlib.sha256()
+        self._unhashed = self._before  # What the digest has not seen yet.
+        self._writer = vault.writer(tenant, digest=self._digest, continues=self._before.id if self._before else None)
+        self._part = self._writer
+        self._frontier = self._before.whole_size if self._before else 0  # Where the bytes in order end.
+        self._early: list[tuple[int, bytes]] = []  # By offset, without overlap.
+        self._early_cost = 0
+        self._expected: int | None = None
+        self._scattered = False
+        self._pending: deque[tuple[int, bytes | None]] = deque()  # For the scratch; None: cut the file there.
+        self._pending_bytes = 0
+        self._scratch: Scratch | None = None
+        self._base: Reader | None = None
+        self._unkept = False
+        self.size = self._frontier
+
+    # Where bytes come in
+
+    @property
+    def behind(self) -> int:
+        """Megabytes that wait for `work`."""
+        return self._writer.waiting + (self._pending_bytes + (1 << 20) - 1 >> 20)
+
+    @property
+    def slow(self) -> bool:
+        """Whether `finish` and `keep` have to do with the disk."""
+        return self._writer.on_disk or self._scattered or self._unhashed is not None
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """Take in bytes.
+
+        Raises:
+            NotSupported: the first bytes of a file that takes a published one's place are not its beginning.
+            QuotaExceeded: the file is larger than files may be.
+        """
+        if not data:
+            return
+        if not self.written:
+            self._first_write(offset)
+            self.written = True
+        if self._append:
+            offset = self._frontier if not self._scattered else self.size
+        end = offset + len(data)
+        if end > self._bytes_max:
+            raise QuotaExceeded(f"a file may have {self._bytes_max:,} bytes and no more")
+        if not self._scattered:
+            if offset == self._frontier:
+                self._extend(data)
+            elif offset < self._frontier or not self._wait(offset, data):
+                self._scatter()
+        if self._scattered:
+            self._put_off(offset, bytes(data))
+        self.size = max(self.size, end)
+
+    def _first_write(self, offset: int) -> None:
+        if self.replaces_published and offset:
+            raise NotSupported(
+                f"the first write is at byte {offset:,}, and the file of that name was received and is closed: "
+                "nothing is added to it; upload the whole file again"
+            )
+        if self._before is not None and offset == 0 and not self._append:  # Not a resumption: the file anew.
+            self.transfer = new_id()
+            self._before = self._unhashed = None
+            self._in_ledger = False
+            self._pieces = 0
+            self._digest = hashlib.sha256()
+            self._writer = self._part = self._vault.writer(self._tenant, digest=self._digest)
+            self._frontier = self.size = 0
+
+    def _extend(self, data: bytes | memoryview) -> None:
+        self._writer.append(data)
+        self._frontier += len(data)
+        while self._early and self._early[0][0] == self._frontier:
+            _, waiting = self._early.pop(0)
+            self._early_cost -= len(waiting) + _PIECE_COST
+            self._writer.append(waiting)
+            self._frontier += len(waiting)
+        if self._early and self._early[0][0] < self._frontier:  # The bytes that came now were there before.
+            self._scatter()
+
+    def _wait(self, offset: int, data: memoryview) -> bool:
+        """Keep early bytes until their turn comes; False where that is too much, or they overlap others."""
+        cost = len(data) + _PIECE_COST
+        at = bisect_left(self._early, offset, key=lambda piece: piece[0])
+        fits = self._early_cost + cost <= WINDOW_BYTES
+        clear_before = at == 0 or self._early[at - 1][0] + len(self._early[at - 1][1]) <= offset
+        clear_behind = at == len(self._early) or offset + len(data) <= self._early[at][0]
+        if not (fits and clear_before and clear_behind):
+            return False
+        self._early.insert(at, (offset, bytes(data)))
+        self._early_cost += cost
+        return True
+
+    def _scatter(self) -> None:
+        self._scattered = True
+        for offset, data in self._early:
+            self._put_off(offset, data)
+        self._early.clear()
+        self._early_cost = 0
+
+    def _put_off(self, offset: int, data: bytes | None) -> None:
+        self._pending.append((offset, data))
+        self._pending_bytes += len(data or b"")
+
+    def truncate(self, size: int) -> None:
+        """Cut the file; or hear how long it is going to be.
+
+        Raises:
+            QuotaExceeded: that is longer than files may be.
+        """
+        if size > self._bytes_max:
+            raise QuotaExceeded(f"a file may have {self._bytes_max:,} bytes and no more")
+        self._expected = size if size > self.size else None
+        if size < self.size:
+            self.written = True
+            if not self._scattered:
+                self._scatter()
+            self._put_off(size, None)
+            self.size = size
+
+    def begin(self) -> Begin | None:
+        """What the ledger must be told meanwhile, so that a crash of ours leaves what can be resumed."""
+        if self._scratch is not None:
+            if self._unkept or not self._in_ledger:
+                return None
+            self._unkept = True  # What lies there is not a beginning of this file any more.
+            drop, self._drop = tuple(self._drop), []
+            return Begin(self.transfer, self.arrival, None, 0, begun=True, object_begun=False, drop=drop)
+        if self._scattered or not self._writer.has_file or self._entered == self._writer.id:
+            return None
+        begun, self._in_ledger = self._in_ledger, True
+        self._entered = self._writer.id
+        size = self._before.whole_size if self._before else 0
+        return Begin(self.transfer, self.arrival, self._writer.under_way(), size, begun=begun, object_begun=False)
+
+    def part(self) -> None:
+        """End a piece here; `seal_part` puts it on the disk.
+
+        Raises:
+            NotSupported: the bytes so far are not in order, or there are too many pieces.
+        """
+        if self._scattered or self._early:
+            raise NotSupported("a file that is written out of order is on the disk when its CLOSE is answered")
+        if self._pieces >= PIECES_MAX:
+            raise NotSupported("fsync was asked for too often: the file is on the disk when its CLOSE is answered")
+        self._part = self._writer
+        if self._part.size:
+            self._pieces += 1
+            self._writer = self._vault.writer(self._tenant, digest=self._digest, continues=self._part.id)
+
+    # Where there is time
+
+    def work(self) -> None:
+        """Hash, seal and write what has come in.
+
+        Raises:
+            NoSpace, SyncFailed: the upload must be given up.
+        """
+        if self._scattered:
+            self._spread()
+        else:
+            self._hash_before()
+            self._writer.flush()
+
+    def _hash_before(self) -> None:
+        if self._unhashed is not None:
+            reader = self._vault.open(self._unhashed)
+            try:
+                for chunk in reader.chunks(1 << 20):
+                    self._digest.update(chunk)
+            finally:
+                reader.close()
+            self._unhashed = None
+
+    def _spread(self) -> None:
+        if self._scratch is None:
+            own = self._writer.read_back()
+            before = self._vault.open(self._before).pieces if self._before is not None else ()
+            self._base = Reader((*before, own))
+            self._drop = [self._writer.id, *([self._before.id] if self._before is not None else [])]
+            self._scratch = Scratch(self._vault.scratch, self._base)
+        while self._pending:
+            offset, data = self._pending[0]
+            if data is None:
+                self._scratch.truncate(offset)
+            else:
+                self._scratch.write(offset, data)
+            self._pending.popleft()
+            self._pending_bytes -= len(data or b"")
+
+    def seal_part(self) -> Begin | None:
+        """Put the piece that `part` ended on the disk; what remains is to commit the command that comes back."""
+        if not self._part.size or self._part is self._writer:
+            return None
+        self._hash_before()
+        sealed, _ = self._part.finish()
+        begun, self._in_ledger = self._in_ledger, True
+        entered, self._entered = self._entered == sealed.id, sealed.id
+        self._before = _behind(self._before, sealed)
+        return Begin(self.transfer, self.arrival, sealed, self._before.whole_size, begun=begun, object_begun=entered)
+
+    def finish(self, *, publish: bool, repeat_since: int, heard: tuple[str, ...] = ()) -> Receive:
+        """Seal what is left and make it durable; what remains is to commit the command that comes back.
+
+        Raises:
+            NotWhole: bytes are missing: `keep` what is there.
+        """
+        self.work()
+        if self._expected is not None and self.size < self._expected:
+            raise NotWhole(
+                f"{self.size:,} bytes arrived of the {self._expected:,} that were announced: "
+                "resume the upload, or upload the whole file again"
+            )
+        hole = self._scratch.first_hole() if self._scratch else self._frontier if self._early else None
+        if hole is not None:
+            raise NotWhole(f"no bytes arrived for offset {hole:,}, and later ones did: upload the whole file again")
+        entered = self._entered == self._writer.id
+        sealed: SealedObject | None
+        if self._scratch is not None:
+            (sealed, sha256), entered = self._seal_anew(self.size), False
+        elif self._before is not None and not self._writer.size:
+            sealed, sha256 = None, self._digest.digest()
+        else:
+            sealed, sha256 = self._writer.finish()
+        last = sealed or self._before
+        assert last is not None
+        evidence: dict[str, Any] = {"announced_size": self._expected} if self._expected is not None else {}
+        return Receive(
+            transfer=self.transfer,
+            arrival=self.arrival,
+            sealed=sealed,
+            last_object=last.id,
+            size_bytes=self.size,
+            sha256=sha256,
+            publish=publish,
+            begun=self._in_ledger,
+            object_begun=entered,
+            evidence=evidence,
+            modified_at=self.modified_at,
+            repeat_since=repeat_since,
+            heard=heard,
+            drop=tuple(self._drop),
+        )
+
+    def _seal_anew(self, size: int) -> tuple[SealedObject, bytes]:
+        scratch = self._scratch
+        assert scratch is not None
+        writer = self._writer = self._vault.writer(self._tenant)
+        for offset in range(0, size, 1 << 20):
+            writer.append(scratch.read_at(offset, min(1 << 20, size - offset)))
+            writer.flush()
+        sealed = writer.finish()
+        self._close_scratch()
+        return sealed
+
+    def _close_scratch(self) -> None:
+        if self._scratch is not None:
+            self._scratch.close()
+        if self._base is not None:
+            self._base.close()
+
+    def keep(self, why: str) -> Keep | None:
+        """Publish nothing; keep what arrived, up to the first hole. None: nothing changed since it was resumed."""
+        if not self.written and self._in_ledger:
+            return None
+        self.work()
+        sealed: SealedObject | None = None
+        entered = self._entered == self._writer.id
+        size = self._frontier
+        last = self._before
+        if self._scratch is not None:
+            hole = self._scratch.first_hole()
+            size = self.size if hole is None else hole
+            sealed = self._seal_anew(size)[0] if size else None
+            last, entered = None, False
+            self._close_scratch()
+        elif self._writer.size:
+            sealed, _ = self._writer.finish()
+        last = sealed or last
+        return Keep(
+            transfer=self.transfer,
+            arrival=self.arrival,
+            sealed=sealed,
+            last_object=last.id if last else None,
+            size_bytes=size,
+            reason=f"broken off after {self.size:,} bytes: {why}",
+            begun=self._in_ledger,
+            object_begun=entered,
+            drop=tuple(self._drop),
+        )
+
+    def abandon(self, why: str) -> Keep:
+        """Forget the bytes that came; what lay there before they did stays, and so does the fact."""
+        self._writer.abandon()
+        self._part.abandon()
+        self._close_scratch()
+        last = self._before if self._scratch is None else None
+        return Keep(
+            transfer=self.transfer,
+            arrival=self.arrival,
+            sealed=None,
+            last_object=last.id if last else None,
+            size_bytes=last.whole_size if last else 0,
+            reason=f"given up after {self.size:,} bytes: {why}",
+            begun=self._in_ledger,
+            object_begun=False,
+            drop=(*self._drop, self._writer.id),
+        )
+
+
+def _behind(before: SealedObject | None, sealed: SealedObject) -> SealedObject:
+    return replace(sealed, before=(*before.before, before) if before else ())
