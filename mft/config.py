@@ -51,6 +51,7 @@ class Receive(_Strict):
     retry_seconds: Annotated[int, Field(ge=1, description="A broken upload can be resumed for so long.")] = 43_200
     stalled_seconds: Annotated[int, Field(ge=1, description="An unfinished upload is told of after so long.")] = 3600
     incomplete_seconds: Annotated[int, Field(ge=1, description="EDI without its end is told of after so long.")] = 1800
+    free_mib_min: Annotated[int, Field(ge=0, description="With less room on the disk no upload is begun.")] = 1024
 
 
 class Doors(_Strict):
@@ -233,6 +234,7 @@ DEFAULT_CONFIG = """\
 # retry_seconds = 43200       # For so long a broken upload can be resumed, or repeated if our yes was lost.
 # stalled_seconds = 3600      # An upload that is neither finished nor touched for so long is told of.
 # incomplete_seconds = 1800   # EDI without its end is told of, if no whole upload of the name came by then.
+# free_mib_min = 1024         # With less room on the vault's disk no upload is begun.
 
 [pipeline]
 # parsers = 2                 # Parser processes.

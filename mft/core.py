@@ -65,6 +65,7 @@ class Reload(msgspec.Struct, frozen=True, tag=True):
 
 Command = (
     receive.Begin
+    | receive.Resume
     | receive.Keep
     | receive.Receive
     | receive.Heard
@@ -114,6 +115,7 @@ def keep(journal: Journal, command: KeepProfile) -> None:
 
 HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     receive.Begin: receive.begin,
+    receive.Resume: receive.resume,
     receive.Keep: receive.keep,
     receive.Receive: receive.receive,
     receive.Heard: receive.hear,
@@ -175,6 +177,7 @@ class Core:
         self._forgotten: list[str] = []
         self._wake: dict[str, list[Callable[[], None]]] = {"noted": [], "arrived": [], "announced": []}
         self.writer.after_commit(self._committed)
+        self.writer.after_rollback(self._rolled_back)
 
     def on(self, what: str, wake: Callable[[], None]) -> None:
         """Have `wake` called after a commit in which something was `noted`, has `arrived` or was `announced`."""
@@ -198,6 +201,11 @@ class Core:
         self._happened.update(what for what in self._wake if getattr(journal, what))
         self._forgotten += journal.forgotten
         return result
+
+    def _rolled_back(self) -> None:
+        """Nothing of it happened: what it would have forgotten is still known."""
+        self._forgotten.clear()
+        self._happened.clear()
 
     def _committed(self) -> None:
         forgotten, self._forgotten = self._forgotten, []

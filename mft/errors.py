@@ -113,5 +113,11 @@ class SyncFailed(Broken):
     code = "broken.sync-failed"
 
 
+class FileGone(Broken):
+    """The file of a sealed object is not in the vault."""
+
+    code = "broken.file-gone"
+
+
 class AuditMismatch(Broken):
     code = "broken.audit-mismatch"

@@ -28,6 +28,11 @@ MFT = [sys.executable, "-c", "from mft.cli.main import main; main()"]
 DEADLINE_SECONDS = 60.0
 
 
+def faulty(fault: str) -> list[str]:
+    """What runs `mft` with a planted fault."""
+    return [sys.executable, "-m", "tests.crash.faulty_serve", fault]
+
+
 def peer(name: str, *, also: tuple[str, ...] = ()) -> str:
     """The path of a program that a test wants; where it is missing the test skips, or fails where peers are required."""
     for candidate in (name, *also):
@@ -97,7 +102,7 @@ class Site:
     def __init__(self, root: Path) -> None:
         self.home = root / "home"
         self.root = root
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Any = None  # A `subprocess.Popen`, or a `Forked`.
         self.port = 0
 
     def add_partner(self, name: str) -> Partner:
@@ -107,26 +112,28 @@ class Site:
         assert done.returncode == 0, done.stderr
         return Partner(name, key)
 
-    def start(self, *, env: dict[str, str] | None = None, prefix: list[str] | None = None) -> None:
-        """Serve on a free port; returns when the door is open."""
+    def start(self, *, env: dict[str, str] | None = None, fault: str | None = None) -> None:
+        """Serve on a free port; returns when the door is open. With a planted fault, see `faulty_serve`."""
         settings = {
             "MFT_DOORS__SFTP__LISTEN": "127.0.0.1:0",
             "MFT_PIPELINE__PARSERS": "1",
             **environment(),
             **(env or {}),
         }
-        self.process = subprocess.Popen(
-            [*(prefix or []), *MFT, "serve", "--home", str(self.home)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings, cwd=ROOT,
-        )  # fmt: skip
-        assert self.process.stdout is not None
+        self.process = self._spawn(["serve", "--home", str(self.home)], settings, fault)
         for line in self.process.stdout:
             if "ready" in line:
                 break
         else:
-            self.process.wait()
-            raise AssertionError(f"the server did not start: {self.process.communicate()[1]}")
+            process, self.process = self.process, None
+            raise AssertionError(f"the server did not start: {process.communicate()[1]}")
         self.port = int(json.loads((self.home / "run" / "ports.json").read_text())["sftp"].rpartition(":")[2])
+
+    def _spawn(self, arguments: list[str], env: dict[str, str], fault: str | None) -> Any:
+        return subprocess.Popen(
+            [*(faulty(fault) if fault else MFT), *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=ROOT,
+        )  # fmt: skip
 
     def stop(self) -> int:
         """SIGTERM, and wait; returns the exit code."""

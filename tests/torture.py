@@ -1,7 +1,14 @@
-"""The long loops: python -m tests.torture [kill] [power] [--short] [--seed N].
+"""The long loops: python -m tests.torture [LOOP ...] [--short] [--rounds N] [--seed N].
 
-What the tests do fifty and five times, here a few thousand times, with new seeds. Each seed is a site of its own, a few
-rounds long; a failed one is printed with its seed and its home is kept.
+    kill      kill -9 of the server, with uploads under way
+    cut       connections that break at a random byte
+    ext4 xfs  power cuts, with the data on such a file system (as root)
+    syscall   every syscall of receiving fails in its turn (with strace)
+    clock     kill -9, and a clock that jumps by up to an hour
+
+What the tests do some dozens of times, here thousands of times, with new seeds. Each seed is a site of its own, some
+rounds long: whoever did not hear yes sends the file again, and in the end nothing that was promised is lost, doubled or
+half. A failed one is printed with its seed, and its home is kept.
 
 Resource handling: whatever ends a loop, Ctrl-C and SIGTERM too, its server is killed and its disk unmounted.
 """
@@ -15,14 +22,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from random import SystemRandom
+from random import Random, SystemRandom
 from types import FrameType
 
 from tests.crash import scenes
-from tests.crash.scenes import NoDisk, Sent
+from tests.crash.scenes import ForkedSite, NoDisk, Sent
 from tests.harness import Partner, Site
 
 ROUNDS = 20  # Of one site, before its books are checked and the next one begins.
+CUTS = 50  # Connections that break, before what is owed is sent undisturbed.
 
 
 @dataclass
@@ -34,6 +42,8 @@ class Tally:
     rounds: int = 0
     begun: int = 0
     promised: int = 0
+    again: int = 0
+    struck: int = 0
     swept: int = 0
     started_at: float = 0.0
 
@@ -41,7 +51,7 @@ class Tally:
         seconds = time.monotonic() - self.started_at
         say(
             f"\r{self.name} {self.rounds:,}/{self.goal:,}  seed {seed}  files {self.begun:,}  "
-            f"promised {self.promised:,}  lost 0  swept {self.swept:,}  {seconds:,.0f} s ",
+            f"promised {self.promised:,}  swept {self.swept:,}  {seconds:,.0f} s ",
             end="",
         )
 
@@ -51,32 +61,67 @@ def say(text: str, *, end: str = "\n") -> None:
     sys.stdout.flush()
 
 
-def kills(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
+def kills(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally, *, fault: str | None = None) -> None:
     """Kill -9 after kill -9 on one site, then the reckoning."""
     rng, sent = scenes.seeded(seed), Sent()
 
     def one(number: int) -> None:
-        if rng.random() < 0.1:
+        if rng.random() < 0.02:
             scenes.kill_in_start(site, rng)
-        tally.swept += scenes.start_and_sweep(site)
+        tally.swept += scenes.start_and_sweep(site, fault=fault)
         scenes.kill_round(site, partner, sent, rng, name=f"{number:04}")
 
     _rounds(one, sent, seed, rounds, tally)
     assert sent.refused == []
-    _reckon(site, sent, tally)
+    _reckon(site, partner, sent, rng, tally)
+
+
+def clock_jumps(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
+    """The same with a clock that nobody can trust."""
+    kills(site, partner, seed, rounds, tally, fault="clock-jumps")
+
+
+def cuts(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
+    """Connection after connection that breaks, on one server, then the reckoning. A round is a break."""
+    rng, sent = scenes.seeded(seed), Sent()
+    tally.swept += scenes.start_and_sweep(site)
+    begun, promised = tally.begun, tally.promised
+    for number in range(1, 1 + -(-rounds // CUTS)):
+        breaks = min(CUTS, rounds - (number - 1) * CUTS)
+        scenes.break_round(site, partner, sent, rng, name=f"{number:04}", breaks=breaks)
+        tally.rounds += breaks
+        tally.begun, tally.promised = begun + len(sent.begun), promised + len(sent.promised)
+        tally.tell(seed=seed)
+    _reckon(site, partner, sent, rng, tally)
 
 
 def power_cuts(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
-    """Power cut after power cut on one site, then the reckoning."""
+    """Power cut after power cut on one site, then the reckoning. The loop's name is the file system's."""
     rng, sent = scenes.seeded(seed), Sent()
-    with scenes.data_on_disk(site) as disk:
+    with scenes.data_on_disk(site, kind=tally.name) as disk:
 
         def one(number: int) -> None:
             tally.swept += scenes.start_and_sweep(site)
             scenes.power_round(site, partner, sent, rng, disk, name=f"{number:04}")
 
         _rounds(one, sent, seed, rounds, tally)
-        _reckon(site, sent, tally)
+        _reckon(site, partner, sent, rng, tally)
+
+
+def failing_syscalls(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
+    """One syscall after the other fails, each in its first, second, third … turn; then the reckoning."""
+    rng, sent = scenes.seeded(seed), Sent()
+
+    def one(number: int) -> None:
+        turn, which = divmod(tally.rounds, len(FAILURES))
+        call, how = FAILURES[which]
+        tally.swept += scenes.start_and_sweep(site)
+        tally.struck += scenes.syscall_round(
+            site, partner, sent, rng, name=f"{number:04}", call=call, how=how, turn=turn + 1
+        )
+
+    _rounds(one, sent, seed, rounds, tally)
+    _reckon(site, partner, sent, rng, tally)
 
 
 def _rounds(one: Callable[[int], None], sent: Sent, seed: int, rounds: int, tally: Tally) -> None:
@@ -88,12 +133,25 @@ def _rounds(one: Callable[[int], None], sent: Sent, seed: int, rounds: int, tall
         tally.tell(seed=seed)
 
 
-def _reckon(site: Site, sent: Sent, tally: Tally) -> None:
-    tally.swept += scenes.start_and_sweep(site)
+def _reckon(site: Site, partner: Partner, sent: Sent, rng: Random, tally: Tally) -> None:
+    if site.process is None:
+        tally.swept += scenes.start_and_sweep(site)
+    before = len(sent.promised)
+    scenes.send_what_is_owed(site, partner, sent, rng)
+    tally.promised += len(sent.promised) - before
+    tally.again += sent.again
     scenes.check_all(site, sent)
 
 
-LOOPS = {"kill": (kills, 2_000, 12), "power": (power_cuts, 500, 8)}  # The loop, its long and its short count.
+FAILURES = [(call, how) for call in scenes.CALLS for how in scenes.HOWS]
+LOOPS = {  # The loop, its long and its short count of rounds.
+    "kill": (kills, 2_000, 12),
+    "cut": (cuts, 10_000, 100),
+    "ext4": (power_cuts, 500, 6),
+    "xfs": (power_cuts, 500, 6),
+    "syscall": (failing_syscalls, 12 * len(FAILURES), len(FAILURES)),
+    "clock": (clock_jumps, 100, 4),
+}
 
 
 def loop(name: str, rounds: int, seed: int, fresh: Path) -> bool:
@@ -103,9 +161,10 @@ def loop(name: str, rounds: int, seed: int, fresh: Path) -> bool:
     while tally.rounds < rounds:
         root = Path(tempfile.mkdtemp(prefix=f"mft-torture-{name}-"))
         shutil.copytree(fresh, root, dirs_exist_ok=True)
-        site = Site(root)
+        site = ForkedSite(root)
         try:
-            scene(site, Partner("acme", root / "acme"), seed, min(ROUNDS, rounds - tally.rounds), tally)
+            of_site = ROUNDS * CUTS if name == "cut" else ROUNDS
+            scene(site, Partner("acme", root / "acme"), seed, min(of_site, rounds - tally.rounds), tally)
         except NoDisk as error:
             say(f"{name}: left out, {error}")
             shutil.rmtree(root)
@@ -121,7 +180,11 @@ def loop(name: str, rounds: int, seed: int, fresh: Path) -> bool:
             site.kill()
         shutil.rmtree(root)
         seed += 1
-    say(f"\n{name}: {tally.rounds:,} rounds, {tally.promised:,} promises, all kept")
+    struck = f" ({tally.struck:,} struck)" if tally.struck else ""
+    say(
+        f"\n{name}: {tally.rounds:,} rounds{struck}, {tally.begun:,} files, {tally.promised:,} promised, "
+        f"{tally.again:,} sent again: 0 lost, 0 doubled, 0 half, every log verifies"
+    )
     return True
 
 
@@ -131,7 +194,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     about = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.splitlines()[0])
-    about.add_argument("loops", nargs="*", metavar="kill|power", help="which loops [default: all]")
+    about.add_argument("loops", nargs="*", metavar="LOOP", help=f"{', '.join(LOOPS)} [default: all]")
     about.add_argument("--short", action="store_true", help="a minute or two, as CI runs it")
     about.add_argument("--rounds", type=int, help="so many of each")
     about.add_argument("--seed", type=int, help="of the first site [default: a new one]")

@@ -103,8 +103,8 @@ def _said(evidence: Any) -> str:
     """What is known of a file's wholeness: one word, or what its companion said."""
     if not isinstance(evidence, dict):
         return str(evidence)
-    verdict = {True: "agrees", False: "does not agree", None: "came"}[evidence.get("matches")]
-    return f"{verdict}, transfer {evidence['transfer']}"
+    verdict = {True: "agrees, ", False: "does not agree, ", None: ""}[evidence.get("matches")]
+    return f"{verdict}transfer {evidence['transfer']}"
 
 
 def _tell(known: dict[str, Any]) -> None:

@@ -79,30 +79,39 @@ def _source(address: str) -> str:
 
 
 class Intake:
-    """What one partner has sent in the last 24 hours, by the hour."""
+    """What one partner has sent in the last 24 hours, by the hour: files as they are begun, bytes as they come."""
 
     def __init__(self, *, files: int = 0, size_bytes: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin with what came before; it counts for a day from now."""
         self._clock = clock
-        self._hours: dict[int, tuple[int, int]] = {self._hour(): (files, size_bytes)}
+        self._hours: dict[int, list[int]] = {self._hour(): [files, size_bytes]}
+        self._bytes_max = self._bytes_left = 0
 
     def _hour(self) -> int:
         return int(self._clock() // 3600)
 
-    def check(self, *, files_max: int, bytes_max: int) -> int:
-        """Bytes that may still come today. Raises QuotaExceeded: none, or no file more."""
+    def begin(self, *, files_max: int, bytes_max: int) -> None:
+        """One more upload. Raises QuotaExceeded: no more, or no byte more, are agreed for a day."""
         now = self._hour()
         self._hours = {hour: sent for hour, sent in self._hours.items() if hour > now - _DAY_HOURS}
         files = sum(sent[0] for sent in self._hours.values())
-        left = bytes_max - sum(sent[1] for sent in self._hours.values())
+        self._bytes_max = bytes_max
+        self._bytes_left = bytes_max - sum(sent[1] for sent in self._hours.values())
         if files >= files_max:
-            raise QuotaExceeded(f"{files:,} files have arrived in 24 hours, and {files_max:,} are agreed: try later")
-        if left <= 0:
-            raise QuotaExceeded(f"{bytes_max >> 30:,} GiB have arrived in 24 hours, and no more is agreed: try later")
-        return left
+            raise QuotaExceeded(f"{files:,} uploads were begun in 24 hours, and {files_max:,} are agreed: try later")
+        if self._bytes_left <= 0:
+            raise self._full()
+        self._sent()[0] += 1
 
-    def add(self, size_bytes: int) -> None:
-        """A file has arrived."""
-        hour = self._hour()
-        files, total = self._hours.get(hour, (0, 0))
-        self._hours[hour] = (files + 1, total + size_bytes)
+    def take(self, size_bytes: int) -> None:
+        """Bytes have come. Raises QuotaExceeded: more than are agreed for a day."""
+        self._sent()[1] += size_bytes
+        self._bytes_left -= size_bytes
+        if self._bytes_left < 0:
+            raise self._full()
+
+    def _sent(self) -> list[int]:
+        return self._hours.setdefault(self._hour(), [0, 0])
+
+    def _full(self) -> QuotaExceeded:
+        return QuotaExceeded(f"{self._bytes_max >> 30:,} GiB were sent in 24 hours, and no more are agreed: try later")

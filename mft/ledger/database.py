@@ -241,12 +241,17 @@ class Writer:
         self._on_broken = on_broken
         self._broken: Broken | None = None
         self._after_commit: list[Callable[[], None]] = []
+        self._after_rollback: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Have `call` made after each commit, in the writer's thread: it must only wake somebody."""
         self._after_commit.append(call)
+
+    def after_rollback(self, call: Callable[[], None]) -> None:
+        """The same for each batch that came to nothing, before its callers hear of it."""
+        self._after_rollback.append(call)
 
     def submit(self, work: Callable[[Books], T]) -> Future[T]:
         """Queue work for the next commit; the future resolves when it is durable, or has the work's error."""
@@ -328,6 +333,8 @@ class Writer:
             failure = error if isinstance(error, Broken) else SyncFailed(f"the ledger failed: {type(error).__name__}")
             failure.__cause__ = error
             self._broken = failure
+        for call in self._after_rollback:
+            call()
         for _, future in work:
             future.set_exception(failure)
         if self._broken is not None and self._on_broken is not None:

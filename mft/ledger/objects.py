@@ -5,8 +5,8 @@ from dataclasses import replace
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from mft.domain import SealedObject
-from mft.errors import Missing
-from mft.ledger.database import Books, Row
+from mft.errors import Missing, StageConflict
+from mft.ledger.database import Books
 from mft.ledger.tables import OBJECT
 
 _INSERT = insert(OBJECT)
@@ -15,7 +15,7 @@ _FILES = select(OBJECT.c.id).where(OBJECT.c.blob.is_(None), OBJECT.c.erased_at.i
 _ERASED = select(OBJECT.c.id).where(OBJECT.c.erased_at.is_not(None))
 _END = (
     update(OBJECT)
-    .where(OBJECT.c.id == bindparam("object_id"))
+    .where(OBJECT.c.id == bindparam("object_id"), OBJECT.c.erased_at.is_(None))
     .values(plain_size=bindparam("plain"), sealed_size=bindparam("sealed"), cut=bindparam("is_cut"))
 )
 _ERASE = (
@@ -27,6 +27,11 @@ _DROP = delete(OBJECT).where(OBJECT.c.id == bindparam("object_id"))
 
 
 def insert_object(books: Books, sealed: SealedObject, *, at: int) -> None:
+    """Add an object. Raises StageConflict: the piece before it is not in the ledger, or forgotten."""
+    if sealed.continues is not None:
+        before = books.first(_BY_ID, {"object_id": sealed.continues})
+        if before is None or before["wrapped_dek"] is None:
+            raise StageConflict("what was there of this upload is not there any more: upload the whole file again")
     books.execute(
         _INSERT,
         {
@@ -45,8 +50,14 @@ def insert_object(books: Books, sealed: SealedObject, *, at: int) -> None:
 
 
 def end_object(books: Books, object_id: str, *, plain_size: int, sealed_size: int, cut: bool) -> None:
-    """Enter the sizes of an object that was inserted while it was written."""
-    books.execute(_END, {"object_id": object_id, "plain": plain_size, "sealed": sealed_size, "is_cut": int(cut)})
+    """Enter the sizes of an object that was inserted while it was written.
+
+    Raises:
+        StageConflict: it was not, or is forgotten already: without its DEK nobody could ever read it.
+    """
+    ended = {"object_id": object_id, "plain": plain_size, "sealed": sealed_size, "is_cut": int(cut)}
+    if books.execute(_END, ended) == 0:
+        raise StageConflict("the upload was not entered in the ledger: upload the whole file again")
 
 
 def sealed_object(books: Books, object_id: str) -> SealedObject:
@@ -77,22 +88,19 @@ def _sealed(books: Books, object_id: str) -> SealedObject:
     )
 
 
-def erase_object(books: Books, object_id: str, *, at: int) -> list[str]:
-    """Forget the DEK of an object and of the pieces before it: their bytes are unreadable for ever.
+def erase_object(books: Books, object_id: str, *, at: int) -> None:
+    """Forget an object's DEK: its bytes are unreadable for ever. Its file can be removed once this is committed."""
+    books.execute(_ERASE, {"object_id": object_id, "now": at})
 
-    Returns:
-        Their ids; what is a file of them can be removed once this is committed.
-    """
-    erased = []
+
+def pieces_of(books: Books, object_id: str) -> list[str]:
+    """The ids of a file's pieces by its last one: those of them that the ledger knows, last first."""
+    found = []
     here: str | None = object_id
-    while here is not None:
-        row: Row | None = books.first(_BY_ID, {"object_id": here})
-        if row is None:
-            break
-        if books.execute(_ERASE, {"object_id": here, "now": at}):
-            erased.append(here)
+    while here is not None and (row := books.first(_BY_ID, {"object_id": here})) is not None:
+        found.append(here)
         here = row["continues"]
-    return erased
+    return found
 
 
 def drop_object(books: Books, object_id: str) -> None:

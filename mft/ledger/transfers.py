@@ -64,6 +64,7 @@ _ADVANCE = (
     )
 )  # fmt: skip
 _RELEASE = update(TRANSFER).where(_MINE).values(runner=None, updated_at=bindparam("now"))
+_UNDO_CLAIM = update(TRANSFER).where(_MINE).values(runner=None, attempt=_T.attempt - 1, updated_at=bindparam("now"))
 _DEAD = select(RUNNER.c.id).where(RUNNER.c.node == bindparam("on_node"), RUNNER.c.ended_at.is_(None))
 _FREE = update(TRANSFER).where(_T.runner == bindparam("dead")).values(runner=None, updated_at=bindparam("now"))
 _RUNNER = insert(RUNNER)
@@ -129,6 +130,11 @@ _UPLOAD = (
         }
     )
 )  # fmt: skip
+_TOUCH = (
+    update(TRANSFER)
+    .where(_T.id == bindparam("transfer"), _T.object_id == bindparam("last"), _UNPUBLISHED)
+    .values(updated_at=bindparam("now"))
+)
 _SALVAGED = (
     update(TRANSFER)
     .where(_T.id == bindparam("transfer"), _T.stage == Stage.RECEIVING.value)
@@ -146,22 +152,19 @@ _END_UPLOAD = (
     .where(_T.id == bindparam("transfer"), or_(_UNPUBLISHED, _T.stage == Stage.INCOMPLETE.value))
     .values(stage=bindparam("to_stage"), reason=bindparam("why"), listed=0, updated_at=bindparam("now"))
 )
-_UNHEARD = (
-    select(_T.id, _T.listed)
+_NEWEST = (
+    select(_T.id, _T.listed, _T.size_bytes, _T.sha256, _T.heard_at)
     .where(
         _T.connection == bindparam("whose"),
         _T.folder_bytes == bindparam("folder"),
         _T.name_bytes == bindparam("name"),
         _T.direction == Direction.INBOUND.value,
-        _T.size_bytes == bindparam("size"),
-        _T.sha256 == bindparam("digest"),
-        _T.heard_at.is_(None),
         _T.received_at >= bindparam("since"),
         not_(_UNPUBLISHED),
         _T.stage != Stage.EXPIRED.value,
         _T.stage != Stage.SUPERSEDED.value,
     )
-    .order_by(_T.id.desc())
+    .order_by(_T.received_at.desc(), _T.id.desc())
     .limit(1)
 )
 _PUBLISH = (
@@ -191,6 +194,7 @@ _UNTOLD = (
         _T.told_at.is_(None),
         _T.updated_at < bindparam("until"),
         or_(_T.listed == 1, _T.stage == Stage.INCOMPLETE.value),
+        or_(_T.sha256.is_not(None), _T.stage != Stage.RECEIVING.value),  # Else somebody is at it.
     )
     .order_by(_T.id)
     .limit(bindparam("most"))
@@ -201,7 +205,20 @@ _INCOMPLETE = select(_T.id, _T.told_at).where(
     _T.folder_bytes == bindparam("folder"),
     _T.name_bytes == bindparam("name"),
     _T.stage == Stage.INCOMPLETE.value,
-    _T.id < bindparam("before"),
+    _T.received_at <= bindparam("until"),
+    _T.id != bindparam("but"),
+)
+_WHOLE_SINCE = (
+    select(_T.id)
+    .where(
+        _T.connection == bindparam("whose"),
+        _T.folder_bytes == bindparam("folder"),
+        _T.name_bytes == bindparam("name"),
+        _T.direction == Direction.INBOUND.value,
+        or_(*(_T.stage == stage.value for stage in (Stage.DONE, Stage.REJECTED, Stage.UNSUPPORTED))),
+        _T.received_at > bindparam("since"),
+    )
+    .limit(1)
 )
 _PUBLISHED_BEFORE = and_(
     _T.connection == bindparam("whose"),
@@ -213,7 +230,7 @@ _PUBLISHED_BEFORE = and_(
     _T.received_at >= bindparam("since"),
     or_(_T.received_at < bindparam("at"), and_(_T.received_at == bindparam("at"), _T.id < bindparam("transfer"))),
 )
-_BESIDE = (_T.id, _T.name_bytes, _T.size_bytes, _T.sha256, _T.object_id)
+_BESIDE = (_T.id, _T.name_bytes, _T.size_bytes, _T.sha256, _T.object_id, _T.evidence)
 _SPEAK_OF = (
     select(*_BESIDE)
     .where(_PUBLISHED_BEFORE, _T.speaks_of_bytes == bindparam("subject"))
@@ -373,7 +390,16 @@ def update_upload(
         "told_at": None,
     }
     if books.execute(_UPLOAD, {"transfer": transfer, **{f"new_{name}": value for name, value in values.items()}}) == 0:
-        raise StageConflict("what was there of this upload has expired or was replaced: upload the whole file again")
+        raise StageConflict(_GONE)
+
+
+_GONE = "what was there of this upload has expired or was replaced: upload the whole file again"
+
+
+def touch_upload(books: Books, transfer: str, object_id: str, *, at: int) -> None:
+    """Have an upload that is not published yet wait anew from here on. Raises StageConflict: it has gone."""
+    if books.execute(_TOUCH, {"transfer": transfer, "last": object_id, "now": at}) == 0:
+        raise StageConflict(_GONE)
 
 
 def keep_salvaged(books: Books, transfer: str, *, size_bytes: int, object_id: str | None, at: int) -> None:
@@ -397,9 +423,14 @@ def listed_as(books: Books, connection: str, folder: bytes, name: bytes) -> list
 def unheard(
     books: Books, connection: str, folder: bytes, name: bytes, *, size: int, sha256: bytes, since: int
 ) -> Row | None:
-    """The same file under the same name, whose sender may never have heard our yes: id, listed."""
-    same = {"whose": connection, "folder": folder, "name": name, "size": size, "digest": sha256}
-    return books.first(_UNHEARD, {**same, "since": since})
+    """The newest file of a name, if it is the same one and its sender may never have heard our yes: id, listed.
+
+    With another file of that name in between it is no repeat: its sender went back to an older one on purpose.
+    """
+    newest = books.first(_NEWEST, {"whose": connection, "folder": folder, "name": name, "since": since})
+    if newest is None or newest["heard_at"] is not None:
+        return None
+    return newest if (newest["size_bytes"], bytes(newest["sha256"])) == (size, sha256) else None
 
 
 def publish(books: Books, transfer: str, *, at: int, speaks_of: bytes | None) -> None:
@@ -431,9 +462,19 @@ def mark_told(books: Books, transfer: str, *, at: int) -> None:
     books.execute(_TELL, {"transfer": transfer, "now": at})
 
 
-def incomplete(books: Books, connection: str, folder: bytes, name: bytes, *, before: str) -> list[Row]:
-    """Incomplete transfers of a name that are older than one: id, told_at."""
-    return books.rows(_INCOMPLETE, {"whose": connection, "folder": folder, "name": name, "before": before})
+def incomplete_before(books: Books, row: Row) -> list[Row]:
+    """Incomplete transfers of a transfer's name that arrived before it: id, told_at."""
+    return books.rows(_INCOMPLETE, {**_name_of(row), "until": row["received_at"], "but": row["id"]})
+
+
+def whole_since(books: Books, row: Row) -> str | None:
+    """A whole file of a transfer's name that arrived behind it."""
+    found = books.first(_WHOLE_SINCE, {**_name_of(row), "since": row["received_at"]})
+    return str(found["id"]) if found else None
+
+
+def _name_of(row: Row) -> dict[str, Any]:
+    return {"whose": row["connection"], "folder": row["folder_bytes"], "name": row["name_bytes"]}
 
 
 def add_evidence(books: Books, transfer: str, evidence: Mapping[str, Any]) -> None:
@@ -446,7 +487,8 @@ def add_evidence(books: Books, transfer: str, evidence: Mapping[str, Any]) -> No
 def companions_before(books: Books, row: Row, subject: bytes, *, since: int, most: int) -> list[Row]:
     """What was published in the same folder before a transfer and speaks of `subject`, newest first.
 
-    `since` is the oldest arrival, in microseconds, that counts. Each has id, name_bytes, size_bytes, sha256, object_id.
+    `since` is the oldest arrival, in microseconds, that counts. Each has id, name_bytes, size_bytes, sha256,
+    object_id, evidence.
     """
     return books.rows(_SPEAK_OF, {**_beside(row, since), "subject": subject, "most": most})
 
@@ -520,10 +562,10 @@ def advance(
         raise StageConflict(f"transfer {transfer} is not this runner's any more")
 
 
-def release(books: Books, transfer: str, *, runner: str, attempt: int, at: int) -> None:
-    """Give a claimed transfer back, to be tried again."""
+def release(books: Books, transfer: str, *, runner: str, attempt: int, at: int, counts: bool) -> None:
+    """Give a claimed transfer back, to be tried again. An attempt that failed for want of room does not count."""
     mine = {"transfer": transfer, "here": Stage.RECEIVED.value, "by": runner, "try_number": attempt}
-    books.execute(_RELEASE, {**mine, "now": at})
+    books.execute(_RELEASE if counts else _UNDO_CLAIM, {**mine, "now": at})
 
 
 def register_runner(books: Books, runner: str, *, boot_id: str, pid: int, node: str, at: int) -> None:

@@ -5,6 +5,7 @@ as evidence. Where the two disagree, the one that came second is held: nobody ca
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,12 +24,18 @@ _MOST: Final = 100  # Companions of one file, or files of one companion.
 
 
 class Witness(msgspec.Struct, frozen=True):
-    """What one file says about another. `matches` is None where it only says that the other is there."""
+    """What one file says about another. `matches` is None where it only says that the other is there.
+
+    `evidence` is kept on the file, `spoken` on its companion: a file has one of each kind, and a companion speaks once
+    of a name. So yesterday's of the same name is not held against today's.
+    """
 
     transfer: str
     kind: Kind
     matches: bool | None
     evidence: dict[str, Any]
+    companion: str
+    spoken: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,16 @@ def consult(books: Books, vault: Vault, job: Row) -> tuple[tuple[Witness, ...], 
     for claim, subject in said:
         matches = _matches(books, vault, claim, subject)
         evidence = {"transfer": claim.companion["id"], "matches": matches, "algorithm": claim.algorithm}
-        known = {name: value for name, value in evidence.items() if value is not None}
-        witnesses.append(Witness(subject["id"], claim.kind, matches, {f"{claim.kind}_file": known}))
+        witnesses.append(
+            Witness(
+                subject["id"],
+                claim.kind,
+                matches,
+                {_key(claim.kind): {name: value for name, value in evidence.items() if value is not None}},
+                claim.companion["id"],
+                {_spoken(subject["name_bytes"]): {"transfer": subject["id"]}},
+            )
+        )
         if matches is False:
             doubt = doubt or _doubt(claim, subject)
     return tuple(witnesses), doubt
@@ -68,14 +83,13 @@ def consult(books: Books, vault: Vault, job: Row) -> tuple[tuple[Witness, ...], 
 def _said_by(books: Books, vault: Vault, job: Row, own: Companion, since: int) -> Iterator[tuple[_Claim, Row]]:
     for name, claim in _claims(books, vault, job, own):
         exact = transfers.named_before(books, job, name or own.subject, since=since)
-        if exact is not None:
-            yield claim, exact
-        elif name is None:
-            newest: dict[bytes, Row] = {}
+        newest = {exact["name_bytes"]: exact} if exact is not None else {}
+        if exact is None and name is None:
             for row in transfers.of_stem_before(books, job, own.subject, since=since, most=_MOST):
                 if own.may_speak_of(row["name_bytes"]):
                     newest.setdefault(row["name_bytes"], row)
-            for row in newest.values():
+        for row in newest.values():
+            if _key(own.kind) not in _evidence(row):
                 yield claim, row
 
 
@@ -87,11 +101,24 @@ def _said_of(books: Books, vault: Vault, job: Row, since: int) -> Iterator[_Clai
             newest.setdefault(row["name_bytes"], row)
         for row in newest.values():
             companion = companion_of(row["name_bytes"])
-            if companion is not None and companion.may_speak_of(name):
+            if companion is not None and companion.may_speak_of(name) and _spoken(name) not in _evidence(row):
                 for meant, claim in _claims(books, vault, row, companion):
                     if meant in {None, name}:
                         yield claim
         stem = stem.rpartition(b".")[0]
+
+
+def _key(kind: Kind) -> str:
+    return f"{kind}_file"
+
+
+def _spoken(name: bytes) -> str:
+    return f"of {printable(name)}"
+
+
+def _evidence(row: Row) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(row["evidence"] or "{}")
+    return found
 
 
 def _claims(books: Books, vault: Vault, row: Row, companion: Companion) -> Iterator[tuple[bytes | None, _Claim]]:

@@ -99,6 +99,14 @@ def is_partial(row: Row) -> bool:
     return row["stage"] == Stage.PARTIAL or (row["stage"] == Stage.RECEIVING and row["sha256"] is None)
 
 
+def is_lost(row: Row) -> bool:
+    """Whether an upload is entered as under way that nobody is at any more: its end could not be entered.
+
+    Only who has the name may ask: then nobody else is at it.
+    """
+    return row["stage"] == Stage.RECEIVING and row["sha256"] is None
+
+
 def is_parked(row: Row) -> bool:
     """Whether it was closed under a temporary name, and is not published."""
     return row["stage"] == Stage.RECEIVING and row["sha256"] is not None

@@ -9,7 +9,7 @@ import msgspec
 
 from mft.domain import Arrival, Direction, SealedObject, Stage, printable
 from mft.ledger.database import Row
-from mft.ledger.objects import drop_object, end_object, erase_object, insert_object, sealed_object
+from mft.ledger.objects import drop_object, end_object, erase_object, insert_object, pieces_of, sealed_object
 from mft.ledger.transfers import (
     end_upload,
     insert_transfer,
@@ -17,6 +17,7 @@ from mft.ledger.transfers import (
     listed_as,
     mark_heard,
     relist,
+    touch_upload,
     transfer_row,
     unheard,
     unlist,
@@ -43,7 +44,10 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
 
 
 class Keep(msgspec.Struct, frozen=True, tag=True):
-    """An upload was broken off: what arrived is kept, to be resumed. Otherwise as in `Begin`."""
+    """An upload was broken off: what arrived is kept, to be resumed. Otherwise as in `Begin`.
+
+    With `replaces` its sender was refused: what lay unpublished under the name must not be taken for it.
+    """
 
     transfer: str
     arrival: Arrival
@@ -54,6 +58,14 @@ class Keep(msgspec.Struct, frozen=True, tag=True):
     begun: bool
     object_begun: bool
     drop: tuple[str, ...] = ()
+    replaces: bool = False
+
+
+class Resume(msgspec.Struct, frozen=True, tag=True):
+    """Somebody goes on with an upload: from here on it has its whole time again."""
+
+    transfer: str
+    last_object: str
 
 
 class Receive(msgspec.Struct, frozen=True, tag=True):
@@ -123,14 +135,20 @@ def begin(journal: Journal, command: Begin) -> None:
     _drop(journal, command.drop)
 
 
+def resume(journal: Journal, command: Resume) -> None:
+    """Raises StageConflict: what was there is not there any more."""
+    touch_upload(journal.books, command.transfer, command.last_object, at=journal.at)
+
+
 def keep(journal: Journal, command: Keep) -> None:
     """Nothing is published; what arrived is listed under its own name and size."""
     arrival = command.arrival
     if command.sealed is not None:
         _enter_object(journal, command.sealed, begun=command.object_begun)
     listed = command.last_object is not None and command.size_bytes > 0
-    if listed:
-        displace(journal, arrival.principal.connection, arrival.folder, arrival.name, but=command.transfer)
+    if listed or command.replaces:
+        who, kept = arrival.principal.connection, command.transfer
+        displace(journal, who, arrival.folder, arrival.name, but=kept, published=listed)
     columns: dict[str, Any] = {
         "at": journal.at,
         "stage": Stage.PARTIAL,
@@ -227,14 +245,16 @@ def _repeat(journal: Journal, command: Receive, earlier: Row) -> None:
     )
 
 
-def displace(journal: Journal, connection: str, folder: bytes, name: bytes, *, but: str) -> None:
+def displace(
+    journal: Journal, connection: str, folder: bytes, name: bytes, *, but: str, published: bool = True
+) -> None:
     """Make room for a name: who is listed under it is so no more; what was never published is superseded."""
     for row in listed_as(journal.books, connection, folder, name):
         if row["id"] == but:
             continue
         if row["stage"] in {Stage.PARTIAL, Stage.RECEIVING}:
             give_up(journal, connection, row, Stage.SUPERSEDED, f"replaced by transfer {but}")
-        else:
+        elif published:
             unlist(journal.books, row["id"], at=journal.at)
 
 
@@ -242,7 +262,7 @@ def give_up(journal: Journal, connection: str, row: Row, stage: Stage, why: str,
     """End a transfer that was never published, and forget its bytes. `row` has id and object_id."""
     end_upload(journal.books, row["id"], stage, why, at=journal.at)
     if row["object_id"] is not None:
-        _drop(journal, (row["object_id"],))
+        _drop(journal, tuple(pieces_of(journal.books, row["object_id"])))
     journal.leaf(f"transfer.{stage}", actor=by, connection=connection, transfer=row["id"])
 
 
@@ -290,7 +310,7 @@ def _enter_object(journal: Journal, sealed: SealedObject, *, begun: bool) -> Non
 def _drop(journal: Journal, objects: tuple[str, ...]) -> None:
     for object_id in objects:
         journal.forgotten.append(object_id)  # It may be a file that no row speaks of yet.
-        journal.forgotten += erase_object(journal.books, object_id, at=journal.at)
+        erase_object(journal.books, object_id, at=journal.at)
 
 
 def deposit(journal: Journal, command: Deposit) -> str:

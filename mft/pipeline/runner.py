@@ -86,6 +86,7 @@ class Release(msgspec.Struct, frozen=True, tag=True):
     transfer: str
     runner: str
     attempt: int
+    counts: bool = True
 
 
 class SetRecords(msgspec.Struct, frozen=True):
@@ -158,7 +159,14 @@ def claim(journal: Journal, command: Claim) -> list[Row]:
 
 
 def release(journal: Journal, command: Release) -> None:
-    transfers.release(journal.books, command.transfer, runner=command.runner, attempt=command.attempt, at=journal.at)
+    transfers.release(
+        journal.books,
+        command.transfer,
+        runner=command.runner,
+        attempt=command.attempt,
+        at=journal.at,
+        counts=command.counts,
+    )
     journal.arrived = True
 
 
@@ -217,8 +225,7 @@ def conclude(journal: Journal, command: Conclude) -> None:
         _bear_witness(journal, command.connection, witness)
     for stage, facts in command.passed:
         journal.leaf(f"transfer.{stage}", actor="server", connection=command.connection, transfer=transfer, facts=facts)
-    if stages[-1] not in {Stage.HELD, Stage.QUARANTINED}:
-        _supersede_incomplete(journal, transfer)
+    _settle_name(journal, transfers.transfer_row(books, transfer))
     for event in _events(command, stages[-1]):
         journal.announce(event)
     if command.report is not None:
@@ -227,6 +234,7 @@ def conclude(journal: Journal, command: Conclude) -> None:
 
 def _bear_witness(journal: Journal, connection: str, witness: Witness) -> None:
     transfers.add_evidence(journal.books, witness.transfer, witness.evidence)
+    transfers.add_evidence(journal.books, witness.companion, witness.spoken)
     matches = None if witness.matches is None else int(witness.matches)
     journal.leaf(
         "transfer.evidence",
@@ -237,18 +245,22 @@ def _bear_witness(journal: Journal, connection: str, witness: Witness) -> None:
     )
 
 
-def _supersede_incomplete(journal: Journal, transfer: str) -> None:
-    """A later upload of a name takes the place of those that were cut off."""
-    row = transfers.transfer_row(journal.books, transfer)
-    cut_off = transfers.incomplete(
-        journal.books, row["connection"], row["folder_bytes"], row["name_bytes"], before=transfer
-    )
-    for older in cut_off:
-        why = f"superseded by transfer {transfer}"
-        transfers.end_upload(journal.books, older["id"], Stage.SUPERSEDED, why, at=journal.at)
-        journal.leaf("transfer.superseded", actor="server", connection=row["connection"], transfer=older["id"])
+def _settle_name(journal: Journal, row: Row) -> None:
+    """A later upload of a name takes the place of those that were cut off, whichever of them was read first."""
+    if row["stage"] in {Stage.HELD, Stage.QUARANTINED}:
+        return
+    if row["stage"] == Stage.INCOMPLETE and (whole := transfers.whole_since(journal.books, row)) is not None:
+        _supersede(journal, row, by=whole)
+        return
+    for older in transfers.incomplete_before(journal.books, row):
+        _supersede(journal, {**row, "id": older["id"]}, by=row["id"])
         if older["told_at"] is not None:  # Once for a name that does not come whole.
-            transfers.mark_told(journal.books, transfer, at=older["told_at"])
+            transfers.mark_told(journal.books, row["id"], at=older["told_at"])
+
+
+def _supersede(journal: Journal, row: Row, *, by: str) -> None:
+    transfers.end_upload(journal.books, row["id"], Stage.SUPERSEDED, f"superseded by transfer {by}", at=journal.at)
+    journal.leaf("transfer.superseded", actor="server", connection=row["connection"], transfer=row["id"])
 
 
 def _events(command: Conclude, stage: Stage) -> list[Event]:
@@ -625,7 +637,7 @@ class Runner:
                     jobs = []
                 for job in jobs:
                     if self._stop.is_set():
-                        self._give_back(job)
+                        self._give_back(job, counts=False)
                     else:
                         self._work(parser, job)
                 if not jobs:
@@ -652,9 +664,10 @@ class Runner:
             raise  # The commit may have come through after all: what it speaks of stays for the next start.
         except StageConflict:
             found.abandon()  # Somebody else has it.
-        except Busy:
+        except Busy:  # No room on the disk: that is not the file's fault, and some may come.
             found.abandon()
-            self._give_back(job)
+            self._stop.wait(_POLL_SECONDS)
+            self._give_back(job, counts=False)
         except ParserDied as error:
             found.abandon()
             if job["attempt"] < _ATTEMPTS_MAX:
@@ -668,11 +681,11 @@ class Runner:
             found.abandon()
             self._quarantine(job, partner, f"a fault of mft itself ({type(error).__name__})")
 
-    def _give_back(self, job: Row) -> None:
+    def _give_back(self, job: Row, *, counts: bool = True) -> None:
         """Let the transfer be tried again; with a full disk, once there is room to say so."""
         while True:
             try:
-                self._submit(Release(job["id"], self.id, job["attempt"]))
+                self._submit(Release(job["id"], self.id, job["attempt"], counts))
             except StageConflict:
                 return
             except Busy:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mft.clock import new_id
 from mft.domain import Arrival, SealedObject
-from mft.errors import NotSupported, NotWhole, QuotaExceeded
+from mft.errors import FileGone, NotSupported, NotWhole, QuotaExceeded, StageConflict
 from mft.pipeline.receive import Begin, Keep, Receive
 from mft.vault.scratch import Scratch
-from mft.vault.store import Reader, Vault
+from mft.vault.store import ObjectWriter, Reader, Vault
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WINDOW_BYTES: Final = 4 << 20  # That may wait for what belongs before them.
 PIECES_MAX: Final = 64
 _PIECE_COST: Final = 512  # What a waiting write costs beside its bytes.
+_SPREAD_MAX: Final = 256  # Writes that one call of `work` spreads: others wait for the thread.
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Onto:
 class Upload:
     """One file on its way in.
 
-    `write`, `truncate`, `part` and `begin` belong where bytes come in, and never wait; `work`, `seal_part`, `finish`
-    and `keep` read and write, and may run in another thread, one call at a time.
+    `write` and `truncate` belong where bytes come in, and never wait, also not for the other calls: these come one at a
+    time. `work`, `seal_part`, `finish` and `keep` read and write, and may run in another thread.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Upload:
         *,
         onto: Onto | None = None,
         append: bool = False,
-        replaces_published: bool = False,
+        only_from_start: str | None = None,
         bytes_max: int = 1 << 62,
     ) -> None:
         self.transfer = onto.transfer if onto else new_id()
@@ -58,18 +59,18 @@ class Upload:
         self._vault = vault
         self._tenant = tenant
         self._append = append
-        self.replaces_published = replaces_published
+        self.only_from_start = only_from_start  # Why its first bytes must be those at its beginning.
         self._bytes_max = bytes_max
-        self._before = onto.sealed if onto else None  # The last piece that is sealed for good.
+        self._kept = onto.sealed if onto else None  # The last piece that is sealed, and in the ledger.
         self._pieces = len(onto.sealed.before) + 1 if onto else 0
         self._in_ledger = onto is not None  # Whether the transfer has a row,
-        self._entered: str | None = None  # and which object of ours has one.
-        self._drop: list[str] = []  # Objects that nobody needs any more.
+        self._entered: str | None = None  # and which object that is being written has one.
+        self._made: list[str] = []  # All objects that we began.
         self._digest: Digest = hashlib.sha256()
-        self._unhashed = self._before  # What the digest has not seen yet.
-        self._writer = vault.writer(tenant, digest=self._digest, continues=self._before.id if self._before else None)
-        self._part = self._writer
-        self._frontier = self._before.whole_size if self._before else 0  # Where the bytes in order end.
+        self._unhashed = self._kept  # What the digest has not seen yet.
+        self._writer = self._new_writer(after=self._kept.id if self._kept else None)
+        self._part: ObjectWriter | None = None  # A piece that ends, while it is put on the disk.
+        self._frontier = self._kept.whole_size if self._kept else 0  # Where the bytes in order end.
         self._early: list[tuple[int, bytes]] = []  # By offset, without overlap.
         self._early_cost = 0
         self._expected: int | None = None
@@ -80,6 +81,11 @@ class Upload:
         self._base: Reader | None = None
         self._unkept = False
         self.size = self._frontier
+
+    def _new_writer(self, *, after: str | None = None) -> ObjectWriter:
+        writer = self._vault.writer(self._tenant, digest=self._digest, continues=after)
+        self._made.append(writer.id)
+        return writer
 
     # Where bytes come in
 
@@ -120,18 +126,15 @@ class Upload:
         self.size = max(self.size, end)
 
     def _first_write(self, offset: int) -> None:
-        if self.replaces_published and offset:
-            raise NotSupported(
-                f"the first write is at byte {offset:,}, and the file of that name was received and is closed: "
-                "nothing is added to it; upload the whole file again"
-            )
-        if self._before is not None and offset == 0 and not self._append:  # Not a resumption: the file anew.
+        if self.only_from_start is not None and offset:
+            raise NotSupported(self.only_from_start)
+        if self._kept is not None and offset == 0 and not self._append:  # Not a resumption: the file anew.
             self.transfer = new_id()
-            self._before = self._unhashed = None
+            self._kept = self._unhashed = None
             self._in_ledger = False
             self._pieces = 0
             self._digest = hashlib.sha256()
-            self._writer = self._part = self._vault.writer(self._tenant, digest=self._digest)
+            self._writer = self._new_writer()
             self._frontier = self.size = 0
 
     def _extend(self, data: bytes | memoryview) -> None:
@@ -167,7 +170,7 @@ class Upload:
 
     def _put_off(self, offset: int, data: bytes | None) -> None:
         self._pending.append((offset, data))
-        self._pending_bytes += len(data or b"")
+        self._pending_bytes += len(data or b"") + _PIECE_COST
 
     def truncate(self, size: int) -> None:
         """Cut the file; or hear how long it is going to be.
@@ -185,20 +188,34 @@ class Upload:
             self._put_off(size, None)
             self.size = size
 
+    # Where there is time
+
     def begin(self) -> Begin | None:
-        """What the ledger must be told meanwhile, so that a crash of ours leaves what can be resumed."""
+        """What the ledger must be told meanwhile, so that a crash of ours leaves what can be resumed; see `entered`."""
         if self._scratch is not None:
             if self._unkept or not self._in_ledger:
                 return None
-            self._unkept = True  # What lies there is not a beginning of this file any more.
-            drop, self._drop = tuple(self._drop), []
-            return Begin(self.transfer, self.arrival, None, 0, begun=True, object_begun=False, drop=drop)
+            # What lies there is not a beginning of this file any more.
+            return self._begin(None, size=0, drop=self._all())
         if self._scattered or not self._writer.has_file or self._entered == self._writer.id:
             return None
-        begun, self._in_ledger = self._in_ledger, True
-        self._entered = self._writer.id
-        size = self._before.whole_size if self._before else 0
-        return Begin(self.transfer, self.arrival, self._writer.under_way(), size, begun=begun, object_begun=False)
+        return self._begin(self._writer.under_way(), size=self._kept.whole_size if self._kept else 0)
+
+    def _begin(self, sealed: SealedObject | None, *, size: int, drop: tuple[str, ...] = ()) -> Begin:
+        entered = sealed is not None and sealed.id == self._entered
+        return Begin(self.transfer, self.arrival, sealed, size, begun=self._in_ledger, object_begun=entered, drop=drop)
+
+    def entered(self, command: Begin) -> None:
+        """The command is committed. Until then nothing counts as being in the ledger."""
+        self._in_ledger = True
+        sealed = command.sealed
+        if sealed is None:
+            self._unkept = True
+        elif sealed.cut:
+            self._entered = sealed.id
+        else:
+            self._kept = replace(sealed, before=_pieces(self._kept))
+            self._part = self._entered = None
 
     def part(self) -> None:
         """End a piece here; `seal_part` puts it on the disk.
@@ -210,28 +227,34 @@ class Upload:
             raise NotSupported("a file that is written out of order is on the disk when its CLOSE is answered")
         if self._pieces >= PIECES_MAX:
             raise NotSupported("fsync was asked for too often: the file is on the disk when its CLOSE is answered")
-        self._part = self._writer
-        if self._part.size:
+        if self._writer.size:
             self._pieces += 1
-            self._writer = self._vault.writer(self._tenant, digest=self._digest, continues=self._part.id)
+            self._part = self._writer
+            self._writer = self._new_writer(after=self._part.id)
 
-    # Where there is time
+    def seal_part(self) -> Begin | None:
+        """Put the piece that `part` ended on the disk; what remains is to commit the command that comes back."""
+        if self._part is None:
+            return None
+        self._hash_kept()
+        sealed, _ = self._part.finish()
+        return self._begin(sealed, size=(self._kept.whole_size if self._kept else 0) + sealed.plain_size)
 
     def work(self) -> None:
-        """Hash, seal and write what has come in.
+        """Hash, seal and write some of what has come in; `behind` tells whether there is more.
 
         Raises:
-            NoSpace, SyncFailed: the upload must be given up.
+            NoSpace, SyncFailed, NotSupported, StageConflict: the upload must be given up.
         """
         if self._scattered:
-            self._spread()
+            self._spread(_SPREAD_MAX)
         else:
-            self._hash_before()
+            self._hash_kept()
             self._writer.flush()
 
-    def _hash_before(self) -> None:
+    def _hash_kept(self) -> None:
         if self._unhashed is not None:
-            reader = self._vault.open(self._unhashed)
+            reader = self._open(self._unhashed)
             try:
                 for chunk in reader.chunks(1 << 20):
                     self._digest.update(chunk)
@@ -239,32 +262,32 @@ class Upload:
                 reader.close()
             self._unhashed = None
 
-    def _spread(self) -> None:
+    def _open(self, sealed: SealedObject) -> Reader:
+        try:
+            return self._vault.open(sealed)
+        except FileGone:  # It expired while nothing came. If it was lost, the next start says so.
+            raise StageConflict(
+                "what was there of this upload is not there any more: upload the whole file again"
+            ) from None
+
+    def _spread(self, most: int) -> None:
         if self._scratch is None:
-            own = self._writer.read_back()
-            before = self._vault.open(self._before).pieces if self._before is not None else ()
-            self._base = Reader((*before, own))
-            self._drop = [self._writer.id, *([self._before.id] if self._before is not None else [])]
+            before = self._open(self._kept).pieces if self._kept is not None else ()
+            self._base = Reader((*before, self._writer.read_back()))
             self._scratch = Scratch(self._vault.scratch, self._base)
-        while self._pending:
+        for _ in range(min(most, len(self._pending))):
             offset, data = self._pending[0]
             if data is None:
                 self._scratch.truncate(offset)
             else:
                 self._scratch.write(offset, data)
             self._pending.popleft()
-            self._pending_bytes -= len(data or b"")
+            self._pending_bytes -= len(data or b"") + _PIECE_COST
 
-    def seal_part(self) -> Begin | None:
-        """Put the piece that `part` ended on the disk; what remains is to commit the command that comes back."""
-        if not self._part.size or self._part is self._writer:
-            return None
-        self._hash_before()
-        sealed, _ = self._part.finish()
-        begun, self._in_ledger = self._in_ledger, True
-        entered, self._entered = self._entered == sealed.id, sealed.id
-        self._before = _behind(self._before, sealed)
-        return Begin(self.transfer, self.arrival, sealed, self._before.whole_size, begun=begun, object_begun=entered)
+    def _catch_up(self) -> None:
+        self.work()
+        if self._scattered:
+            self._spread(len(self._pending))
 
     def finish(self, *, publish: bool, repeat_since: int, heard: tuple[str, ...] = ()) -> Receive:
         """Seal what is left and make it durable; what remains is to commit the command that comes back.
@@ -272,7 +295,7 @@ class Upload:
         Raises:
             NotWhole: bytes are missing: `keep` what is there.
         """
-        self.work()
+        self._catch_up()
         if self._expected is not None and self.size < self._expected:
             raise NotWhole(
                 f"{self.size:,} bytes arrived of the {self._expected:,} that were announced: "
@@ -281,15 +304,14 @@ class Upload:
         hole = self._scratch.first_hole() if self._scratch else self._frontier if self._early else None
         if hole is not None:
             raise NotWhole(f"no bytes arrived for offset {hole:,}, and later ones did: upload the whole file again")
-        entered = self._entered == self._writer.id
         sealed: SealedObject | None
         if self._scratch is not None:
-            (sealed, sha256), entered = self._seal_anew(self.size), False
-        elif self._before is not None and not self._writer.size:
+            sealed, sha256 = self._seal_anew(self.size)
+        elif self._kept is not None and not self._writer.size:
             sealed, sha256 = None, self._digest.digest()
         else:
             sealed, sha256 = self._writer.finish()
-        last = sealed or self._before
+        last = sealed or self._kept
         assert last is not None
         evidence: dict[str, Any] = {"announced_size": self._expected} if self._expected is not None else {}
         return Receive(
@@ -301,18 +323,19 @@ class Upload:
             sha256=sha256,
             publish=publish,
             begun=self._in_ledger,
-            object_begun=entered,
+            object_begun=self._entered == last.id,
             evidence=evidence,
             modified_at=self.modified_at,
             repeat_since=repeat_since,
             heard=heard,
-            drop=tuple(self._drop),
+            drop=self._all(but=last.id) if self._scratch is not None else (),
         )
 
     def _seal_anew(self, size: int) -> tuple[SealedObject, bytes]:
         scratch = self._scratch
         assert scratch is not None
-        writer = self._writer = self._vault.writer(self._tenant)
+        self._digest = hashlib.sha256()
+        writer = self._writer = self._new_writer()
         for offset in range(0, size, 1 << 20):
             writer.append(scratch.read_at(offset, min(1 << 20, size - offset)))
             writer.flush()
@@ -326,24 +349,27 @@ class Upload:
         if self._base is not None:
             self._base.close()
 
+    def _all(self, *, but: str | None = None) -> tuple[str, ...]:
+        """Every object that has to do with this upload."""
+        everything = [piece.id for piece in _pieces(self._kept)] + self._made
+        return tuple(dict.fromkeys(object_id for object_id in everything if object_id != but))
+
     def keep(self, why: str) -> Keep | None:
         """Publish nothing; keep what arrived, up to the first hole. None: nothing changed since it was resumed."""
         if not self.written and self._in_ledger:
             return None
-        self.work()
+        self._catch_up()
         sealed: SealedObject | None = None
-        entered = self._entered == self._writer.id
-        size = self._frontier
-        last = self._before
+        size, last = self._frontier, self._kept
+        drop: tuple[str, ...] = ()
         if self._scratch is not None:
             hole = self._scratch.first_hole()
             size = self.size if hole is None else hole
-            sealed = self._seal_anew(size)[0] if size else None
-            last, entered = None, False
+            last = sealed = self._seal_anew(size)[0] if size else None
+            drop = self._all(but=last.id if last else None)
             self._close_scratch()
         elif self._writer.size:
-            sealed, _ = self._writer.finish()
-        last = sealed or last
+            last = sealed = self._writer.finish()[0]
         return Keep(
             transfer=self.transfer,
             arrival=self.arrival,
@@ -352,16 +378,18 @@ class Upload:
             size_bytes=size,
             reason=f"broken off after {self.size:,} bytes: {why}",
             begun=self._in_ledger,
-            object_begun=entered,
-            drop=tuple(self._drop),
+            object_begun=sealed is not None and sealed.id == self._entered,
+            drop=drop,
         )
 
     def abandon(self, why: str) -> Keep:
-        """Forget the bytes that came; what lay there before they did stays, and so does the fact."""
+        """Forget the bytes that came; what the ledger knew to be whole before they did stays, and so does the fact."""
         self._writer.abandon()
-        self._part.abandon()
+        if self._part is not None:
+            self._part.abandon()
         self._close_scratch()
-        last = self._before if self._scratch is None else None
+        last = self._kept if self._scratch is None else None
+        stays = {piece.id for piece in _pieces(last)}
         return Keep(
             transfer=self.transfer,
             arrival=self.arrival,
@@ -371,9 +399,10 @@ class Upload:
             reason=f"given up after {self.size:,} bytes: {why}",
             begun=self._in_ledger,
             object_begun=False,
-            drop=(*self._drop, self._writer.id),
+            drop=tuple(object_id for object_id in self._all() if object_id not in stays),
+            replaces=True,
         )
 
 
-def _behind(before: SealedObject | None, sealed: SealedObject) -> SealedObject:
-    return replace(sealed, before=(*before.before, before) if before else ())
+def _pieces(last: SealedObject | None) -> tuple[SealedObject, ...]:
+    return (*last.before, last) if last is not None else ()

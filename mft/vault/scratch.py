@@ -12,11 +12,12 @@ from typing import Final
 
 from mft.crypto.blocks import TAG_SIZE, BlockKey
 from mft.durable import disk_errors
-from mft.errors import UnsealFailed
+from mft.errors import NotSupported, UnsealFailed
 from mft.vault.store import Readable
 
 BLOCK_SIZE: Final = 64 * 1024
 _SLOT: Final = BLOCK_SIZE + TAG_SIZE
+_STRETCHES_MAX: Final = 10_000  # Apart from each other: a file is not written in dust.
 
 
 class Scratch:
@@ -42,6 +43,7 @@ class Scratch:
             self._fd = _nameless(folder)
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Raises NotSupported: in too many places, with nothing in between."""
         view = memoryview(data)
         if not view:
             return
@@ -139,6 +141,8 @@ class _Stretches:
         if first < last:
             begin = min(begin, self._begins[first])
             end = max(end, self._ends[last - 1])
+        if first == last and len(self._begins) >= _STRETCHES_MAX:
+            raise NotSupported("the file is written in too many places at once: upload it from its beginning on")
         self._begins[first:last] = [begin]
         self._ends[first:last] = [end]
 

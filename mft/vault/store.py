@@ -36,7 +36,7 @@ from mft.crypto.stream import (
 )
 from mft.domain import SealedObject
 from mft.durable import create_file, disk_errors, sync_data, sync_directory, sync_file, through_cache, truncate_file
-from mft.errors import Broken, SyncFailed, UnsealFailed
+from mft.errors import FileGone, SyncFailed, UnsealFailed
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
@@ -260,7 +260,7 @@ class ObjectReader:
         except SyncFailed as error:
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
-            raise Broken(f"object {sealed.id} is in the ledger, and its file is gone from the vault") from None
+            raise FileGone(f"object {sealed.id} is in the ledger, and its file is gone from the vault") from None
         try:
             header = os.pread(self._fd, HEADER_SIZE, 0)
             self._opener = Opener(dek, about, header, sealed.sealed_size, cut=sealed.cut)
@@ -375,7 +375,11 @@ class Vault:
 
         What follows the last good segment is cut off the file. What was synced is taken as good here; reading it
         verifies every segment in any case.
+
+        Raises:
+            UnsealFailed: no key for it; nothing is done to the file.
         """
+        dek = self._dek(sealed)
         path = self.root / sealed.id[:2] / sealed.id
         if not path.exists():
             return 0
@@ -387,7 +391,7 @@ class Vault:
             good = first
             if count:
                 opener = Opener(
-                    self._dek(sealed),
+                    dek,
                     context(sealed.tenant, sealed.id),
                     os.pread(fd, HEADER_SIZE, 0),
                     count * SEGMENT_SIZE,

@@ -51,7 +51,79 @@ def early_yes() -> None:
     sftp.SftpDoor.__init__ = made  # type: ignore[method-assign]
 
 
-FAULTS = {"no-fsync": no_fsync, "no-commit-sync": no_commit_sync, "early-yes": early_yes}
+def publish_on_disconnect() -> None:
+    """What breaks off is received as if it had been closed."""
+    from mft.pipeline.upload import Upload
+
+    def keep(self: Upload, why: str) -> Receive | None:
+        return self.finish(publish=True, repeat_since=1 << 62) if self.written else None
+
+    Upload.keep = keep  # type: ignore[method-assign,assignment]
+
+
+def event_dropped() -> None:
+    """A file is received, and the event that tells of it is not in the outbox."""
+    from mft.events import Event, TransferReceived
+    from mft.pipeline.journal import Journal
+
+    announce = Journal.announce
+
+    def announced(self: Journal, event: Event) -> None:
+        if not isinstance(event, TransferReceived):
+            announce(self, event)
+
+    Journal.announce = announced  # type: ignore[method-assign]
+
+
+def leaf_skipped() -> None:
+    """A file is received, and the audit log knows nothing of it."""
+    from mft.pipeline.journal import Journal
+
+    leaf = Journal.leaf
+
+    def left_out(self: Journal, kind: str, **about: Any) -> None:
+        if kind != "transfer.received":
+            leaf(self, kind, **about)
+
+    Journal.leaf = left_out  # type: ignore[method-assign]
+
+
+def nothing_is_a_repeat() -> None:
+    """A file that is sent again, because our yes was not heard, is another transfer."""
+    from mft.ledger import transfers
+    from mft.pipeline import receive
+
+    receive.unheard = transfers.unheard = lambda *args, **named: None  # type: ignore[attr-defined]
+
+
+def clock_jumps() -> None:
+    """No fault of ours: the machine's clock jumps by up to an hour, forwards and backwards, several times a second."""
+    import random
+    import time
+
+    really, dice = time.time_ns, random.Random(os.getpid())  # noqa: S311  Dice, not keys.
+    until, shift = [0], [0]
+
+    def jumping() -> int:
+        now = really()
+        if now > until[0]:
+            until[0], shift[0] = now + dice.randrange(300_000_000), dice.randrange(-3600, 3600) * 1_000_000_000
+        return now + shift[0]
+
+    time.time_ns = jumping
+    time.time = lambda: jumping() / 1e9
+
+
+FAULTS = {
+    "no-fsync": no_fsync,
+    "no-commit-sync": no_commit_sync,
+    "early-yes": early_yes,
+    "publish-on-disconnect": publish_on_disconnect,
+    "event-dropped": event_dropped,
+    "leaf-skipped": leaf_skipped,
+    "nothing-is-a-repeat": nothing_is_a_repeat,
+    "clock-jumps": clock_jumps,
+}
 
 if __name__ == "__main__":
     FAULTS[sys.argv[1]]()

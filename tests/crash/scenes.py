@@ -10,10 +10,10 @@ import hashlib
 import os
 import random
 import shutil
+import signal
 import struct
 import subprocess
-import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import asyncssh
 
+from mft.audit.query import leaves
 from mft.config import Home
 from mft.domain import Stage
 from mft.errors import MFTError
@@ -29,11 +30,11 @@ from mft.ledger.objects import object_files, sealed_object
 from mft.ledger.transfers import parts, transfer_rows
 from mft.server import open_vault
 from mft.vault.store import BLOB_MAX
-from tests.harness import MFT, ROOT, Partner, Site, environment, eventually, run_mft, sample
+from tests.crash.forked import Forked
+from tests.harness import MFT, ROOT, Partner, Site, environment, eventually, peer, run_mft, sample
 
-LAUNCHER = Path(__file__).with_name("faulty_serve.py")
-
-AT_WORK = {Stage.RECEIVING, Stage.RECEIVED, Stage.IDENTIFIED, Stage.PARSED, Stage.VALIDATED, Stage.CANONICALIZED}
+AT_WORK = {Stage.RECEIVED, Stage.IDENTIFIED, Stage.PARSED, Stage.VALIDATED, Stage.CANONICALIZED}
+NEVER_PUBLISHED = {Stage.RECEIVING, Stage.PARTIAL, Stage.EXPIRED, Stage.SUPERSEDED}
 RECEIVED_EVENT = "mft.transfer.received.v1"
 SETTLE_SECONDS = 30.0
 
@@ -42,9 +43,12 @@ LARGE = (BLOB_MAX + 1, 200_000, 1_048_520, 1_048_521, 2_500_000, 4_000_000)
 ORDER_LINES = (1, 30, 1_500)  # The last has records too large for the ledger.
 
 
-def with_fault(name: str) -> list[str]:
-    """The `prefix` for `Site.start` that serves with a planted fault; see `faulty_serve`."""
-    return [sys.executable, str(LAUNCHER), name]
+class ForkedSite(Site):
+    """A site whose server starts in a tenth of a second. It lets in as many as come: limits have tests of their own."""
+
+    def _spawn(self, arguments: list[str], env: dict[str, str], fault: str | None) -> Forked:
+        many = {"MFT_DOORS__SFTP__ARRIVALS_PER_SECOND_MAX": "100000", "MFT_DOORS__SFTP__UNPROVEN_PER_SOURCE_MAX": "100"}
+        return Forked(arguments, {**many, **env}, fault)
 
 
 def seeded(seed: int) -> random.Random:
@@ -75,17 +79,28 @@ class Digest:
 
 @dataclass
 class Sent:
-    """What clients have begun to send, by name, and the names whose CLOSE was answered OK."""
+    """What clients have begun to send, by name, and the names for which they heard yes.
+
+    Whoever does not hear yes sends the file again: `owed` are the contents of those.
+    """
 
     begun: dict[str, Digest] = field(default_factory=dict)
     promised: set[str] = field(default_factory=set)
+    owed: dict[str, bytes] = field(default_factory=dict)
+    again: int = 0  # How often a file was sent again.
     refused: list[str] = field(default_factory=list)
     powered: bool = True  # Nobody hears a promise when the power is gone.
 
+    def begin(self, name: str, content: bytes) -> None:
+        self.again += name in self.owed
+        self.begun[name] = Digest(len(content), hashlib.sha256(content).digest())
+        self.owed[name] = content
+
     def hear(self, name: str) -> None:
-        """CLOSE of this name was answered OK."""
+        """The CLOSE of this name, or the RENAME to it, was answered OK."""
         if self.powered:
             self.promised.add(name)
+            del self.owed[name]
 
 
 def contents(rng: random.Random, *, large: bool) -> tuple[str, bytes]:
@@ -100,11 +115,25 @@ def contents(rng: random.Random, *, large: bool) -> tuple[str, bytes]:
 
 
 class Senders:
-    """Sessions that upload one file after the other for as long as there is a server."""
+    """Sessions that upload one file after the other: first those that are owed, then new ones."""
 
-    def __init__(self, site: Site, partner: Partner, sent: Sent, rng: random.Random, *, round_name: str) -> None:
+    def __init__(
+        self,
+        site: Site,
+        partner: Partner,
+        sent: Sent,
+        rng: random.Random,
+        *,
+        round_name: str,
+        port: int | None = None,
+        files_max: int = 1 << 30,
+    ) -> None:
         self._site, self._partner, self._sent, self._rng = site, partner, sent, rng
         self._round = round_name
+        self._port = port or site.port
+        self._left = files_max  # New files that are still to be sent, by all sessions.
+        self._again = deque(sent.owed.items())
+        self._number = 0
         self._news = asyncio.Condition()
         self._begun = self._kept = 0
 
@@ -113,8 +142,7 @@ class Senders:
 
         It always strikes with files on their way: a session begins the next one when it has its answer.
         """
-        # The library drops tasks of its own when the connection goes; their end is no news.
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        _ignore_dropped_tasks()
         tasks = [asyncio.create_task(self._session(number)) for number in range(sessions)]
         moment = self._rng.uniform(0, jitter_ms / 1000)
         try:
@@ -122,6 +150,9 @@ class Senders:
                 async with asyncio.timeout(SETTLE_SECONDS), self._news:
                     await self._news.wait_for(lambda: self._begun and self._kept >= promises)
             except TimeoutError:
+                for task in tasks:
+                    if task.done():
+                        task.result()
                 refused = ", ".join(self._sent.refused) or "nothing refused"
                 raise AssertionError(f"{self._kept} of {promises} uploads were answered; {refused}") from None
             await asyncio.sleep(moment)
@@ -134,49 +165,115 @@ class Senders:
         for task in done:
             task.result()
 
+    async def all_sent(self, *, sessions: int = 4) -> None:
+        """Upload until every file was answered, or there is no server any more."""
+        _ignore_dropped_tasks()
+        async with asyncio.timeout(2 * SETTLE_SECONDS), asyncio.TaskGroup() as tasks:
+            for number in range(sessions):
+                tasks.create_task(self._session(number))
+
+    async def connected_until(self, enough: Callable[[], bool], *, sessions: int = 4) -> None:
+        """Upload until it is enough; who loses the connection begins a new one."""
+        _ignore_dropped_tasks()
+
+        async def come_back(number: int) -> None:
+            while not enough():
+                await self._session(number)
+
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(sessions):
+                tasks.create_task(come_back(number))
+
     async def _session(self, number: int) -> None:
         try:
             async with (
                 asyncssh.connect(
                     "127.0.0.1",
-                    self._site.port,
+                    self._port,
                     username=self._partner.name,
-                    client_keys=[str(self._partner.key)],
+                    client_keys=[_key(self._partner.key)],
                     known_hosts=None,
                     config=None,
                     agent_path=None,
+                    kex_algs=["curve25519-sha256"],
                 ) as connection,
                 connection.start_sftp_client() as client,
             ):
                 await self._upload_on(client, number)
-        except (
-            asyncssh.SFTPNoConnection,
-            asyncssh.SFTPConnectionLost,
-            asyncssh.DisconnectError,
-            asyncssh.ChannelOpenError,  # Struck between the login and the session.
-            OSError,
-        ):
+        except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost):
             return  # The fault has struck.
         except asyncssh.SFTPError as error:
             self._sent.refused.append(f"{self._round}-{number}: {error.reason}")
+        except (asyncssh.Error, OSError):  # Struck before there was a session.
+            return
 
     async def _upload_on(self, client: asyncssh.SFTPClient, number: int) -> None:
-        file_number = 0
-        while True:
-            ending, content = contents(self._rng, large=number == 0)
-            name = f"{self._round}-{number}-{file_number:04}.{ending}"
-            file_number += 1
-            self._sent.begun[name] = Digest(len(content), hashlib.sha256(content).digest())
+        while (found := self._next(large=number == 0)) is not None:
+            name, content = found
+            again = name in self._sent.owed
+            self._sent.begin(name, content)
             async with self._news:
                 self._begun += 1
                 self._news.notify_all()
-            file = await client.open(name, "wb")
-            await file.write(content)
-            await close_answered(client, file)
+            try:
+                await self._upload(client, name, content, resume=again and self._rng.random() < 0.5)
+            except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.ConnectionLost, OSError):
+                self._again.append((name, content))
+                raise
+            except asyncssh.SFTPFailure as error:  # Of this file; its sender tries again later.
+                self._sent.refused.append(f"{name}: {error.reason}")
+                if "under way" in error.reason:  # Its connection is gone, and the server is about to notice.
+                    self._again.append((name, content))
+                    await asyncio.sleep(0.01)
+                continue
             self._sent.hear(name)
             async with self._news:
                 self._kept += 1
                 self._news.notify_all()
+
+    def _next(self, *, large: bool) -> tuple[str, bytes] | None:
+        if self._again:
+            return self._again.popleft()
+        if not self._left:
+            return None
+        self._left -= 1
+        self._number += 1
+        ending, content = contents(self._rng, large=large)
+        idiom = "t" if self._rng.random() < 0.3 else "p"
+        return f"{self._round}-{self._number:04}-{idiom}.{ending}", content
+
+    async def _upload(self, client: asyncssh.SFTPClient, name: str, content: bytes, *, resume: bool) -> None:
+        """As clients do: under a temporary name and renamed, or plainly; anew, or from where it broke off."""
+        temporary = "-t." in name
+        target = f"{name}.tmp" if temporary else name
+        begin = await self._resumes_at(client, target, len(content)) if resume else 0
+        flags = asyncssh.FXF_WRITE if begin else asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_TRUNC
+        file = await client.open(target, flags, encoding=None)
+        await file.write(content[begin:], begin)
+        await close_answered(client, file)
+        if temporary:
+            await client.rename(target, name)
+
+    async def _resumes_at(self, client: asyncssh.SFTPClient, target: str, size: int) -> int:
+        try:
+            there = (await client.stat(target)).size or 0
+        except asyncssh.SFTPNoSuchFile:
+            return 0
+        return there if there < size else 0
+
+
+def _ignore_dropped_tasks() -> None:
+    """The library drops tasks of its own when the connection goes; their end is no news."""
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+
+
+_keys: dict[Path, asyncssh.SSHKey] = {}
+
+
+def _key(path: Path) -> asyncssh.SSHKey:
+    if path not in _keys:
+        _keys[path] = asyncssh.read_private_key(path)
+    return _keys[path]
 
 
 async def close_answered(client: asyncssh.SFTPClient, file: asyncssh.SFTPClientFile) -> None:
@@ -202,6 +299,12 @@ def upload_until(
     asyncio.run(senders.until(rng.choice((0, 1, 5, 20, 40)) if promises is None else promises, fault))
 
 
+def send_what_is_owed(site: Site, partner: Partner, sent: Sent, rng: random.Random) -> None:
+    """Whoever did not hear yes sends their file once more, to a server that nobody harms."""
+    asyncio.run(Senders(site, partner, sent, rng, round_name="", files_max=0).all_sent())
+    assert not sent.owed, f"{len(sent.owed)} files never got through, first: {min(sent.owed)}"
+
+
 # --- the reckoning ---
 
 
@@ -216,7 +319,7 @@ def check_promises(home: Path, sent: Sent) -> Counter[str]:
         with reading(ledger) as books:
             rows = transfer_rows(books, most=10_000_000)
             stages = Counter(row["stage"] for row in rows)
-            published = [row for row in rows if row["direction"] == "inbound" and row["stage"] != Stage.PARTIAL]
+            published = [row for row in rows if row["direction"] == "inbound" and row["stage"] not in NEVER_PUBLISHED]
             names = Counter(row["name_bytes"].decode() for row in published)
             lost = sorted(sent.promised - names.keys())
             assert not lost, f"{len(lost)} of {len(sent.promised)} promised files are lost, first: {lost[0]}"
@@ -248,9 +351,12 @@ def check_books(home: Path) -> None:
     vault = open_vault(Home(home))
     with reading(_ledger(home)) as books:
         rows = transfer_rows(books, most=10_000_000)
+        received = Counter(leaf["transfer"] for leaf in leaves(books, kind="transfer.received", most=10_000_000))
         for row in rows:
-            assert row["stage"] not in AT_WORK, f"transfer {row['id']} never came to rest: {row['stage']}"
+            assert not _is_at_work(row), f"transfer {row['id']} never came to rest: {row['stage']}"
             assert row["runner"] is None, f"transfer {row['id']} is still claimed"
+            due = int(row["direction"] == "inbound" and row["stage"] not in NEVER_PUBLISHED)
+            assert received[row["id"]] == due, f"transfer {row['id']} has {received[row['id']]} leaves of its arrival"
         orphans = set(vault.files()) - object_files(books)
         assert not orphans, f"{len(orphans)} vault files are nobody's, first: {min(orphans)}"
         missing = object_files(books) - set(vault.files())
@@ -274,7 +380,7 @@ def _check_events(home: Path, rows: list[Row]) -> None:
             received.setdefault(event["subject"], set()).add(event["id"])
     for row in rows:
         events = received.pop(row["id"], set())
-        due = 1 if row["direction"] == "inbound" and row["stage"] != Stage.PARTIAL else 0
+        due = int(row["direction"] == "inbound" and row["stage"] not in {*NEVER_PUBLISHED, Stage.INCOMPLETE})
         assert len(events) == due, f"transfer {row['id']} ({row['stage']}) has {len(events)} received events"
     assert not received, f"events tell of transfers that are not there, first: {min(received)}"
 
@@ -299,7 +405,12 @@ def check_all(site: Site, sent: Sent) -> Counter[str]:
 
 def at_rest(site: Site) -> bool:
     with reading(_ledger(site.home)) as books:
-        return all(row["stage"] not in AT_WORK for row in transfer_rows(books, most=10_000_000))
+        return not any(map(_is_at_work, transfer_rows(books, most=10_000_000)))
+
+
+def _is_at_work(row: Row) -> bool:
+    """A file that lies closed under its temporary name rests, too."""
+    return row["stage"] in AT_WORK or (row["stage"] == Stage.RECEIVING and row["sha256"] is None)
 
 
 def _ledger(home: Path) -> Ledger:
@@ -319,14 +430,14 @@ def kill_round(
     site.kill()
 
 
-def start_and_sweep(site: Site) -> int:
+def start_and_sweep(site: Site, *, fault: str | None = None) -> int:
     """Start after a crash; what no row speaks of must be gone from the vault. Returns how many files that were.
 
     The ledger is opened only behind the server, whose recovery is to meet it as the crash left it.
     """
     vault = open_vault(Home(site.home))
     before = set(vault.files())
-    site.start()
+    site.start(fault=fault)
     with reading(_ledger(site.home)) as books:
         known = object_files(books)
     orphans = before - known
@@ -343,10 +454,111 @@ def kill_in_start(site: Site, rng: random.Random) -> None:
     )  # fmt: skip
     try:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(rng.uniform(0.1, 2.0))
+            process.wait(rng.uniform(0.3, 1.5))
     finally:
         process.kill()
         process.wait()
+
+
+# --- a line that breaks ---
+
+
+class Breaking:
+    """A way to the server on which each connection breaks at a random byte, in one direction or the other."""
+
+    def __init__(self, port: int, rng: random.Random) -> None:
+        self.breaks = 0
+        self.port = 0
+        self._to = port
+        self._rng = rng
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left = [self._rng.randrange(self._rng.choice((4_000, 20_000, 200_000, 3_000_000)))]
+        hard = self._rng.random() < 0.5  # By RST, which may take with it what was on its way.
+        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        pumps = [
+            asyncio.create_task(_pump(reader, back, left)),
+            asyncio.create_task(_pump(there, writer, left)),
+        ]
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        for pump in pumps:
+            pump.cancel()
+        self.breaks += 1
+        for end in (writer, back):
+            (end.transport.abort if hard else end.close)()
+
+
+async def _pump(source: asyncio.StreamReader, to: asyncio.StreamWriter, left: list[int]) -> None:
+    with suppress(OSError):
+        while data := await source.read(1 << 16):
+            part, left[0] = data[: left[0]], left[0] - len(data)
+            to.write(part)
+            await to.drain()
+            if left[0] <= 0:
+                return
+
+
+def break_round(site: Site, partner: Partner, sent: Sent, rng: random.Random, *, name: str, breaks: int) -> None:
+    """Upload to the running server on connections that break, so many of them; then send what is owed, undisturbed."""
+
+    async def scene() -> None:
+        line = Breaking(site.port, rng)
+        async with await line.open():
+            senders = Senders(site, partner, sent, rng, round_name=name, port=line.port)
+            await senders.connected_until(lambda: line.breaks >= breaks)
+
+    asyncio.run(scene())
+    send_what_is_owed(site, partner, sent, rng)
+
+
+# --- syscalls that fail ---
+
+CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "pread64", "unlink", "mkdir")
+HOWS = ("error=EIO", "error=ENOSPC", "error=EINTR", "signal=KILL")
+
+
+def syscall_round(
+    site: Site, partner: Partner, sent: Sent, rng: random.Random, *, name: str, call: str, how: str, turn: int
+) -> bool:
+    """Upload to the running server while its next but so many such syscall fails; returns whether one did.
+
+    Raises AssertionError if the server ended in a way that is neither a kill nor "the disk is broken".
+    """
+    assert site.process is not None
+    server, log = site.process, site.root / "strace"
+    tracer = subprocess.Popen(
+        [
+            peer("strace"), "-f", "-qq", "-o", str(log), "-e", f"trace={call}",
+            "-e", f"inject={call}:{how}:when={turn}", "-p", str(server.pid),
+        ],
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        eventually(lambda: _is_traced(server.pid), what="strace is attached")
+        asyncio.run(Senders(site, partner, sent, rng, round_name=name, files_max=8).all_sent())
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.communicate(timeout=SETTLE_SECONDS)
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(0.2)
+    assert server.returncode in {None, 4, -signal.SIGKILL}, f"{call} {how} {turn}: exit code {server.returncode}"
+    site.kill()
+    return "INJECTED" in log.read_text() or "killed by SIGKILL" in log.read_text()
+
+
+def _is_traced(pid: int) -> bool:
+    """Whether every thread of a process is."""
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        with suppress(FileNotFoundError):
+            if "TracerPid:\t0\n" in status.read_text():
+                return False
+    return True
 
 
 # --- power ---
@@ -357,22 +569,25 @@ class NoDisk(Exception):
 
 
 class Disk:
-    """An ext4 file system in a file, mounted where a home's data is."""
+    """A file system in a file, mounted where a home's data is."""
 
-    def __init__(self, image: Path, folder: Path, *, size_mib: int = 512) -> None:
+    def __init__(self, image: Path, folder: Path, *, kind: str, size_mib: int, options: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self._image = image
+        self._kind = kind
         self._size_mib = size_mib
+        self._options = options
 
     def make(self) -> None:
         """Raises NoDisk, with the reason."""
         if os.geteuid() != 0:
             raise NoDisk("mounting a disk image needs root")
-        if shutil.which("mkfs.ext4", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
-            raise NoDisk("mkfs.ext4 is not installed")
+        if shutil.which(f"mkfs.{self._kind}", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+            raise NoDisk(f"mkfs.{self._kind} is not installed")
         with self._image.open("wb") as file:
             file.truncate(self._size_mib << 20)
-        done = _tool("mkfs.ext4", "-q", "-F", str(self._image))
+        force = {"ext4": "-F", "xfs": "-f"}[self._kind]
+        done = _tool(f"mkfs.{self._kind}", "-q", force, *self._options, str(self._image))
         if done.returncode == 0:
             done = _tool("mount", "-o", "loop", str(self._image), str(self.folder))
         if done.returncode != 0:
@@ -384,7 +599,7 @@ class Disk:
         _tool("sync", "-f", str(self.folder))
 
     def cut(self, sent: Sent) -> None:
-        """Take the power away: what was not synced is lost (EXT4_IOC_SHUTDOWN without a flush of the journal).
+        """Take the power away: what was not synced is lost (EXT4_IOC_SHUTDOWN, XFS_IOC_GOINGDOWN, no flush of the log).
 
         The ioctl takes milliseconds, and an fsync meanwhile may succeed for a transaction of the journal that is being
         thrown away. With real power its caller would be gone as well, so from here on no promise counts.
@@ -403,7 +618,7 @@ class Disk:
         assert done.returncode == 0, done.stderr
 
     def unmount(self) -> None:
-        if os.path.ismount(self.folder):
+        if f" {self.folder} " in Path("/proc/self/mounts").read_text():  # Asking the folder fails without power.
             eventually(lambda: _tool("umount", str(self.folder)).returncode == 0, what="the disk is let go", seconds=10)
 
     def remove(self) -> None:
@@ -421,13 +636,15 @@ def _tool(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def data_on_disk(site: Site) -> Iterator[Disk]:
+def data_on_disk(
+    site: Site, *, kind: str = "ext4", size_mib: int = 2048, options: tuple[str, ...] = ()
+) -> Iterator[Disk]:
     """The site's data on a disk of its own, whose power can be cut. Raises NoDisk."""
     data = site.home / "data"
     aside = site.root / "data-aside"
     data.rename(aside)
     data.mkdir(mode=0o700)
-    disk = Disk(site.root / "disk.img", data)
+    disk = Disk(site.root / "disk.img", data, kind=kind, size_mib=size_mib, options=options)
     try:
         disk.make()
         disk.fill(aside)
@@ -454,9 +671,9 @@ def power_round(
     sent.powered = True
 
 
-def new_site(root: Path) -> tuple[Site, Partner]:
+def new_site(root: Path) -> tuple[ForkedSite, Partner]:
     """A home with one partner, outside of pytest."""
     done = run_mft("init", root / "home")
     assert done.returncode == 0, done.stderr
-    site = Site(root)
+    site = ForkedSite(root)
     return site, site.add_partner("acme")

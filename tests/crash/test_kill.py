@@ -11,7 +11,7 @@ import pytest
 from mft.ledger.database import Ledger, reading, sqlite_driver
 from mft.ledger.transfers import transfer_rows
 from tests.crash import scenes
-from tests.crash.scenes import Sent
+from tests.crash.scenes import ForkedSite, Sent
 from tests.harness import Partner, Site
 
 KILLS = 25  # In each of the two runs.
@@ -41,7 +41,7 @@ def test_fifty_kills_lose_no_promise(site: Site, acme: Partner, seed: int) -> No
 
 def test_a_yes_before_the_commit_is_noticed(site: Site, acme: Partner) -> None:
     sent = Sent()
-    site.start(prefix=scenes.with_fault("early-yes"))
+    site.start(fault="early-yes")
     scenes.kill_round(site, acme, sent, scenes.seeded(3), name="early")
     assert sent.promised
     with pytest.raises(AssertionError, match="promised files are lost"):
@@ -90,7 +90,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, fresh_home: Path) -> tuple
     """A home that was killed once and is right, and what was sent to it."""
     root = tmp_path_factory.mktemp("stopped")
     shutil.copytree(fresh_home, root, dirs_exist_ok=True)
-    site, sent = Site(root), Sent()
+    site, sent = ForkedSite(root), Sent()
     site.start()
     try:
         scenes.kill_round(site, Partner("acme", root / "acme"), sent, scenes.seeded(4), name="r", promises=20)

@@ -52,7 +52,7 @@ def test_power_cuts_lose_no_promise(site: Site, acme: Partner, disk: Disk, seed:
 @pytest.mark.parametrize("fault", ["no-fsync", "no-commit-sync"])
 def test_without_the_sync_the_same_check_fails(site: Site, acme: Partner, disk: Disk, fault: str) -> None:
     sent = Sent()
-    site.start(prefix=scenes.with_fault(fault))
+    site.start(fault=fault)
     scenes.power_round(site, acme, sent, scenes.seeded(12), disk, name="cut", promises=20)
     assert len(sent.promised) >= 20
     with pytest.raises(AssertionError, match=r"promised files are lost|cannot be read"):

@@ -291,7 +291,7 @@ def test_quotas_are_refused_in_words(site: Site, acme: Partner, tmp_path: Path) 
     source.write_bytes(b"x")
     assert site.sftp(acme, f"put {source} 1", f"put {source} 2").returncode == 0
     assert site.sftp(acme, f"put {source} 3").returncode == 1
-    with site.paramiko(acme) as client, pytest.raises(OSError, match="2 files have arrived in 24 hours"):
+    with site.paramiko(acme) as client, pytest.raises(OSError, match="2 uploads were begun in 24 hours"):
         client.open("3", "wb")
 
 

@@ -308,6 +308,7 @@ def test_a_client_ahead_of_the_disk_is_held_back(fresh_home: Path, tmp_path: Pat
             idle_seconds=900,
             visible_seconds=3600,
             retry_seconds=3600,
+            free_mib_min=0,
         )
         _, port = await door.start()
         async with (

@@ -203,7 +203,6 @@ class Upload:
     from_start: bool = False  # A published file of the name is there: the first byte must be byte 0.
     touched: bool = False
     refused: bool = False
-    orphan: bool = False  # What it resumes was replaced meanwhile.
     in_order: bool = True
     expected: int | None = None
     mtime: int | None = None
@@ -302,19 +301,17 @@ class Namespace:
             case Write(upload=number, offset=offset):
                 upload = self.uploads[number]
                 first_elsewhere = upload.from_start and not upload.touched and offset > 0
-                if upload.orphan and not self._begins_anew(upload, offset):
-                    return None
                 return not upload.refused and not first_elsewhere
             case Close(upload=number):
                 upload = self.uploads[number]
                 short = upload.expected is not None and upload.content.size < upload.expected
                 nothing = upload.from_start and not upload.touched
-                return not (upload.refused or upload.orphan or nothing or short or upload.content.has_hole)
+                return not (upload.refused or nothing or short or upload.content.has_hole)
             case Fsync(upload=number):
                 upload = self.uploads[number]
-                return None if upload.orphan or not upload.in_order else not upload.refused
+                return None if not upload.in_order else not upload.refused
             case Resize(upload=number) | Date(upload=number):
-                return None if self.uploads[number].refused or self.uploads[number].orphan else True
+                return None if self.uploads[number].refused else True
             case SetDate(path=path) | SetMode(path=path):
                 if self.is_busy(Place.of(path)):
                     return None
@@ -358,7 +355,7 @@ class Namespace:
             return False
         old, new = Place.of(request.old), Place.of(request.new)
         entry = self.entries.get(old)
-        if entry is None or entry.kind is Kind.PARTIAL or self.is_busy(old):
+        if entry is None or entry.kind is Kind.PARTIAL or self.is_busy(old) or self.is_busy(new):
             return False
         publishes = entry.kind is Kind.PARKED and self.is_plain(new)
         return new == old or new not in self.entries or publishes or request.replace
@@ -421,7 +418,7 @@ class Namespace:
         if upload.append:
             offset = upload.content.size
         elif self._begins_anew(upload, offset):
-            upload.resumes = upload.orphan = False  # What lies there stays until this one is kept.
+            upload.resumes = False  # What lies there stays until this one is kept.
             upload.content = Content()
             upload.floor = 0
         upload.touched = True
@@ -451,7 +448,7 @@ class Namespace:
     def _keep(self, upload: Upload) -> None:
         """What a broken upload leaves: a partial, if a single byte of it is there."""
         head = upload.content.head
-        if not upload.touched or upload.refused or upload.orphan:
+        if not upload.touched or upload.refused:
             return
         if head:
             self.entries[upload.place] = Entry(Kind.PARTIAL, head)
@@ -459,13 +456,9 @@ class Namespace:
             self.entries.pop(upload.place, None)
 
     def _publish(self, session: int, place: Place, data: bytes, mtime: int | None) -> None:
-        again = [
-            transfer
-            for transfer in self.transfers
-            if not transfer.heard and (transfer.place, transfer.data) == (place, data)
-        ]
-        if again:
-            transfer, mtime = again[-1], None
+        newest = next((transfer for transfer in reversed(self.transfers) if transfer.place == place), None)
+        if newest is not None and not newest.heard and newest.data == data:
+            transfer, mtime = newest, None
         else:
             transfer = Transfer(place, data)
             self.transfers.append(transfer)
@@ -474,8 +467,6 @@ class Namespace:
 
     def _rename(self, session: int, old: Place, new: Place) -> None:
         entry = self.entries.pop(old)
-        for upload in self.uploads.values():
-            upload.orphan |= upload.place == new and (upload.resumes or upload.synced)
         if entry.kind is Kind.PARKED and self.is_plain(new):
             self._publish(session, new, entry.data, entry.mtime)
             return

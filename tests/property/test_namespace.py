@@ -2,7 +2,8 @@
 
 Each walk is a new partner's: any sessions, names, flags and offsets, connections that vanish with requests on their way,
 servers that are killed or stopped. After each step the answer and every folder agree with the model; at the end all that
-was promised is in the vault, once and whole. MFT_PROPERTY_STEPS is how many steps are taken in all.
+was promised is in the vault, once and whole. MFT_PROPERTY_STEPS is how many steps are taken in all; with
+MFT_PROPERTY_SHRINK a walk that fails is walked again, shorter and shorter, for some minutes.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from mft.clock import new_id
@@ -140,6 +141,7 @@ def walks(share: float) -> Any:
         max_examples=max(1, int(STEPS * share / STEPS_MAX * 2)),
         deadline=None,
         print_blob=True,
+        phases=[Phase.reuse, Phase.generate, *([Phase.shrink] if os.environ.get("MFT_PROPERTY_SHRINK") else [])],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
     )
 
@@ -164,7 +166,9 @@ def go(walkers: Walkers, steps: list[tuple[Any, ...]]) -> None:
 
 
 def announced(site: Site) -> Counter[str]:
-    return Counter(event["subject"] for event in site.events() if event["type"] == "mft.transfer.received.v1")
+    """How many events tell of each arrival; one that is delivered again has the same id."""
+    told = {(event["id"], event["subject"]) for event in site.events() if event["type"] == "mft.transfer.received.v1"}
+    return Counter(subject for _, subject in told)
 
 
 @walks(0.8)

@@ -4,14 +4,16 @@ import asyncio
 import logging
 import math
 import os
+import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncssh
 
@@ -27,6 +29,8 @@ from mft.vault.store import Vault
 from partners.connection import fingerprint
 from partners.load import Directory
 from partners.uploads import Uploads
+
+T = TypeVar("T")
 
 ENCRYPTION: Final = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes128-ctr")
 KEY_EXCHANGE: Final = (
@@ -59,7 +63,12 @@ _SILENT_SECONDS: Final = 20  # A writer that says nothing for so long gives way 
 _PARTING_SECONDS: Final = 1  # At a stop, for what follows a file's CLOSE: its rename, a goodbye.
 _SESSIONS_MAX: Final = 64  # In the life of one connection; each may hold 128 files.
 _STOPPING: Final = "the server is stopping: try again later"
-_UPLOADS_MAX: Final = 256  # Of one partner at once; each may hold a megabyte.
+_UPLOADS_MAX: Final = 64  # Of one partner at once; each may hold ten megabytes,
+_READING_MAX: Final = 128  # and each file that they read, one.
+_LOGINS_MAX: Final = 256  # Connections of one partner.
+_THREADS_EACH: Final = 2
+_THREADS: Final = 16
+_DRAIN_TASKS_SECONDS: Final = 60  # At a stop, for what is being put on the disk.
 
 
 def authenticate(directory: Directory, user: str, key_blob: bytes, *, now: datetime) -> Principal | None:
@@ -116,10 +125,11 @@ class SftpDoor:
         idle_seconds: int,
         visible_seconds: int,
         retry_seconds: int,
+        free_mib_min: int,
     ) -> None:
         self._host, self._port = host, port
-        # Loaded once: asyncssh would read files again at every login.
-        self._host_keys = [asyncssh.read_private_key(path) for path in host_keys]
+        # Loaded once: asyncssh would read files again at every login. An RSA key of our own need not be proven prime.
+        self._host_keys = [asyncssh.read_private_key(path, unsafe_skip_rsa_key_validation=True) for path in host_keys]
         self.directory = directory
         self.on_broken = on_broken
         self.submit = submit
@@ -130,19 +140,23 @@ class SftpDoor:
         self._idle_seconds = idle_seconds
         self._visible_us = visible_seconds * 1_000_000
         self._retry_us = retry_seconds * 1_000_000
+        self._free_bytes_min = free_mib_min << 20
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self.logins: set[Login] = set()
         self._holders: dict[tuple[str, bytes, bytes], _Holder] = {}  # Names with a writer: one at a time.
         self._intakes: dict[str, Intake] = {}
+        self._reading: Counter[str] = Counter()
+        self._hands: dict[str, asyncio.Semaphore] = {}
         self._quiet = asyncio.Event()
         self.draining = False
-        self.threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="seal")
+        self.threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="seal")
 
     async def start(self) -> tuple[str, int]:
         """Listen; returns the address. Raises Busy: it cannot be had."""
         logging.getLogger("asyncssh").setLevel(logging.CRITICAL)  # Its lines name users and files.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # It warns of each connection that was cut.
         try:
             self._acceptor = await asyncssh.listen(
                 self._host,
@@ -195,20 +209,37 @@ class SftpDoor:
 
     # Quotas
 
-    def allowance(self, principal: Principal) -> int:
-        """Bytes that the next file of a partner may have. Raises QuotaExceeded: no file more today."""
+    def intake(self, principal: Principal) -> Intake:
+        """Where one more upload is counted. Raises QuotaExceeded: no more today; Busy: the disk has no room for it."""
         rules = self.rules(principal)
+        if shutil.disk_usage(self.vault.root).free < self._free_bytes_min:
+            raise Busy("the server's disk is nearly full: try again later")
         intake = self._intakes.get(principal.connection)
         if intake is None:
             since = now_us() - 86_400_000_000
             sent = transfers.intake(self.readers.get(), principal.connection, since=since)
             intake = self._intakes[principal.connection] = Intake(files=sent["files"], size_bytes=sent["bytes"])
-        left = intake.check(files_max=rules.day_files_max, bytes_max=rules.day_gib_max << 30)
-        return min(left, rules.file_gib_max << 30)
+        intake.begin(files_max=rules.day_files_max, bytes_max=rules.day_gib_max << 30)
+        return intake
 
-    def count(self, principal: Principal, size_bytes: int) -> None:
-        """A file has arrived."""
-        self._intakes[principal.connection].add(size_bytes)
+    def begin_reading(self, principal: Principal) -> None:
+        """Raises Busy: the partner has as many files open for reading as they may."""
+        if self._reading[principal.connection] >= _READING_MAX:
+            raise Busy(f"{_READING_MAX} downloads of yours are under way: finish some first")
+        self._reading[principal.connection] += 1
+
+    def end_reading(self, principal: Principal) -> None:
+        self._reading[principal.connection] -= 1
+        if not self._reading[principal.connection]:
+            del self._reading[principal.connection]
+
+    async def in_thread(self, principal: Principal, call: Callable[[], T]) -> T:
+        """Have something done that takes time. No partner holds more than two threads, however much they send."""
+        hands = self._hands.get(principal.connection)
+        if hands is None:
+            hands = self._hands[principal.connection] = asyncio.Semaphore(_THREADS_EACH)
+        async with hands:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, call)
 
     # Names
 
@@ -226,15 +257,24 @@ class SftpDoor:
         if (principal.connection, folder, name) in self._holders:
             raise Busy("another upload of that name is under way: try again later")
 
-    def leaving(self, principal: Principal, folder: bytes, name: bytes) -> asyncio.Future[None] | None:
+    def leaving(
+        self, principal: Principal, folder: bytes, name: bytes, *, asks: Session
+    ) -> asyncio.Future[None] | None:
         """When a name will be free whose writer is gone, or silent for so long that it must be."""
         holder = self._holders.get((principal.connection, folder, name))
-        if holder is None:
+        if holder is None or holder.session is asks:
             return None
         session = holder.session
-        if not session.gone and not session.at_work and time.monotonic() - session.active_at > _SILENT_SECONDS:
-            session.part_from("another session uploads the same file")
-        return holder.released if session.gone else None
+        if session.gone:
+            return holder.released
+        if session.at_work or time.monotonic() - session.active_at <= _SILENT_SECONDS:
+            return None
+        session.part_from("another session uploads the same file")
+        return holder.released
+
+    def is_written_in(self, principal: Principal, folder: bytes) -> bool:
+        """Whether a file is on its way into a folder."""
+        return any((connection, below) == (principal.connection, folder) for connection, below, _ in self._holders)
 
     def release_name(self, arrival: Arrival) -> None:
         holder = self._holders.pop((arrival.principal.connection, arrival.folder, arrival.name), None)
@@ -256,6 +296,11 @@ class SftpDoor:
         """Whether a principal would still be let in."""
         found = admit(self.directory(), principal.login, principal.key_fingerprint, now=datetime.now(UTC))
         return found is not None and found.connection == principal.connection
+
+    def connections_of(self, principal: Principal) -> int:
+        return sum(
+            login.principal is not None and login.principal.connection == principal.connection for login in self.logins
+        )
 
     def part_with_strangers(self) -> None:
         """End the connections of those who would not be let in any more."""
@@ -295,8 +340,10 @@ class SftpDoor:
             login.disconnect(_STOPPING)
         for login in logins:
             await login.closed()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_TASKS_SECONDS):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
         self.threads.shutdown(wait=True)
 
 
@@ -371,6 +418,8 @@ class Login(asyncssh.SSHServer):
 
     def auth_completed(self) -> None:
         self.principal = self._proven
+        if self.principal is not None and self._door.connections_of(self.principal) > _LOGINS_MAX:
+            self._part(f"{_LOGINS_MAX} connections of yours are open: close some first")
         self._door.admission.proven(self._source)
         self._active_at = time.monotonic()
         if self.principal is not None:

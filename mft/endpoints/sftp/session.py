@@ -5,9 +5,8 @@ import shutil
 import socket
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncssh
@@ -15,6 +14,7 @@ import asyncssh
 from mft.clock import now_us
 from mft.core import Command
 from mft.domain import FOLDERS, INBOUND, TENANT, Arrival, Principal
+from mft.endpoints.sftp.writing import Writing
 from mft.errors import (
     Broken,
     Busy,
@@ -28,13 +28,12 @@ from mft.errors import (
     NotWhole,
     ProtocolViolation,
     Refused,
-    StageConflict,
 )
 from mft.ledger import transfers
 from mft.ledger.database import Row
 from mft.ledger.objects import sealed_object
 from mft.pipeline import mailbox
-from mft.pipeline.receive import Heard
+from mft.pipeline.receive import Heard, Resume
 from mft.pipeline.upload import PIECES_MAX, Onto, Upload
 from mft.vault.store import Reader
 from mft.wire import sftp as wire
@@ -42,8 +41,6 @@ from mft.wire.sftp import Attrs, HandleKind, OpenFlag, Status
 from partners.uploads import Uploads
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from mft.endpoints.sftp.door import SftpDoor
 
 T = TypeVar("T")
@@ -60,7 +57,6 @@ STATUS: Final[Mapping[type[MFTError], Status]] = {
     MFTError: Status.FAILURE,
 }
 
-_SEGMENTS_AHEAD: Final = 4  # Full segments that may wait for the disk before we stop reading.
 _REQUESTS_AHEAD: Final = 256  # Requests that may wait for their turn before we stop reading.
 _HEARD_SECONDS: Final = 1.0  # So long a commit may come by that takes them along.
 _FOLDERS_MAX: Final = 1000  # That one partner may make.
@@ -72,15 +68,6 @@ _ROOT: Final = b"/"
 def status_of(error: MFTError) -> Status:
     """The status code of an error: its own kind's, else the nearest kind above it."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-
-
-@dataclass(slots=True)
-class _Writing:
-    """A file on its way in. `refused` is why it cannot become one any more, `working` what a thread does for it."""
-
-    upload: Upload
-    refused: MFTError | None = None
-    working: asyncio.Future[Any] | None = None
 
 
 @dataclass(slots=True)
@@ -147,6 +134,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
             for event in self._protocol.receive(data):
                 if isinstance(event, wire.Write):
                     self._write(event)
+                elif isinstance(event, wire.Fsetstat):
+                    self._fsetstat(event)  # In its place among the WRITEs, which do not wait either.
                 elif isinstance(event, wire.Refusal):
                     self._out.append(event.reply)
                 elif isinstance(event, wire.Init):
@@ -179,19 +168,19 @@ class Session(asyncssh.SSHServerSession[bytes]):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._gone = True
         if self._paused:  # What was received while we did not read counts too.
             self._paused = False
             self._channel.resume_reading()
-        self._gone = True
         if exc is None and not self.parting:  # They left in order.
             self._listen()
         self._tell_heard()
         for handle in self._protocol.handles:
             self._protocol.close_handle(handle)
-            if isinstance(handle.context, _Writing):
-                self._door.spawn(self._break_off(handle.context))
+            if isinstance(handle.context, Writing):
+                self._door.spawn(handle.context.break_off())
             elif isinstance(handle.context, _Reading):
-                handle.context.reader.close()
+                self._end_reading(handle.context)
         # A CLOSE that was received counts, though its turn has not come yet.
         self._waiting = deque(request for request in self._waiting if isinstance(request, wire.Close))
         self._can_write = True
@@ -213,10 +202,13 @@ class Session(asyncssh.SSHServerSession[bytes]):
     def _listen(self) -> None:
         """The client has said something: our answers before it were heard."""
         if self._unheard:
-            if not self._heard:
-                asyncio.get_running_loop().call_later(_HEARD_SECONDS, self._tell_heard)
-            self._heard += self._unheard
-            self._unheard.clear()
+            self._note_heard(self._unheard)
+            self._unheard = []
+
+    def _note_heard(self, transfers_heard: Iterable[str]) -> None:
+        if not self._heard:
+            asyncio.get_running_loop().call_later(_HEARD_SECONDS, self._tell_heard)
+        self._heard += transfers_heard
 
     def _tell_heard(self) -> None:
         if self._heard:
@@ -341,7 +333,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
 
     def _fstat(self, request: wire.Fstat) -> None:
         context = request.handle.context
-        if isinstance(context, _Writing):
+        if isinstance(context, Writing):
             attrs = Attrs(size=context.upload.size, permissions=_FILE_MODE)
         elif isinstance(context, _Reading):
             attrs = _attrs(context.row)
@@ -366,12 +358,14 @@ class Session(asyncssh.SSHServerSession[bytes]):
 
     def _fsetstat(self, request: wire.Fsetstat) -> None:
         context, attrs = request.handle.context, request.attrs
-        if isinstance(context, _Writing):
+        if isinstance(context, Writing):
             if attrs.mtime is not None:
                 context.upload.modified_at = attrs.mtime * 1_000_000
-            if attrs.size is not None and context.refused is None:
-                context.upload.truncate(attrs.size)
-                self._push(context)
+            if attrs.size is not None:
+                context.truncate(attrs.size)
+            if context.refused is not None:
+                self._refuse(request, context.refused)
+                return
         self._ok(request)
 
     def _opendir(self, request: wire.Opendir) -> None:
@@ -415,6 +409,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
             raise Missing("no such folder to make one in: folders go below /inbound")
         if transfers.named(self._door.readers.get(), self._principal.connection, above, name, since=self._since()):
             raise NameTaken("a file of that name is there already")
+        self._door.check_free(self._principal, above, name)
         if len(self._folders()) >= _FOLDERS_MAX:
             raise NotAllowed(f"there are {_FOLDERS_MAX} folders already: remove some first")
         return self._commit(request, mailbox.MakeFolder(self._principal, path))
@@ -424,6 +419,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
         if not self._is_folder(path):
             raise Missing("no such folder")
         self._may_make_folders()
+        if self._door.is_written_in(self._principal, path):
+            raise NotAllowed("the folder is not empty")
         return self._commit(request, mailbox.RemoveFolder(self._principal, path, self._since()))
 
     def _may_make_folders(self) -> None:
@@ -442,6 +439,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         folder, name = self._file(request.old)
         new_folder, new_name = self._file(request.new)
         self._door.check_free(self._principal, folder, name)
+        self._door.check_free(self._principal, new_folder, new_name)
         command = mailbox.Rename(
             self._principal,
             folder,
@@ -460,7 +458,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         try:
             published = await asyncio.wrap_future(self._door.submit(command))
         except MFTError:
-            self._heard += command.heard
+            self._note_heard(command.heard)
             raise
         if published is not None:
             self._unheard.append(published)
@@ -480,28 +478,30 @@ class Session(asyncssh.SSHServerSession[bytes]):
         if request.kind is HandleKind.READING:
             self._open_reading(request, folder, name)
             return None
-        leaving = self._door.leaving(self._principal, folder, name)
-        if leaving is not None:
-            return self._open_behind(request, folder, name, leaving)
-        self._open_writing(request, folder, name)
-        return None
-
-    async def _open_behind(self, request: wire.Open, folder: bytes, name: bytes, leaving: asyncio.Future[None]) -> None:
-        """Open a name whose last writer lost its connection: what it wrote is being put in order."""
-        await asyncio.wait([leaving])
-        self._open_writing(request, folder, name)
+        leaving = self._door.leaving(self._principal, folder, name, asks=self)
+        return self._open_writing(request, folder, name, leaving)
 
     def _open_reading(self, request: wire.Open, folder: bytes, name: bytes) -> None:
         row, sealed = mailbox.content(
             self._door.readers.get(), self._principal.connection, folder, name, since=self._since()
         )
-        reader = self._door.vault.open(sealed)
+        self._door.begin_reading(self._principal)
         try:
-            handle = self._protocol.open_handle(HandleKind.READING, _Reading(row, reader))
+            reader = self._door.vault.open(sealed)
+        except BaseException:
+            self._door.end_reading(self._principal)
+            raise
+        reading = _Reading(row, reader)
+        try:
+            handle = self._protocol.open_handle(HandleKind.READING, reading)
         except Busy:
-            reader.close()
+            self._end_reading(reading)
             raise
         self._out.append(self._protocol.handle(request.request_id, handle))
+
+    def _end_reading(self, reading: _Reading) -> None:
+        reading.reader.close()
+        self._door.end_reading(self._principal)
 
     def _read(self, request: wire.Read) -> None:
         context: _Reading = request.handle.context
@@ -516,12 +516,18 @@ class Session(asyncssh.SSHServerSession[bytes]):
 
     # Files in
 
-    def _open_writing(self, request: wire.Open, folder: bytes, name: bytes) -> None:
+    async def _open_writing(
+        self, request: wire.Open, folder: bytes, name: bytes, leaving: asyncio.Future[None] | None
+    ) -> None:
         door, rules = self._door, self._rules
         if not folder.startswith(INBOUND):
             raise NotAllowed(f"{folder.decode()} is for downloads: put files into /inbound")
+        if leaving is not None:  # What its last writer wrote is being put in order.
+            await asyncio.wait([leaving])
         if door.draining:
             raise Busy("the server is stopping: try again later")
+        if self._gone:
+            raise Busy("the connection has ended")
         if not door.welcome(self._principal):
             raise NotAllowed("access was withdrawn")
         row = transfers.named(door.readers.get(), self._principal.connection, folder, name, since=self._since())
@@ -529,199 +535,98 @@ class Session(asyncssh.SSHServerSession[bytes]):
             raise NameTaken("a file of that name is there already")
         if row is None and not request.flags & OpenFlag.CREAT:
             raise Missing("no such file")
-        onto, replaces = self._resumes(row, request.flags, may=rules.resume)
         arrival = Arrival(self._principal, "sftp", *self._origin, folder, name)
         door.take_name(arrival, self)
         try:
+            onto, only_from_start = self._resumes(row, request.flags, may=rules.resume)
+            if onto is not None:
+                await asyncio.wrap_future(door.submit(Resume(onto.transfer, onto.sealed.id)))
             upload = Upload(
                 door.vault,
                 TENANT,
                 arrival,
                 onto=onto,
                 append=bool(request.flags & OpenFlag.APPEND),
-                replaces_published=replaces,
-                bytes_max=door.allowance(self._principal),
+                only_from_start=only_from_start,
+                bytes_max=rules.file_gib_max << 30,
             )
             if request.attrs.size is not None and request.attrs.size > upload.size:
                 upload.truncate(request.attrs.size)  # It says how long the file is going to be.
-            handle = self._protocol.open_handle(HandleKind.WRITING, _Writing(upload))
-        except MFTError:
+            file = Writing(door, self._principal, upload, door.intake(self._principal), self._on_behind)
+            if self._gone:
+                raise Busy("the connection has ended")
+            handle = self._protocol.open_handle(HandleKind.WRITING, file)
+        except BaseException:
             door.release_name(arrival)
             raise
         self._out.append(self._protocol.handle(request.request_id, handle))
 
-    def _resumes(self, row: Row | None, flags: OpenFlag, *, may: bool) -> tuple[Onto | None, bool]:
-        """What an upload goes on with; and whether it takes a place that it must not add to."""
+    def _resumes(self, row: Row | None, flags: OpenFlag, *, may: bool) -> tuple[Onto | None, str | None]:
+        """What an upload goes on with; or why its first bytes must be those at its beginning."""
         if row is None or flags & OpenFlag.TRUNC:
-            return None, False
-        adds = bool(flags & OpenFlag.APPEND) or not flags & OpenFlag.CREAT
+            return None, None
+        closed = "the file was received, and nothing is added to it: upload the whole file again"
+        switched_off = "resuming is switched off in your profile: upload the whole file again"
         published = not (mailbox.is_partial(row) or mailbox.is_parked(row))
-        if adds and published:
-            raise NotSupported("the file was received, and nothing is added to it: upload the whole file again")
-        if adds and not may:
-            raise NotSupported("resuming is switched off in your profile: upload the whole file again")
-        if published or not may:
-            return None, True
+        why = closed if published else None if may else switched_off
+        if why is not None:
+            if flags & OpenFlag.APPEND or not flags & OpenFlag.CREAT:
+                raise NotSupported(why)
+            return None, why
+        if mailbox.is_lost(row):
+            return None, "of what was there of this upload nothing can be resumed: upload the whole file again"
         sealed = sealed_object(self._door.readers.get(), row["object_id"])
         if len(sealed.before) + 1 >= PIECES_MAX:
             raise NotSupported("the upload was resumed too often: upload the whole file again")
-        return Onto(row["id"], sealed), False
+        return Onto(row["id"], sealed), None
 
     def _write(self, event: wire.Write) -> None:
-        file: _Writing = event.handle.context
-        if file.refused is None:
-            try:
-                file.upload.write(event.offset, event.data)
-            except MFTError as error:
-                file.refused = error
-            else:
-                self._push(file)
+        file: Writing = event.handle.context
+        file.write(event.offset, event.data)
         if not event.more:
             if file.refused is None:
                 self._ok(event)
             else:
                 self._refuse(event, file.refused)
 
-    def _push(self, file: _Writing) -> None:
-        """Have what came in worked on."""
-        if file.upload.behind and file.working is None:
-            self._work(file)
-        self._hold_back(id(file), on=file.upload.behind > _SEGMENTS_AHEAD)
-
-    def _work(self, file: _Writing) -> None:
-        """Seal and write in a thread; one call at a time for each file."""
-        loop = asyncio.get_running_loop()
-        file.working = loop.run_in_executor(self._door.threads, file.upload.work)
-        file.working.add_done_callback(lambda done: self._worked(file, done))
-
-    def _worked(self, file: _Writing, done: asyncio.Future[None]) -> None:
-        file.working = None
-        error = done.exception()
-        if error is not None:
-            file.refused = error if isinstance(error, MFTError) else Broken("the upload could not be written")
-        if isinstance(file.refused, Broken):
-            self._door.on_broken(file.refused)
-        behind = file.upload.behind
-        if file.refused is None:
-            self._tell_begun(file)
-            if behind:
-                self._work(file)
-        self._hold_back(id(file), on=file.refused is None and behind > _SEGMENTS_AHEAD)
+    def _on_behind(self, file: Writing) -> None:
+        """The disk is behind with a file, or has caught up."""
+        self._hold_back(file, on=file.is_behind)
         self._settle()
-
-    def _tell_begun(self, file: _Writing) -> None:
-        """Enter an upload in the ledger while it is under way; nobody waits for that."""
-        command = file.upload.begin()
-        if command is None:
-            return
-
-        def entered(done: "Future[Any]") -> None:
-            error = done.exception()
-            if isinstance(error, StageConflict):  # What it resumes is gone.
-                file.refused = file.refused or error
-
-        self._door.submit(command).add_done_callback(entered)
 
     def _close(self, request: wire.Close) -> Awaitable[None] | None:
         context = request.handle.context
-        if isinstance(context, _Writing):
+        if isinstance(context, Writing):
             return self._receive(request, context)
         if isinstance(context, _Reading):
-            context.reader.close()
+            self._end_reading(context)
             if context.read_to >= context.reader.size:
                 fetched = mailbox.Fetched(self._principal, context.row["id"], context.reader.size)
                 return self._commit(request, fetched)
         self._ok(request)
         return None
 
-    async def _receive(self, request: wire.Close, file: _Writing) -> None:
+    async def _receive(self, request: wire.Close, file: Writing) -> None:
         """The "yes": said when the sealed bytes and the ledger's row are durable, and not before."""
-        await self._written(file)
-        upload, door = file.upload, self._door
-        arrival = upload.arrival
-        heard = self._take_heard()
+        arrival, heard = file.upload.arrival, self._take_heard()
+        publish = self._publishes(arrival.folder, arrival.name)
         try:
-            if file.refused is not None:
-                raise file.refused
-            if not upload.written and upload.replaces_published:
-                raise NotSupported(
-                    "nothing was written, and the file of that name was received before: upload it whole"
-                )
-            publish = self._publishes(arrival.folder, arrival.name)
-            finish = partial(upload.finish, publish=publish, repeat_since=door.repeat_since(), heard=heard)
-            command = await self._in_thread(finish) if upload.slow else finish()
-            transfer = await asyncio.wrap_future(door.submit(command))
-        except Broken as error:
-            door.release_name(arrival)
-            door.on_broken(error)  # The row may be there after all: its bytes stay for the next start.
+            transfer = await file.receive(publish=publish, repeat_since=self._door.repeat_since(), heard=heard)
+        except BaseException:
+            self._note_heard(heard)
             raise
-        except BaseException as error:  # Whatever it was, the file is not received.
-            self._heard += heard
-            file.refused = error if isinstance(error, MFTError) else MFTError("a fault of mft itself")
-            await self._break_off(file)  # Which releases the name: once, for by then it may be another's.
-            raise
-        door.release_name(arrival)
-        door.count(self._principal, upload.size)
+        finally:
+            self._hold_back(file, on=False)
         if publish:
             self._unheard.append(transfer)
         self._ok(request)
 
-    async def _in_thread(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._door.threads, call)
-
-    async def _written(self, file: _Writing) -> None:
-        """Wait until no thread works on the file."""
-        while file.working is not None:
-            await asyncio.wait([file.working])
-            await asyncio.sleep(0)  # Its callback first: it may have begun another round.
-
-    async def _break_off(self, file: _Writing) -> None:
-        """Publish nothing; keep what arrived, unless it is of no use."""
-        await self._written(file)
-        self._hold_back(id(file), on=False)
-        upload, why = file.upload, file.refused
-        command: Command | None
-        try:
-            if why is not None and not isinstance(why, NotWhole):
-                command = upload.abandon(str(why))
-            else:
-                command = await self._in_thread(lambda: upload.keep(str(why or "the connection ended")))
-        except Broken as error:
-            self._door.release_name(upload.arrival)
-            self._door.on_broken(error)
-            return
-        except Exception as error:  # noqa: BLE001  What cannot be kept is forgotten, and the fact is kept.
-            command = upload.abandon(str(error) if isinstance(error, MFTError) else "a fault of mft itself")
-        try:
-            if command is not None:
-                await asyncio.wrap_future(self._door.submit(command))
-        except MFTError:
-            return  # Nobody is there to be told; a broken ledger has stopped the server.
-        finally:
-            self._door.release_name(upload.arrival)
-
     # The rest
 
-    async def _put_on_disk(self, request: wire.Fsync, file: _Writing) -> None:
-        await self._written(file)
-        if file.refused is not None:
-            raise file.refused
-        file.upload.part()
-        file.working = asyncio.ensure_future(self._in_thread(file.upload.seal_part))
-        try:
-            command = await file.working
-        except MFTError as error:
-            file.refused = error
-            raise
-        finally:
-            file.working = None
-        if command is not None:
-            await asyncio.wrap_future(self._door.submit(command))
-        self._push(file)
+    async def _put_on_disk(self, request: wire.Fsync) -> None:
+        file: Writing = request.handle.context
+        await file.put_on_disk()
         self._ok(request)
-
-    def _fsync(self, request: wire.Fsync) -> Awaitable[None]:
-        return self._put_on_disk(request, request.handle.context)
 
     def _limits(self, request: wire.Limits) -> None:
         self._out.append(self._protocol.limits(request.request_id))
@@ -746,7 +651,6 @@ class Session(asyncssh.SSHServerSession[bytes]):
         wire.Lstat: _stat,
         wire.Fstat: _fstat,
         wire.Setstat: _setstat,
-        wire.Fsetstat: _fsetstat,
         wire.Opendir: _opendir,
         wire.Readdir: _readdir,
         wire.Remove: _remove,
@@ -755,7 +659,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         wire.Realpath: _realpath,
         wire.Rename: _rename,
         wire.PosixRename: _rename,
-        wire.Fsync: _fsync,
+        wire.Fsync: _put_on_disk,
         wire.Limits: _limits,
         wire.Statvfs: _statvfs,
     }

@@ -131,64 +131,64 @@ def test_what_one_source_is(clock: Clock, one: str, other: str, *, same: bool) -
 
 
 class TestIntake:
-    def test_tells_what_may_still_come(self, clock: Clock) -> None:
+    def test_no_upload_more_than_agreed(self, clock: Clock) -> None:
         intake = Intake(clock=clock)
-        assert intake.check(files_max=2, bytes_max=100) == 100
-        intake.add(30)
-        assert intake.check(files_max=2, bytes_max=100) == 70
+        for _ in range(2):
+            intake.begin(files_max=2, bytes_max=100)
+        with pytest.raises(QuotaExceeded, match="2 uploads were begun in 24 hours, and 2 are agreed"):
+            intake.begin(files_max=2, bytes_max=100)
 
-    def test_no_file_more_than_agreed(self, clock: Clock) -> None:
+    def test_no_byte_more_than_agreed_in_all_uploads_together(self, clock: Clock) -> None:
         intake = Intake(clock=clock)
-        intake.add(0)
-        assert intake.check(files_max=2, bytes_max=100) == 100
-        intake.add(0)
-        with pytest.raises(QuotaExceeded, match="2 files have arrived in 24 hours, and 2 are agreed"):
-            intake.check(files_max=2, bytes_max=100)
-
-    @pytest.mark.parametrize("more", [0, 1])  # A file may have grown while it arrived.
-    def test_no_byte_more_than_agreed(self, clock: Clock, more: int) -> None:
-        intake = Intake(clock=clock)
-        intake.add((2 << 30) - 1)
-        assert intake.check(files_max=9, bytes_max=2 << 30) == 1
-        intake.add(1 + more)
-        with pytest.raises(QuotaExceeded, match="2 GiB have arrived in 24 hours"):
-            intake.check(files_max=9, bytes_max=2 << 30)
+        for _ in range(2):
+            intake.begin(files_max=9, bytes_max=2 << 30)
+        intake.take((2 << 30) - 1)
+        intake.take(1)
+        with pytest.raises(QuotaExceeded, match="2 GiB were sent in 24 hours"):
+            intake.take(1)
+        with pytest.raises(QuotaExceeded, match="2 GiB were sent in 24 hours"):
+            intake.begin(files_max=9, bytes_max=2 << 30)
 
     def test_a_day_later_it_does_not_count(self, clock: Clock) -> None:
         intake = Intake(clock=clock)
-        intake.add(100)
+        intake.begin(files_max=1, bytes_max=100)
+        intake.take(100)
         clock.now += 23 * HOUR
         with pytest.raises(QuotaExceeded):
-            intake.check(files_max=9, bytes_max=100)
+            intake.begin(files_max=1, bytes_max=200)
+        with pytest.raises(QuotaExceeded):
+            intake.begin(files_max=9, bytes_max=100)
         clock.now += HOUR
-        assert intake.check(files_max=9, bytes_max=100) == 100
+        intake.begin(files_max=1, bytes_max=100)
+        intake.take(100)
 
     def test_each_hour_goes_by_itself(self, clock: Clock) -> None:
         intake = Intake(clock=clock)
         for _ in range(24):
-            intake.add(1)
-            intake.add(1)
+            intake.begin(files_max=100, bytes_max=100)
+            intake.take(2)
             clock.now += HOUR
-        left = []
-        for _ in range(24):
-            left.append(intake.check(files_max=100, bytes_max=100))
+        for hour in range(24):
+            intake.begin(files_max=24, bytes_max=49)  # As many as went out of sight.
+            with pytest.raises(QuotaExceeded):
+                intake.begin(files_max=24, bytes_max=49)
+            assert intake._bytes_left == 49 - 2 * (23 - hour)
             clock.now += HOUR
-        assert left == list(range(54, 102, 2))
 
     def test_what_came_before_the_start_counts_for_a_day(self, clock: Clock) -> None:
         intake = Intake(files=3, size_bytes=90, clock=clock)
-        assert intake.check(files_max=4, bytes_max=100) == 10
-        intake.add(5)
-        assert intake.check(files_max=5, bytes_max=100) == 5
+        intake.begin(files_max=4, bytes_max=100)
+        intake.take(10)
         with pytest.raises(QuotaExceeded):
-            intake.check(files_max=4, bytes_max=100)
+            intake.take(1)
+        with pytest.raises(QuotaExceeded):
+            intake.begin(files_max=4, bytes_max=200)
         clock.now += 24 * HOUR
-        assert intake.check(files_max=1, bytes_max=100) == 100
+        intake.begin(files_max=1, bytes_max=100)
 
     def test_it_remembers_no_more_than_a_day(self, clock: Clock) -> None:
         intake = Intake(clock=clock)
         for _ in range(1000):
-            intake.check(files_max=9, bytes_max=100)
-            intake.add(0)
+            intake.begin(files_max=9, bytes_max=100)
             clock.now += 3 * HOUR
         assert len(intake._hours) <= 9

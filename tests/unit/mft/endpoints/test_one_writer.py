@@ -8,9 +8,10 @@ import pytest
 
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import INBOUND, TENANT, Arrival, Principal
-from mft.endpoints.limits import Admission
+from mft.endpoints.limits import Admission, Intake
 from mft.endpoints.sftp import SftpDoor
-from mft.endpoints.sftp.session import Session, _Writing
+from mft.endpoints.sftp.session import Session
+from mft.endpoints.sftp.writing import Writing
 from mft.errors import Busy, NoSpace
 from mft.pipeline.receive import Receive
 from mft.pipeline.upload import Upload
@@ -49,8 +50,9 @@ async def test_a_name_that_was_given_up_is_released_once(tmp_path: Path) -> None
         idle_seconds=900,
         visible_seconds=3600,
         retry_seconds=3600,
+        free_mib_min=0,
     )
-    file = _Writing(Upload(vault, TENANT, arrival))
+    file = Writing(door, ACME, Upload(vault, TENANT, arrival), Intake(), lambda file: None)
     session = Session(door, ACME, "127.0.0.1", "client", lambda reason: None)
     door.take_name(arrival, session)
     handle = session._protocol.open_handle("writing", file)

@@ -144,7 +144,7 @@ class TestRelease:
         def work(books: Books) -> tuple[int, int]:
             transfer = received(books, b"a")
             (first,) = transfers.claim(books, "r1", most=1, at=20)
-            transfers.release(books, transfer, runner="r1", attempt=1, at=21)
+            transfers.release(books, transfer, runner="r1", attempt=1, at=21, counts=True)
             (second,) = transfers.claim(books, "r2", most=1, at=22)
             return first["attempt"], second["attempt"]
 
@@ -154,8 +154,8 @@ class TestRelease:
         def work(books: Books) -> list[Any]:
             transfer = received(books, b"a")
             transfers.claim(books, "r1", most=1, at=20)
-            transfers.release(books, transfer, runner="r2", attempt=1, at=21)
-            transfers.release(books, transfer, runner="r1", attempt=7, at=21)
+            transfers.release(books, transfer, runner="r2", attempt=1, at=21, counts=True)
+            transfers.release(books, transfer, runner="r1", attempt=7, at=21, counts=True)
             return transfers.claim(books, "r2", most=1, at=22)
 
         assert writer.run(work) == []

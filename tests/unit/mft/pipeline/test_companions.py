@@ -56,6 +56,7 @@ def test_what_a_companion_says(desk: Desk, parser: Parser, case: str, first: str
             desk.turn(parser)
     desk.turn(parser)
     subject, companion = came if first == "file" else came[::-1]
+    assert evidence(desk, companion)["of orders.edi"] == {"transfer": subject}
     said = evidence(desk, subject)[f"{kind}_file"]
     assert (said["transfer"], said.get("matches")) == (companion, matches)
     facts = desk.leaf(subject, "transfer.evidence")["facts"]
@@ -66,6 +67,23 @@ def test_what_a_companion_says(desk: Desk, parser: Parser, case: str, first: str
         assert "ask the sender" in desk.row(came[1])["reason"]
         assert desk.types(came[1]) == ["transfer.received", "transfer.held"]
         assert desk.parts("records", came[1]) == []
+
+
+@pytest.mark.parametrize("companion_first", [False, True])
+def test_every_day_has_its_own(desk: Desk, parser: Parser, *, companion_first: bool) -> None:
+    stages = []
+    for day in range(3):
+        content = ORDERS + b"\n" * day
+        digest = hashlib.sha256(content).hexdigest().encode()
+        files = [(b"orders.edi", content), (b"orders.edi.sha256", digest)]
+        for name, each in files[::-1] if companion_first else files:
+            transfer = desk.receive(name, each)
+            desk.turn(parser)
+            stages.append(desk.row(transfer)["stage"])
+            if name == b"orders.edi":
+                subject = transfer
+        assert evidence(desk, subject)["checksum_file"]["matches"] is True
+    assert stages == ["done"] * 6
 
 
 def test_a_list_of_checksums_speaks_of_each_file(desk: Desk, parser: Parser) -> None:

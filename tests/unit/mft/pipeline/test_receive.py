@@ -66,7 +66,10 @@ class TestReceive:
         upload.write(0, memoryview(b"x" * 3_000_000))
         upload.work()
         assert desk.files() != []
-        desk.core.run(upload.begin())
+        begin = upload.begin()
+        assert begin is not None
+        desk.core.run(begin)
+        upload.entered(begin)
         desk.core.run(upload.abandon("the disk is full"))
         row = desk.row(upload.transfer)
         assert (row["stage"], row["size_bytes"], row["object_id"]) == ("partial", 0, None)
