@@ -39,12 +39,19 @@ def add_event(books: Books, row: Row, sinks: Iterable[str]) -> None:
     """Add an event in the caller's transaction, to be delivered to each of the sinks."""
     books.execute(_EVENT, row)
     for sink in sinks:
-        books.execute(_DELIVERY, {"event_id": row["id"], "sink": sink, "state": WAITING, "due_at": row["at"]})
+        books.execute(_DELIVERY, {"event_id": row["id"], "sink": sink, "state": WAITING, "due_at": 0})  # At once.
 
 
-def due(books: Books, sink: str, *, now: int, most: int) -> list[Row]:
-    """Events that wait for a sink, oldest first; none while an older one was put off, so that order is kept."""
-    return list(takewhile(lambda row: row["due_at"] <= now, books.rows(_DUE, {"sink": sink, "most": most})))
+def due(books: Books, sink: str, *, now: int, wait_max: int, most: int) -> list[Row]:
+    """Events that wait for a sink, oldest first; none while an older one was put off, so that order is kept.
+
+    None is put off for longer than `wait_max` microseconds: one that seems to be, was so before the clock went back.
+    """
+
+    def is_due(row: Row) -> bool:
+        return not now < row["due_at"] <= now + wait_max
+
+    return list(takewhile(is_due, books.rows(_DUE, {"sink": sink, "most": most})))
 
 
 def mark_delivered(books: Books, sink: str, events: Sequence[str], *, at: int) -> None:

@@ -95,7 +95,8 @@ class Relay:
 
     def _deliver_batch(self) -> bool:
         """Returns whether there may be more."""
-        rows = outbox.due(self._readers.get(), self._sink.name, now=now_us(), most=_BATCH)
+        wait_max = _RETRY_SECONDS_MAX * 1_000_000
+        rows = outbox.due(self._readers.get(), self._sink.name, now=now_us(), wait_max=wait_max, most=_BATCH)
         if not rows:
             return False
         ids = tuple(row["id"] for row in rows)

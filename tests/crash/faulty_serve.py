@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 from mft.cli.main import main
@@ -114,7 +115,27 @@ def clock_jumps() -> None:
     time.time = lambda: jumping() / 1e9
 
 
+def slow_disk() -> None:
+    """No fault of ours: the disk takes its time."""
+    fsync, write = os.fsync, os.write
+
+    def slowly(call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(fd: int, *rest: Any) -> Any:
+            threading.Event().wait(0.1)
+            return call(fd, *rest)
+
+        return called
+
+    from mft import durable
+    from mft.vault import store
+
+    names = {"fsync": slowly(fsync), "write": slowly(write)}
+    for module in (durable, store):
+        module.os = SimpleNamespace(**{**vars(os), **names})  # type: ignore[attr-defined]
+
+
 FAULTS = {
+    "slow-disk": slow_disk,
     "no-fsync": no_fsync,
     "no-commit-sync": no_commit_sync,
     "early-yes": early_yes,

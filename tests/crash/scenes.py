@@ -14,8 +14,8 @@ import signal
 import struct
 import subprocess
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -184,22 +184,29 @@ class Senders:
             for number in range(sessions):
                 tasks.create_task(come_back(number))
 
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        async with asyncssh.connect(
+            "127.0.0.1",
+            self._port,
+            username=self._partner.name,
+            client_keys=[_key(self._partner.key)],
+            known_hosts=None,
+            config=None,
+            agent_path=None,
+            kex_algs=["curve25519-sha256"],
+        ) as connection:
+            yield connection
+
+    async def upload_all(self, connection: asyncssh.SSHClientConnection, *, large: bool = False) -> None:
+        """Upload in one session, for as long as there is something to upload."""
+        async with connection.start_sftp_client() as client:
+            await self._upload_on(client, large=large)
+
     async def _session(self, number: int) -> None:
         try:
-            async with (
-                asyncssh.connect(
-                    "127.0.0.1",
-                    self._port,
-                    username=self._partner.name,
-                    client_keys=[_key(self._partner.key)],
-                    known_hosts=None,
-                    config=None,
-                    agent_path=None,
-                    kex_algs=["curve25519-sha256"],
-                ) as connection,
-                connection.start_sftp_client() as client,
-            ):
-                await self._upload_on(client, number)
+            async with self.connected() as connection:
+                await self.upload_all(connection, large=number == 0)
         except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost):
             return  # The fault has struck.
         except asyncssh.SFTPError as error:
@@ -207,8 +214,8 @@ class Senders:
         except (asyncssh.Error, OSError):  # Struck before there was a session.
             return
 
-    async def _upload_on(self, client: asyncssh.SFTPClient, number: int) -> None:
-        while (found := self._next(large=number == 0)) is not None:
+    async def _upload_on(self, client: asyncssh.SFTPClient, *, large: bool) -> None:
+        while (found := self._next(large=large)) is not None:
             name, content = found
             again = name in self._sent.owed
             self._sent.begin(name, content)

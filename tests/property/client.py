@@ -6,6 +6,7 @@ sends without waiting, and vanishes. SSH is asyncssh's; packets are built with t
 
 import asyncio
 import itertools
+import socket
 import struct
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
@@ -118,6 +119,24 @@ class Client:
         whole = b"".join(packets)
         self._out.write(whole[: len(whole) - min(without, len(packets[-1]))])
         self._wait(asyncio.sleep(0))
+
+    def hang_up(self) -> None:
+        """End the connection behind all that was sent, without a word."""
+        self._wait(self._hung_up())
+
+    async def _hung_up(self) -> None:
+        transport: Any = self._connection._transport
+        left = asyncio.get_running_loop().create_future()
+
+        def look() -> None:
+            if transport.get_write_buffer_size() or self._out.channel._send_buf:
+                asyncio.get_running_loop().call_later(0.005, look)
+            else:
+                left.set_result(None)
+
+        look()
+        await left
+        transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
 
     def leave(self) -> None:
         """Say goodbye, and wait until the server has heard it."""
