@@ -42,7 +42,7 @@ class SftpDoor(_Strict):
     idle_seconds: Annotated[int, Field(ge=1, description="A session that asks nothing for so long is ended.")] = 900
     unproven_max: Annotated[int, Field(ge=1, description="Connections that have not logged in yet.")] = 100
     unproven_per_source_max: Annotated[int, Field(ge=1, description="The same, of one source address.")] = 20
-    arrivals_per_second_max: Annotated[int, Field(ge=1, description="New connections a second from one source.")] = 15
+    arrivals_per_second_max: Annotated[int, Field(ge=1, description="New connections a second from one source.")] = 10
 
 
 class Receive(_Strict):
@@ -228,7 +228,7 @@ DEFAULT_CONFIG = """\
 # idle_seconds = 900          # A session that asks nothing for so long is ended.
 # unproven_max = 100          # Connections that have not logged in yet: in all,
 # unproven_per_source_max = 20    # and of one source address.
-# arrivals_per_second_max = 15    # New connections a second from one source address.
+# arrivals_per_second_max = 10    # New connections a second from one source address.
 
 [receive]
 # retry_seconds = 43200       # For so long a broken upload can be resumed, or repeated if our yes was lost.

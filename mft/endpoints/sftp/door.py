@@ -98,6 +98,14 @@ def admit(directory: Directory, user: str, offered: str, *, now: datetime) -> Pr
     )
 
 
+def _host_key(path: Path) -> asyncssh.SSHKeyPair:
+    """Our own key, to sign with what we offer and nothing else: RSA would do so with SHA-1 too."""
+    key = asyncssh.read_private_key(path, unsafe_skip_rsa_key_validation=True)  # Ours: it need not be proven prime.
+    (pair,) = asyncssh.load_keypairs(key)
+    pair.host_key_algorithms = [name for name in pair.host_key_algorithms if name.decode() in SIGNATURES]
+    return pair
+
+
 @dataclass(eq=False, slots=True)
 class _Holder:
     """Who writes a name, and when it is given up."""
@@ -128,8 +136,7 @@ class SftpDoor:
         free_mib_min: int,
     ) -> None:
         self._host, self._port = host, port
-        # Loaded once: asyncssh would read files again at every login. An RSA key of our own need not be proven prime.
-        self._host_keys = [asyncssh.read_private_key(path, unsafe_skip_rsa_key_validation=True) for path in host_keys]
+        self._host_keys = [_host_key(path) for path in host_keys]  # Once: asyncssh would read files at every login.
         self.directory = directory
         self.on_broken = on_broken
         self.submit = submit
