@@ -1,19 +1,25 @@
 """From CLOSE to the event in the file: uploads of a 100 kB 837P, one after the other."""
 
+import hashlib
 import json
-import os
 import statistics
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
 import paramiko
 
+from bench.payload import compare
+from bench.rounds import counted
 from bench.row import Row
-from bench.site import make_key, ours
+from bench.settings import Unmeasured, number
+from bench.site import Server, make_key, ours
+from mft.config import Home
 
-UPLOADS = int(os.environ.get("BENCH_UPLOADS", "500"))
+WARM_UP = 20
 
 
 def claims(size: int) -> bytes:
@@ -75,36 +81,34 @@ class _Watch(threading.Thread):
 
     def wait_for(self, name: str) -> float:
         with self.more:
-            assert self.more.wait_for(lambda: name in self.seen, timeout=60), f"no event for {name}"
+            if not self.more.wait_for(lambda: name in self.seen, timeout=60):
+                raise Unmeasured(f"not within 60 seconds: the event that {name} is done")
             return self.seen[name]
 
 
 def measure(folder: Path) -> list[Row]:
+    uploads = number("BENCH_UPLOADS")
     content = claims(100_000)
-    key = make_key(folder / "latency-key")
-    closing, event = [], []
-    with ours(folder / "latency", key) as mft:
-        watch = _Watch(mft.folder / "data" / "events" / "events.ndjson")
-        watch.start()
-        with paramiko.Transport(("127.0.0.1", mft.port)) as transport:
-            transport.connect(username="bench", pkey=paramiko.Ed25519Key.from_private_key_file(str(key)))
-            client = paramiko.SFTPClient.from_transport(transport)
-            assert client is not None
-            for number in range(UPLOADS + 20):
-                name = f"claims-{number}.edi"
-                file = client.open(name, "wb")
-                file.set_pipelined(True)
-                file.write(content)
-                file.stat()  # The writes are answered: what is measured from here is CLOSE alone.
-                begun = time.perf_counter()
-                file.close()
-                closed = time.perf_counter()
-                seen = watch.wait_for(name)
-                if number >= 20:  # The first ones warm up.
-                    closing.append((closed - begun) * 1000)
-                    event.append((seen - begun) * 1000)
-        watch.stop.set()
-        assert watch.kinds["mft.records.ready.v1"] >= UPLOADS, "every upload must have given records"
+    key = make_key(folder / "key")
+    closing, event, names = [], [], []
+    with ours(folder, key) as mft, _watching(Home(mft.folder).events_file) as watch, _paramiko(mft) as client:
+        for index in counted("latency", uploads + WARM_UP):
+            name = f"claims-{index}.edi"
+            names.append(name)
+            file = client.open(name, "wb")
+            file.set_pipelined(True)
+            file.write(content)
+            file.stat()  # The writes are answered: what is measured from here is CLOSE alone.
+            begun = time.perf_counter()
+            file.close()
+            closed = time.perf_counter()
+            seen = watch.wait_for(name)
+            if index >= WARM_UP:
+                closing.append((closed - begun) * 1000)
+                event.append((seen - begun) * 1000)
+        if watch.kinds.get("mft.records.ready.v1", 0) < uploads:
+            raise Unmeasured("not every upload gave records: the sample is not read as a good 837P")
+        compare(dict.fromkeys(names, hashlib.sha256(content).hexdigest()), mft.arrived(names), where=mft.name)
     kb = len(content) // 1000
     rows = []
     for what, took, bars in (
@@ -112,7 +116,27 @@ def measure(folder: Path) -> list[Row]:
         ("CLOSE to event in the file", event, (100.0, 30.0)),
     ):
         ordered = sorted(took)
-        for label, value in (("p50", statistics.median(took)), ("p99", ordered[int(len(ordered) * 0.99) - 1])):
+        for label, value in (("p50", statistics.median(took)), ("p99", ordered[max(int(len(ordered) * 0.99) - 1, 0)])):
             limit, goal = bars if label == "p99" else (None, None)
             rows.append(Row(f"{what}, {kb} kB 837P, {label}", value, None, "ms", None, limit, goal))
     return rows
+
+
+@contextmanager
+def _watching(path: Path) -> Iterator[_Watch]:
+    watch = _Watch(path)
+    watch.start()
+    try:
+        yield watch
+    finally:
+        watch.stop.set()
+        watch.join()
+
+
+@contextmanager
+def _paramiko(server: Server) -> Iterator[paramiko.SFTPClient]:
+    with paramiko.Transport(("127.0.0.1", server.port)) as transport:
+        transport.connect(username=server.user, pkey=paramiko.Ed25519Key.from_private_key_file(str(server.key)))
+        client = paramiko.SFTPClient.from_transport(transport)
+        assert client is not None
+        yield client

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One figure, ours beside a peer's. `ratio` above 1: we are faster. `first_bar` and `goal` are ratios or limits."""
+    """One figure, ours beside a peer's. `ratio` above 1: we are better. `first_bar` and `goal` are ratios or limits."""
 
     name: str
     ours: float
@@ -22,5 +22,16 @@ class Row:
     def __str__(self) -> str:
         theirs = f"peer {self.theirs:10.2f}" if self.theirs is not None else " " * 15
         ratio = f"ratio {self.ratio:5.2f}" if self.ratio is not None else " " * 11
-        bars = f"first bar {self.first_bar}, goal {self.goal}" if self.first_bar is not None else ""
-        return f"{self.name:44} ours {self.ours:10.2f} {theirs} {self.unit:12} {ratio}  {bars}".rstrip()
+        bars = f"first bar {self.first_bar}" if self.first_bar is not None else ""
+        bars += f", goal {self.goal}" if self.goal is not None else ""
+        return f"{self.name:76} ours {self.ours:10.2f} {theirs} {self.unit:10} {ratio}  {bars}".rstrip()
+
+
+def speed(name: str, ours: float, theirs: float, unit: str, *bars: float) -> Row:
+    """More is better."""
+    return Row(name, ours, theirs, unit, ours / theirs, *bars)
+
+
+def cost(name: str, ours: float, theirs: float, unit: str, *bars: float) -> Row:
+    """Less is better: the ratio is the peer's to ours, and its name says so."""
+    return Row(f"{name} (ratio: peer/ours)", ours, theirs, unit, theirs / ours, *bars)
