@@ -25,7 +25,7 @@ from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.tables import INSTALLATION
 from mft.ledger.transfers import keep_profile
-from mft.pipeline import deadlines, emit, mailbox, receive, runner
+from mft.pipeline import conclude, deadlines, emit, mailbox, receive, runner
 from mft.pipeline.journal import Journal
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ Command = (
     | runner.EndRunner
     | runner.Claim
     | runner.Release
-    | runner.Conclude
+    | conclude.Conclude
     | emit.Delivered
     | emit.DeliveryFailed
     | deadlines.Due
@@ -131,7 +131,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     runner.EndRunner: runner.end_runner,
     runner.Claim: runner.claim,
     runner.Release: runner.release,
-    runner.Conclude: runner.conclude,
+    conclude.Conclude: conclude.conclude,
     emit.Delivered: emit.delivered,
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,

@@ -153,7 +153,7 @@ _END_UPLOAD = (
     .values(stage=bindparam("to_stage"), reason=bindparam("why"), listed=0, updated_at=bindparam("now"))
 )
 _NEWEST = (
-    select(_T.id, _T.listed, _T.size_bytes, _T.sha256, _T.heard_at)
+    select(_T.id, _T.size_bytes, _T.sha256, _T.heard_at)
     .where(
         _T.connection == bindparam("whose"),
         _T.folder_bytes == bindparam("folder"),
@@ -423,7 +423,7 @@ def listed_as(books: Books, connection: str, folder: bytes, name: bytes) -> list
 def unheard(
     books: Books, connection: str, folder: bytes, name: bytes, *, size: int, sha256: bytes, since: int
 ) -> Row | None:
-    """The newest file of a name, if it is the same one and its sender may never have heard our yes: id, listed.
+    """The newest file of a name, if it is the same one and its sender may never have heard our yes: id.
 
     With another file of that name in between it is no repeat: its sender went back to an older one on purpose.
     """

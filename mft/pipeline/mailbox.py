@@ -18,7 +18,7 @@ from mft.ledger.database import Books, Row
 from mft.ledger.objects import sealed_object
 from mft.pipeline.evidence import speaks_of
 from mft.pipeline.journal import Journal
-from mft.pipeline.receive import Heard, displace, give_up, hear
+from mft.pipeline.receive import Heard, displace, give_up, hear, repeat
 
 
 class Rename(msgspec.Struct, frozen=True, tag=True):
@@ -158,18 +158,9 @@ def rename(journal: Journal, command: Rename) -> str | None:
             sha256=row["sha256"],
             since=command.repeat_since,
         )
-        if earlier is not None:  # Our yes was not heard, and this is the same file again.
-            displace(journal, who.connection, command.new_folder, command.new_name, but=earlier["id"])
-            transfers.relist(books, earlier["id"], at=journal.at)
-            give_up(journal, who.connection, row, Stage.SUPERSEDED, f"the same file again, as transfer {earlier['id']}")
-            journal.leaf(
-                "transfer.repeated",
-                actor=by,
-                connection=who.connection,
-                transfer=earlier["id"],
-                facts={"door": "sftp", "size_bytes": row["size_bytes"]},
-                private={"name": printable(command.new_name)},
-            )
+        if earlier is not None:
+            folder, name, size = command.new_folder, command.new_name, row["size_bytes"]
+            repeat(journal, earlier, who.connection, folder, name, size_bytes=size, instead=row)
             return str(earlier["id"])
     displace(journal, who.connection, command.new_folder, command.new_name, but=row["id"])
     transfers.relabel(books, row["id"], command.new_folder, command.new_name, at=journal.at)

@@ -188,7 +188,11 @@ def receive(journal: Journal, command: Receive) -> str:
             since=command.repeat_since,
         )
         if earlier is not None:
-            _repeat(journal, command, earlier)
+            who = arrival.principal.connection
+            instead = transfer_row(books, command.transfer) if command.begun else None
+            size = command.size_bytes
+            repeat(journal, earlier, who, arrival.folder, arrival.name, size_bytes=size, instead=instead)
+            _drop(journal, (command.last_object, *command.drop))
             return str(earlier["id"])
     if command.sealed is not None:
         _enter_object(journal, command.sealed, begun=command.object_begun)
@@ -223,25 +227,24 @@ def _leaf_of_arrival(journal: Journal, command: Receive, kind: str) -> None:
     )
 
 
-def _repeat(journal: Journal, command: Receive, earlier: Row) -> None:
-    """The sender did not hear our yes, and sends the file again: it is the same transfer, and nothing happens twice."""
-    arrival = command.arrival
-    displace(journal, arrival.principal.connection, arrival.folder, arrival.name, but=earlier["id"])
-    if not earlier["listed"]:
-        relist(journal.books, earlier["id"], at=journal.at)
-    if command.begun:
-        why = f"the same file again, as transfer {earlier['id']}"
-        give_up(
-            journal, arrival.principal.connection, transfer_row(journal.books, command.transfer), Stage.SUPERSEDED, why
-        )
-    _drop(journal, (command.last_object, *command.drop))
+def repeat(
+    journal: Journal, earlier: Row, connection: str, folder: bytes, name: bytes, *, size_bytes: int, instead: Row | None
+) -> None:
+    """The sender did not hear our yes, and sends the file again: it is the same transfer, and nothing happens twice.
+
+    `instead` is the row that the repeat had by now, if it had one: id and object_id.
+    """
+    displace(journal, connection, folder, name, but=earlier["id"])
+    relist(journal.books, earlier["id"], at=journal.at)
+    if instead is not None:
+        give_up(journal, connection, instead, Stage.SUPERSEDED, f"the same file again, as transfer {earlier['id']}")
     journal.leaf(
         "transfer.repeated",
-        actor=actor(arrival),
-        connection=arrival.principal.connection,
+        actor=f"connection:{connection}",
+        connection=connection,
         transfer=earlier["id"],
-        facts={"door": arrival.door, "size_bytes": command.size_bytes},
-        private={"name": printable(arrival.name)},
+        facts={"door": "sftp", "size_bytes": size_bytes},
+        private={"name": printable(name)},
     )
 
 

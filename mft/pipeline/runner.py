@@ -12,34 +12,24 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 import mft
 import parsers
-from mft.audit.log import Fact
 from mft.clock import new_id
-from mft.domain import ERRORS, TENANT, Arrival, Principal, SealedObject, Stage, printable
+from mft.domain import ERRORS, TENANT, Arrival, Principal, Stage, printable
 from mft.errors import Broken, Busy, MFTError, Refused, StageConflict
-from mft.events import (
-    Event,
-    RecordsReady,
-    TransferCompleted,
-    TransferHeld,
-    TransferParsed,
-    TransferQuarantined,
-    TransferReceived,
-    TransferRejected,
-)
 from mft.ledger import transfers
 from mft.ledger.database import Readers, Row
-from mft.ledger.objects import insert_object, sealed_object
+from mft.ledger.objects import sealed_object
 from mft.pipeline.companions import Witness, consult
+from mft.pipeline.conclude import Conclude, SetRecords
 from mft.pipeline.evidence import speaks_of
 from mft.pipeline.journal import Journal
 from mft.pipeline.parse import Parser, ParserDied
-from mft.pipeline.receive import Deposit, deposit
+from mft.pipeline.receive import Deposit
 from mft.pipeline.report import error_report
 from mft.threads import watched
 from mft.vault.store import ObjectWriter, Vault
@@ -55,6 +45,9 @@ from parsers.events import (
     SetOpened,
 )
 from parsers.findings import Finding
+
+if TYPE_CHECKING:
+    from mft.audit.log import Fact
 
 _CLAIM_AT_ONCE: Final = 1  # More would let one long file keep the others from a thread that is free.
 _POLL_SECONDS: Final = 5.0
@@ -87,44 +80,6 @@ class Release(msgspec.Struct, frozen=True, tag=True):
     runner: str
     attempt: int
     counts: bool = True
-
-
-class SetRecords(msgspec.Struct, frozen=True):
-    """The sealed canonical records of one set."""
-
-    position: int
-    set: str
-    map_version: str
-    record_schema: str
-    records: int
-    sealed: SealedObject
-
-
-class Conclude(msgspec.Struct, frozen=True, tag=True):
-    """All that one pass found out about a transfer.
-
-    `passed` are the stages in order, the last of them where it now stands, with the facts of each one's leaf; `found`
-    the columns of the transfer; the parts the rows of their tables without `transfer_id`.
-    """
-
-    transfer: str
-    runner: str
-    attempt: int
-    connection: str
-    partner: str
-    name: str
-    size_bytes: int
-    passed: tuple[tuple[str, dict[str, Fact]], ...]
-    found: dict[str, Any]
-    evidence: dict[str, Any] = {}
-    witnesses: tuple[Witness, ...] = ()
-    opaque: bool = False
-    interchanges: tuple[dict[str, Any], ...] = ()
-    groups: tuple[dict[str, Any], ...] = ()
-    sets: tuple[dict[str, Any], ...] = ()
-    findings: tuple[Finding, ...] = ()
-    records: tuple[SetRecords, ...] = ()
-    report: Deposit | None = None
 
 
 def node() -> str:
@@ -168,146 +123,6 @@ def release(journal: Journal, command: Release) -> None:
         counts=command.counts,
     )
     journal.arrived = True
-
-
-def conclude(journal: Journal, command: Conclude) -> None:
-    """Raises StageConflict: the claim was lost, and nothing of this pass counts."""
-    books, transfer = journal.books, command.transfer
-    stages = [Stage(stage) for stage, _ in command.passed]
-    transfers.advance(
-        books,
-        transfer,
-        stages,
-        runner=command.runner,
-        attempt=command.attempt,
-        at=journal.at,
-        found=command.found,
-    )
-    of_transfer = {"transfer_id": transfer, "tenant_id": TENANT}
-    transfers.add_parts(books, "interchange", ({**of_transfer, **row} for row in command.interchanges))
-    transfers.add_parts(books, "functional_group", ({**of_transfer, **row} for row in command.groups))
-    transfers.add_parts(books, "transaction_set", ({**of_transfer, **row} for row in command.sets))
-    transfers.add_parts(
-        books,
-        "finding",
-        (
-            {
-                **of_transfer,
-                "position": position,
-                "code": finding.code,
-                "severity": finding.severity,
-                "body": msgspec.json.encode(finding).decode(),
-            }
-            for position, finding in enumerate(command.findings, start=1)
-        ),
-    )
-    for records in command.records:
-        insert_object(books, records.sealed, at=journal.at)
-    transfers.add_parts(
-        books,
-        "records",
-        (
-            {
-                **of_transfer,
-                "set_position": records.position,
-                "map_version": records.map_version,
-                "record_schema": records.record_schema,
-                "records": records.records,
-                "object_id": records.sealed.id,
-                "created_at": journal.at,
-            }
-            for records in command.records
-        ),
-    )
-    if command.evidence:
-        transfers.add_evidence(books, transfer, command.evidence)
-    for witness in command.witnesses:
-        _bear_witness(journal, command.connection, witness)
-    for stage, facts in command.passed:
-        journal.leaf(f"transfer.{stage}", actor="server", connection=command.connection, transfer=transfer, facts=facts)
-    _settle_name(journal, transfers.transfer_row(books, transfer))
-    for event in _events(command, stages[-1]):
-        journal.announce(event)
-    if command.report is not None:
-        deposit(journal, command.report)
-
-
-def _bear_witness(journal: Journal, connection: str, witness: Witness) -> None:
-    transfers.add_evidence(journal.books, witness.transfer, witness.evidence)
-    transfers.add_evidence(journal.books, witness.companion, witness.spoken)
-    matches = None if witness.matches is None else int(witness.matches)
-    journal.leaf(
-        "transfer.evidence",
-        actor="server",
-        connection=connection,
-        transfer=witness.transfer,
-        facts={"kind": witness.kind, "matches": matches},
-    )
-
-
-def _settle_name(journal: Journal, row: Row) -> None:
-    """A later upload of a name takes the place of those that were cut off, whichever of them was read first."""
-    if row["stage"] in {Stage.HELD, Stage.QUARANTINED}:
-        return
-    if row["stage"] == Stage.INCOMPLETE and (whole := transfers.whole_since(journal.books, row)) is not None:
-        _supersede(journal, row, by=whole)
-        return
-    for older in transfers.incomplete_before(journal.books, row):
-        _supersede(journal, {**row, "id": older["id"]}, by=row["id"])
-        if older["told_at"] is not None:  # Once for a name that does not come whole.
-            transfers.mark_told(journal.books, row["id"], at=older["told_at"])
-
-
-def _supersede(journal: Journal, row: Row, *, by: str) -> None:
-    transfers.end_upload(journal.books, row["id"], Stage.SUPERSEDED, f"superseded by transfer {by}", at=journal.at)
-    journal.leaf("transfer.superseded", actor="server", connection=row["connection"], transfer=row["id"])
-
-
-def _events(command: Conclude, stage: Stage) -> list[Event]:
-    about: dict[str, Any] = {
-        "transfer": command.transfer,
-        "connection": command.connection,
-        "partner": command.partner,
-        "standard": command.found["standard"],
-        "usage": command.found["usage"],
-    }
-    name, reason = command.name, command.found["reason"] or ""
-    rejected = command.found["sets_rejected"]
-    if stage is Stage.INCOMPLETE:
-        return []  # Half a file is news for an operator, and only if the whole one does not follow.
-    events: list[Event] = [TransferReceived(**about, name=name, size_bytes=command.size_bytes)]
-    if Stage.PARSED in {stage for stage, _ in command.passed}:
-        events.append(
-            TransferParsed(
-                **about,
-                interchanges=len(command.interchanges),
-                sets=len(command.sets),
-                findings=len(command.findings),
-            )
-        )
-    events += (
-        RecordsReady(
-            **about,
-            ref=f"mft:/transfers/{command.transfer}/records/{records.position}@{records.map_version}",
-            set=records.set,
-            set_number=records.position,
-            records=records.records,
-            record_schema=records.record_schema,
-        )
-        for records in command.records
-    )
-    if stage is Stage.DONE:
-        accepted = command.found["sets_accepted"]
-        events.append(
-            TransferCompleted(**about, name=name, sets_accepted=accepted, sets_rejected=rejected, opaque=command.opaque)
-        )
-    elif stage is Stage.REJECTED:
-        events.append(TransferRejected(**about, name=name, sets_rejected=rejected, reason=reason))
-    elif stage is Stage.QUARANTINED:
-        events.append(TransferQuarantined(**about, name=name, reason=reason))
-    else:
-        events.append(TransferHeld(**about, name=name, stage=stage.value, reason=reason))
-    return events
 
 
 class TooManySets(Refused):
