@@ -280,12 +280,16 @@ def files_with(marker: bytes) -> dict[str, bytes]:
 
 @contextmanager
 def half_open(site: Site, partner: Partner, content: bytes) -> Iterator[None]:
-    """An upload that stops half-way and stays open; at the end the client vanishes."""
+    """Two uploads that stop half-way and stay open, one of them from its end backwards; then the client vanishes."""
     with site.paramiko(partner) as client:
-        file = client.open("half.bin", "wb")
-        file.set_pipelined(True)
-        file.write(content)
-        assert file.stat().st_size == len(content)  # Answered behind the writes: they have all arrived.
+        files = {name: client.open(name, "wb") for name in ("half.bin", "backwards.bin")}
+        for name, file in files.items():
+            file.set_pipelined(True)
+            pieces = range(0, len(content), 32_768)
+            for offset in pieces if name == "half.bin" else pieces[::-1]:
+                file.seek(offset)
+                file.write(content[offset : offset + 32_768])
+            assert file.stat().st_size == len(content)  # Answered behind the writes: they have all arrived.
         yield
         client.get_channel().get_transport().close()
 
@@ -309,7 +313,8 @@ def test_content_is_in_clear_nowhere(site: Site, acme: Partner, tmp_path: Path, 
             done = site.sftp(acme, *(f"put {sources / name}" for name in files))
             assert done.returncode == 0, done.stderr
             stages = {name: site.rested(name)["stage"] for name in files}
-        assert site.rested("half.bin")["stage"] == "partial"
+        for name in ("half.bin", "backwards.bin"):
+            assert site.rested(name)["stage"] == "partial"
         at = rounds.done
         eventually(lambda: rounds.done >= at + 2, what="two searches after the last upload")
     site.process = None
