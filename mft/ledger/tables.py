@@ -95,6 +95,7 @@ TRANSFER = Table(
     _bytes("folder_bytes", null=False),
     _bytes("name_bytes", null=False),
     _number("listed", null=False, default="1"),  # 0 once its sender removed or replaced the name.
+    _number("listed_at"),  # From here on it is listed for a while.
     _number("size_bytes", null=False, default="0"),
     _bytes("sha256"),
     _text("object_id"),

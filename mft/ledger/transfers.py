@@ -78,7 +78,7 @@ _VISIBLE = and_(
     or_(
         _T.direction == Direction.OUTBOUND.value,
         _UNPUBLISHED,
-        _T.received_at >= bindparam("since"),
+        _T.listed_at >= bindparam("since"),
     ),
 )
 _LISTING_COLUMNS = (
@@ -99,11 +99,11 @@ _LISTING = (
     .limit(500)
 )
 _NAMED = select(*_LISTING_COLUMNS).where(_VISIBLE, _T.name_bytes == bindparam("name")).order_by(_T.id.desc()).limit(1)
-_LISTED = select(_T.id, _T.stage, _T.object_id).where(
+_LISTED = select(_T.id, _T.stage, _T.object_id, _T.received_at).where(
     _T.connection == bindparam("whose"),
     _T.folder_bytes == bindparam("folder"),
     _T.name_bytes == bindparam("name"),
-    _T.listed == 1,
+    or_(_T.listed == 1, and_(_T.stage == Stage.RECEIVING.value, _T.sha256.is_(None))),
 )
 _ANY_IN = select(_T.id).where(_VISIBLE).limit(1)
 _RELABEL = (
@@ -112,7 +112,11 @@ _RELABEL = (
     .values(folder_bytes=bindparam("new_folder"), name_bytes=bindparam("new_name"), updated_at=bindparam("now"))
 )
 _UNLIST = update(TRANSFER).where(_T.id == bindparam("transfer")).values(listed=0, updated_at=bindparam("now"))
-_RELIST = update(TRANSFER).where(_T.id == bindparam("transfer")).values(listed=1, updated_at=bindparam("now"))
+_RELIST = (
+    update(TRANSFER)
+    .where(_T.id == bindparam("transfer"))
+    .values(listed=1, listed_at=bindparam("now"), updated_at=bindparam("now"))
+)
 _MODIFIED = update(TRANSFER).where(_T.id == bindparam("transfer")).values(modified_at=bindparam("moment"))
 _EVIDENCE = select(_T.evidence).where(_T.id == bindparam("transfer"))
 _ADD_EVIDENCE = update(TRANSFER).where(_T.id == bindparam("transfer")).values(evidence=bindparam("all_evidence"))
@@ -124,8 +128,8 @@ _UPLOAD = (
             name: bindparam(f"new_{name}")
             for name in (
                 "stage", "folder_bytes", "name_bytes", "listed", "size_bytes", "sha256", "object_id", "reason",
-                "evidence", "modified_at", "speaks_of_bytes", "received_at", "updated_at", "account", "key_fingerprint",
-                "source_address", "client_version", "profile_hash", "told_at",
+                "evidence", "modified_at", "speaks_of_bytes", "listed_at", "received_at", "updated_at",
+                "account", "key_fingerprint", "source_address", "client_version", "profile_hash", "told_at",
             )
         }
     )
@@ -173,6 +177,7 @@ _PUBLISH = (
     .values(
         stage=Stage.RECEIVED.value,
         received_at=bindparam("now"),
+        listed_at=bindparam("now"),
         updated_at=bindparam("now"),
         told_at=None,
         speaks_of_bytes=bindparam("speaks_of"),
@@ -230,15 +235,28 @@ _PUBLISHED_BEFORE = and_(
     _T.received_at >= bindparam("since"),
     or_(_T.received_at < bindparam("at"), and_(_T.received_at == bindparam("at"), _T.id < bindparam("transfer"))),
 )
-_BESIDE = (_T.id, _T.name_bytes, _T.size_bytes, _T.sha256, _T.object_id, _T.evidence)
+_BESIDE = (
+    _T.id,
+    _T.connection,
+    _T.folder_bytes,
+    _T.name_bytes,
+    _T.size_bytes,
+    _T.sha256,
+    _T.object_id,
+    _T.evidence,
+    _T.received_at,
+)
 _SPEAK_OF = (
     select(*_BESIDE)
     .where(_PUBLISHED_BEFORE, _T.speaks_of_bytes == bindparam("subject"))
-    .order_by(_T.id.desc())
+    .order_by(_T.received_at.desc(), _T.id.desc())
     .limit(bindparam("most"))
 )
 _NAMED_BEFORE = (
-    select(*_BESIDE).where(_PUBLISHED_BEFORE, _T.name_bytes == bindparam("name")).order_by(_T.id.desc()).limit(1)
+    select(*_BESIDE)
+    .where(_PUBLISHED_BEFORE, _T.name_bytes == bindparam("name"))
+    .order_by(_T.received_at.desc(), _T.id.desc())
+    .limit(1)
 )
 _OF_STEM_BEFORE = (
     select(*_BESIDE)
@@ -248,7 +266,7 @@ _OF_STEM_BEFORE = (
         _T.name_bytes > bindparam("low"),
         _T.name_bytes < bindparam("high"),
     )
-    .order_by(_T.id.desc())
+    .order_by(_T.received_at.desc(), _T.id.desc())
     .limit(bindparam("most"))
 )
 _INTAKE = select(func.count().label("files"), func.coalesce(func.sum(_T.size_bytes), 0).label("bytes")).where(
@@ -341,6 +359,7 @@ def insert_transfer(
             "evidence": evidence,
             "modified_at": modified_at,
             "speaks_of_bytes": speaks_of,
+            "listed_at": at,
             "received_at": at,
             "updated_at": at,
         },
@@ -380,6 +399,7 @@ def update_upload(
         "evidence": evidence,
         "modified_at": modified_at,
         "speaks_of_bytes": speaks_of,
+        "listed_at": at,
         "received_at": at,
         "updated_at": at,
         "account": arrival.principal.login,
@@ -416,7 +436,7 @@ def end_upload(books: Books, transfer: str, stage: Stage, why: str, *, at: int) 
 
 
 def listed_as(books: Books, connection: str, folder: bytes, name: bytes) -> list[Row]:
-    """Whoever is listed under a name, however old: id, stage, object_id."""
+    """Whoever is listed under a name, or was on its way to it, however old: id, stage, object_id, received_at."""
     return books.rows(_LISTED, {"whose": connection, "folder": folder, "name": name})
 
 
@@ -487,8 +507,7 @@ def add_evidence(books: Books, transfer: str, evidence: Mapping[str, Any]) -> No
 def companions_before(books: Books, row: Row, subject: bytes, *, since: int, most: int) -> list[Row]:
     """What was published in the same folder before a transfer and speaks of `subject`, newest first.
 
-    `since` is the oldest arrival, in microseconds, that counts. Each has id, name_bytes, size_bytes, sha256,
-    object_id, evidence.
+    `since` is the oldest arrival, in microseconds, that counts. Each has what `_BESIDE` names.
     """
     return books.rows(_SPEAK_OF, {**_beside(row, since), "subject": subject, "most": most})
 

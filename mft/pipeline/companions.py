@@ -1,7 +1,10 @@
 """What the files of a partner say about each other, asked once: when the second of the two is worked on.
 
-A checksum or control file may come before the file that it speaks of, or behind it. What it says is kept on that file
-as evidence. Where the two disagree, the one that came second is held: nobody can say which of them is wrong.
+A checksum or control file may come before the file that it speaks of, or behind it, within an hour. What it says is
+kept on that file as evidence. It belongs to one file, the one of exactly its name or else the only one of its stem; a
+checksum line may name its file itself. Where the two disagree and are surely meant for each other, the one that came
+second is held: nobody can say which of them is wrong. A wrong guess must not put a good file in doubt, so that what is
+not sure holds nothing.
 """
 
 import hashlib
@@ -13,21 +16,22 @@ from typing import Any, Final
 import msgspec
 
 from mft.domain import printable
+from mft.errors import Missing, UnsealFailed
 from mft.ledger import transfers
 from mft.ledger.database import Books, Row
 from mft.ledger.objects import sealed_object
 from mft.pipeline.evidence import CONTENT_MAX, Companion, Kind, checksums, companion_of, expected
 from mft.vault.store import Vault
 
-_TOGETHER_US: Final = 86_400_000_000  # A companion and its file come within a day.
+_TOGETHER_US: Final = 3_600_000_000  # A companion and its file come within an hour.
 _MOST: Final = 100  # Companions of one file, or files of one companion.
 
 
 class Witness(msgspec.Struct, frozen=True):
     """What one file says about another. `matches` is None where it only says that the other is there.
 
-    `evidence` is kept on the file, `spoken` on its companion: a file has one of each kind, and a companion speaks once
-    of a name. So yesterday's of the same name is not held against today's.
+    `evidence` is kept on the file, `spoken` on its companion: a file has one of each kind, and a companion has spoken
+    once it has found its file. So an older one of the same name is not held against the next file.
     """
 
     transfer: str
@@ -40,80 +44,97 @@ class Witness(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """That a file is there; and, of a control or checksum file, that it has this size or this digest."""
+    """What a companion says of a file: that it is there, and perhaps that it has this size or this digest.
+
+    `name` is the file's, where the companion's content tells it.
+    """
 
     companion: Row
     kind: Kind
+    name: bytes | None = None
     size_bytes: int | None = None
     algorithm: str | None = None
     digest: bytes | None = None
+
+    @property
+    def key(self) -> str:
+        """Under which a file keeps it: one done file, one control file, one checksum of each algorithm."""
+        return f"{self.algorithm or self.kind}_file"
+
+    @property
+    def spoken(self) -> str:
+        """Under which the companion keeps that it has spoken."""
+        return "of" if self.name is None else f"of {printable(self.name)}"
 
 
 def consult(books: Books, vault: Vault, job: Row) -> tuple[tuple[Witness, ...], str | None]:
     """Everything that is said about a transfer, or that it says, among files that were there before it.
 
     Returns:
-        The witnesses; and where one of them disagrees, why the transfer must be held.
+        The witnesses; and where one of them surely disagrees, why the transfer must be held.
     """
-    since = job["received_at"] - _TOGETHER_US
     own = companion_of(job["name_bytes"]) if job["size_bytes"] <= CONTENT_MAX else None
-    if own is not None:
-        said = list(_said_by(books, vault, job, own, since))
-    else:
-        said = [(claim, job) for claim in _said_of(books, vault, job, since)]
+    pairs = _said_by(books, vault, job, own) if own is not None else _said_of(books, vault, job)
     witnesses, doubt = [], None
-    for claim, subject in said:
+    for claim, subject, sure in pairs:
         matches = _matches(books, vault, claim, subject)
-        evidence = {"transfer": claim.companion["id"], "matches": matches, "algorithm": claim.algorithm}
+        evidence = {"transfer": claim.companion["id"], "matches": matches}
+        spoken = {claim.spoken: {"transfer": subject["id"]}} if sure or matches is not False else {}
         witnesses.append(
             Witness(
                 subject["id"],
                 claim.kind,
                 matches,
-                {_key(claim.kind): {name: value for name, value in evidence.items() if value is not None}},
+                {claim.key: {name: value for name, value in evidence.items() if value is not None}},
                 claim.companion["id"],
-                {_spoken(subject["name_bytes"]): {"transfer": subject["id"]}},
+                spoken,
             )
         )
-        if matches is False:
+        if matches is False and sure:
             doubt = doubt or _doubt(claim, subject)
     return tuple(witnesses), doubt
 
 
-def _said_by(books: Books, vault: Vault, job: Row, own: Companion, since: int) -> Iterator[tuple[_Claim, Row]]:
-    for name, claim in _claims(books, vault, job, own):
-        exact = transfers.named_before(books, job, name or own.subject, since=since)
-        newest = {exact["name_bytes"]: exact} if exact is not None else {}
-        if exact is None and name is None:
-            for row in transfers.of_stem_before(books, job, own.subject, since=since, most=_MOST):
-                if own.may_speak_of(row["name_bytes"]):
-                    newest.setdefault(row["name_bytes"], row)
-        for row in newest.values():
-            if _key(own.kind) not in _evidence(row):
-                yield claim, row
+def _said_by(books: Books, vault: Vault, job: Row, own: Companion) -> Iterator[tuple[_Claim, Row, bool]]:
+    """What a companion says of the files before it; whether that is sure."""
+    since = job["received_at"] - _TOGETHER_US
+    for claim in _claims(books, vault, job, own):
+        exact = transfers.named_before(books, job, claim.name or own.subject, since=since)
+        if exact is not None:
+            if claim.key not in _evidence(exact):
+                yield claim, exact, True
+        elif claim.name is None:
+            rows = transfers.of_stem_before(books, job, own.subject, since=since, most=_MOST)
+            free = {
+                row["name_bytes"]: row
+                for row in reversed(rows)  # So that the newest of a name stays.
+                if own.may_speak_of(row["name_bytes"]) and claim.key not in _evidence(row)
+            }
+            if len(free) == 1:
+                yield claim, next(iter(free.values())), False
 
 
-def _said_of(books: Books, vault: Vault, job: Row, since: int) -> Iterator[_Claim]:
+def _said_of(books: Books, vault: Vault, job: Row) -> Iterator[tuple[_Claim, Row, bool]]:
+    """What the companions before a file say of it; whether that is sure."""
+    since = job["received_at"] - _TOGETHER_US
     stem = name = job["name_bytes"]
+    said = set()
     while stem:
-        newest: dict[bytes, Row] = {}
         for row in transfers.companions_before(books, job, stem, since=since, most=_MOST):
-            newest.setdefault(row["name_bytes"], row)
-        for row in newest.values():
             companion = companion_of(row["name_bytes"])
-            if companion is not None and companion.may_speak_of(name) and _spoken(name) not in _evidence(row):
-                for meant, claim in _claims(books, vault, row, companion):
-                    if meant in {None, name}:
-                        yield claim
+            if companion is None or not companion.may_speak_of(name):
+                continue
+            for claim in _claims(books, vault, row, companion):
+                mine = claim.name == name if claim.name is not None else stem == name or _is_free(books, row, stem)
+                if mine and claim.key not in said and claim.spoken not in _evidence(row):
+                    said.add(claim.key)
+                    yield claim, job, stem == name or claim.name is not None
         stem = stem.rpartition(b".")[0]
 
 
-def _key(kind: Kind) -> str:
-    return f"{kind}_file"
-
-
-def _spoken(name: bytes) -> str:
-    return f"of {printable(name)}"
+def _is_free(books: Books, row: Row, subject: bytes) -> bool:
+    """Whether there was no file of exactly a companion's name for it to speak of."""
+    return transfers.named_before(books, row, subject, since=row["received_at"] - _TOGETHER_US) is None
 
 
 def _evidence(row: Row) -> dict[str, Any]:
@@ -121,21 +142,29 @@ def _evidence(row: Row) -> dict[str, Any]:
     return found
 
 
-def _claims(books: Books, vault: Vault, row: Row, companion: Companion) -> Iterator[tuple[bytes | None, _Claim]]:
-    """What a companion says, and about which name; None where its own name tells."""
+def _claims(books: Books, vault: Vault, row: Row, companion: Companion) -> list[_Claim]:
+    """What a companion says; nothing if its bytes cannot be had. One claim for each name, and not too many."""
     if companion.kind == "done":
-        yield None, _Claim(row, "done")
-        return
-    reader = vault.open(sealed_object(books, row["object_id"]))
+        return [_Claim(row, "done")]
+    try:
+        reader = vault.open(sealed_object(books, row["object_id"]))
+    except (Missing, UnsealFailed):
+        return []
     try:
         content = reader.read_at(0, CONTENT_MAX)
+    except UnsealFailed:
+        return []
     finally:
         reader.close()
     if companion.kind == "control":
-        yield None, _Claim(row, "control", size_bytes=expected(content).get("size"))
-        return
-    for checksum in checksums(content):
-        yield checksum.name, _Claim(row, "checksum", algorithm=checksum.algorithm, digest=checksum.digest)
+        return [_Claim(row, "control", size_bytes=expected(content).get("size"))]
+    found = {
+        (checksum.name, checksum.algorithm): _Claim(
+            row, "checksum", name=checksum.name, algorithm=checksum.algorithm, digest=checksum.digest
+        )
+        for checksum in checksums(content)
+    }
+    return list(found.values())[:_MOST]
 
 
 def _matches(books: Books, vault: Vault, claim: _Claim, subject: Row) -> bool | None:
@@ -146,10 +175,15 @@ def _matches(books: Books, vault: Vault, claim: _Claim, subject: Row) -> bool | 
     if claim.algorithm == "sha256":
         return bytes(subject["sha256"]) == claim.digest
     digest = hashlib.new(claim.algorithm, usedforsecurity=False)
-    reader = vault.open(sealed_object(books, subject["object_id"]))
+    try:
+        reader = vault.open(sealed_object(books, subject["object_id"]))
+    except (Missing, UnsealFailed):
+        return None
     try:
         for chunk in reader.chunks(1 << 20):
             digest.update(chunk)
+    except UnsealFailed:
+        return None
     finally:
         reader.close()
     return digest.digest() == claim.digest

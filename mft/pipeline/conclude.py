@@ -3,7 +3,7 @@
 What one pass over the bytes found out comes as a `Conclude`; nothing of it counts until this is committed.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -26,6 +26,8 @@ from mft.pipeline.companions import Witness
 from mft.pipeline.journal import Journal
 from mft.pipeline.receive import Deposit, deposit
 from parsers.findings import Finding
+
+_TOLD_US: Final = 43_200_000_000  # A name that does not come whole is told of once; half a day later it is news again.
 
 
 class SetRecords(msgspec.Struct, frozen=True):
@@ -130,7 +132,8 @@ def conclude(journal: Journal, command: Conclude) -> None:
 
 def _bear_witness(journal: Journal, connection: str, witness: Witness) -> None:
     transfers.add_evidence(journal.books, witness.transfer, witness.evidence)
-    transfers.add_evidence(journal.books, witness.companion, witness.spoken)
+    if witness.spoken:
+        transfers.add_evidence(journal.books, witness.companion, witness.spoken)
     matches = None if witness.matches is None else int(witness.matches)
     journal.leaf(
         "transfer.evidence",
@@ -150,7 +153,7 @@ def _settle_name(journal: Journal, row: Row) -> None:
         return
     for older in transfers.incomplete_before(journal.books, row):
         _supersede(journal, {**row, "id": older["id"]}, by=row["id"])
-        if older["told_at"] is not None:  # Once for a name that does not come whole.
+        if older["told_at"] is not None and row["received_at"] - older["told_at"] < _TOLD_US:
             transfers.mark_told(journal.books, row["id"], at=older["told_at"])
 
 

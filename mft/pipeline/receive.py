@@ -275,9 +275,17 @@ def hear(journal: Journal, command: Heard) -> None:
 
 
 def salvage(journal: Journal, command: Salvage) -> None:
-    """What is left of an upload after a crash becomes a partial, to be resumed."""
+    """What is left of an upload after a crash becomes a partial, to be resumed; unless the name went on without it."""
     books = journal.books
     row = transfer_row(books, command.transfer)
+    since = [
+        other
+        for other in listed_as(books, row["connection"], row["folder_bytes"], row["name_bytes"])
+        if other["id"] != row["id"] and other["received_at"] > row["received_at"]
+    ]
+    if since:
+        give_up(journal, row["connection"], row, Stage.SUPERSEDED, f"replaced by transfer {since[0]['id']}")
+        return
     last, size = row["object_id"], 0
     if last is not None:
         sealed = sealed_object(books, last)

@@ -76,7 +76,7 @@ class Upload:
         self._expected: int | None = None
         self._scattered = False
         self._pending: deque[tuple[int, bytes | None]] = deque()  # For the scratch; None: cut the file there.
-        self._pending_bytes = 0
+        self._put_off_bytes = self._spread_bytes = 0  # Each is counted by one side alone.
         self._scratch: Scratch | None = None
         self._base: Reader | None = None
         self._unkept = False
@@ -92,7 +92,7 @@ class Upload:
     @property
     def behind(self) -> int:
         """Megabytes that wait for `work`."""
-        return self._writer.waiting + (self._pending_bytes + (1 << 20) - 1 >> 20)
+        return self._writer.waiting + (self._put_off_bytes - self._spread_bytes + (1 << 20) - 1 >> 20)
 
     @property
     def slow(self) -> bool:
@@ -170,7 +170,7 @@ class Upload:
 
     def _put_off(self, offset: int, data: bytes | None) -> None:
         self._pending.append((offset, data))
-        self._pending_bytes += len(data or b"") + _PIECE_COST
+        self._put_off_bytes += len(data or b"") + _PIECE_COST
 
     def truncate(self, size: int) -> None:
         """Cut the file; or hear how long it is going to be.
@@ -282,7 +282,7 @@ class Upload:
             else:
                 self._scratch.write(offset, data)
             self._pending.popleft()
-            self._pending_bytes -= len(data or b"") + _PIECE_COST
+            self._spread_bytes += len(data or b"") + _PIECE_COST
 
     def _catch_up(self) -> None:
         self.work()

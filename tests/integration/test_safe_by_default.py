@@ -7,7 +7,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import paramiko
+from paramiko.sftp import int64
+
 from tests.harness import Partner, Site, eventually, peer
+from tests.integration.test_sftp_clients import deposit
 
 SSH_AUDIT = str(Path(sys.executable).with_name("ssh-audit"))
 
@@ -64,6 +68,19 @@ def test_strangers_come_one_by_one(site: Site) -> None:
     site.start(env={"MFT_DOORS__SFTP__ARRIVALS_PER_SECOND_MAX": "2"})
     assert [banner(site) for _ in range(8)].count(b"") >= 4
     eventually(lambda: banner(site) != b"", what="a second later there is room again")
+
+
+def test_who_does_not_read_what_is_answered_is_parted_with_too(site: Site, acme: Partner) -> None:
+    deposit(site, acme, b"large.bin", bytes(40_000_000))
+    site.start(env={"MFT_DOORS__SFTP__IDLE_SECONDS": "1"})
+    with suppress(EOFError), site.paramiko(acme) as client:
+        file = client.open("/outbound/large.bin", "rb")
+        channel = client.get_channel()
+        assert channel is not None
+        channel.in_window_threshold = 1 << 62  # It takes no more than a window.
+        for number in range(400):
+            client._async_request(file, paramiko.sftp.CMD_READ, file.handle, int64(number * 100_000), 100_000)
+        eventually(lambda: not channel.get_transport().is_active(), what="the connection is ended")
 
 
 def test_who_falls_silent_is_parted_with(site: Site, acme: Partner) -> None:

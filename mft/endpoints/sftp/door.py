@@ -276,7 +276,9 @@ class SftpDoor:
             return holder.released
         if session.at_work or time.monotonic() - session.active_at <= _SILENT_SECONDS:
             return None
-        session.part_from("another session uploads the same file")
+        if session.shares_connection(asks):
+            return None
+        session.disconnect("another session uploads the same file")
         return holder.released
 
     def is_written_in(self, principal: Principal, folder: bytes) -> bool:

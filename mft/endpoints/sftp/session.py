@@ -93,7 +93,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         self, door: "SftpDoor", principal: Principal, source: str, client: str, disconnect: Callable[[str], None]
     ) -> None:
         self._door = door
-        self._disconnect = disconnect
+        self.disconnect = disconnect  # The whole connection, with a reason.
         self._principal = principal
         self._origin = (source, client)
         self._protocol = wire.SftpSession()
@@ -186,18 +186,17 @@ class Session(asyncssh.SSHServerSession[bytes]):
         self._can_write = True
         self._proceed()
 
-    def part_from(self, reason: str) -> None:
-        """End the whole connection."""
-        self._disconnect(reason)
-
     @property
     def gone(self) -> bool:
         return self._gone
 
     @property
     def at_work(self) -> bool:
-        """Whether it is us that the client waits for."""
-        return self._busy or bool(self._waiting) or self._paused
+        """Whether it is us that the client waits for; not so if it does not read what we have answered."""
+        return self._busy or (bool(self._waiting) and self._can_write) or bool(self._holds_back - {"queue", "answers"})
+
+    def shares_connection(self, other: "Session") -> bool:
+        return self.disconnect == other.disconnect
 
     def _listen(self) -> None:
         """The client has said something: our answers before it were heard."""
@@ -259,6 +258,9 @@ class Session(asyncssh.SSHServerSession[bytes]):
                 later = self._REQUESTS[type(request)](self, request)
             except MFTError as error:
                 self._refuse(request, error)
+                continue
+            except Exception:  # noqa: BLE001  A disk that cannot be read: others go on.
+                self._refuse(request, MFTError("a fault of mft itself"))
                 continue
             if later is not None:
                 self._busy = True
@@ -567,14 +569,13 @@ class Session(asyncssh.SSHServerSession[bytes]):
             return None, None
         closed = "the file was received, and nothing is added to it: upload the whole file again"
         switched_off = "resuming is switched off in your profile: upload the whole file again"
+        lost = "of what was there of this upload nothing can be resumed: upload the whole file again"
         published = not (mailbox.is_partial(row) or mailbox.is_parked(row))
-        why = closed if published else None if may else switched_off
+        why = closed if published else lost if mailbox.is_lost(row) else None if may else switched_off
         if why is not None:
             if flags & OpenFlag.APPEND or not flags & OpenFlag.CREAT:
                 raise NotSupported(why)
             return None, why
-        if mailbox.is_lost(row):
-            return None, "of what was there of this upload nothing can be resumed: upload the whole file again"
         sealed = sealed_object(self._door.readers.get(), row["object_id"])
         if len(sealed.before) + 1 >= PIECES_MAX:
             raise NotSupported("the upload was resumed too often: upload the whole file again")

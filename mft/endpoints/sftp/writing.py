@@ -129,7 +129,6 @@ class Writing:
                 raise self._fail(error) from error
             finally:
                 self._on_behind(self)
-        self._push()
 
     async def receive(self, *, publish: bool, repeat_since: int, heard: tuple[str, ...]) -> str:
         """The "yes": returns when sealed bytes and row are durable. Raises, and the file is given up."""

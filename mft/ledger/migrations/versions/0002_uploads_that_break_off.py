@@ -22,6 +22,8 @@ def upgrade() -> None:
     op.add_column("object", sa.Column("cut", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("transfer", sa.Column("modified_at", sa.BigInteger(), nullable=True))
     op.add_column("transfer", sa.Column("told_at", sa.BigInteger(), nullable=True))
+    op.add_column("transfer", sa.Column("listed_at", sa.BigInteger(), nullable=True))
+    op.execute("UPDATE transfer SET listed_at = received_at")
     op.add_column("transfer", sa.Column("speaks_of_bytes", sa.LargeBinary(), nullable=True))
     op.create_index(op.f("ix_transfer_stage_told_at"), "transfer", ["stage", "told_at"], unique=False)
     op.create_index(

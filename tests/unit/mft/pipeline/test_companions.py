@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from mft import core
+from mft.ledger import objects
+from mft.pipeline import companions
 from mft.pipeline.parse import Parser
 from tests.harness import sample
 from tests.unit.mft.pipeline.conftest import Desk
@@ -24,7 +27,7 @@ COMPANIONS: dict[str, tuple[bytes, bytes, str, bool | None]] = {
     "checksum with a name": (b"orders.edi.sha256", SHA256 + b"  orders.edi\n", "checksum", True),
     "checksum, MD5": (b"orders.edi.md5", MD5 + b" *orders.edi\n", "checksum", True),
     "checksum, another": (b"orders.edi.sha256", OTHER, "checksum", False),
-    "checksum, another MD5": (b"orders.md5", MD5[::-1], "checksum", False),
+    "checksum, another MD5": (b"orders.edi.md5", MD5[::-1], "checksum", False),
     "control": (b"orders.ctl", b"size=%d\ncount=2\n" % len(ORDERS), "control", True),
     "control, another size": (b"orders.edi.ctl", b"bytes: 17\n", "control", False),
     "control, in words of its own": (b"orders.ctl", b"<control/>", "control", None),
@@ -56,8 +59,8 @@ def test_what_a_companion_says(desk: Desk, parser: Parser, case: str, first: str
             desk.turn(parser)
     desk.turn(parser)
     subject, companion = came if first == "file" else came[::-1]
-    assert evidence(desk, companion)["of orders.edi"] == {"transfer": subject}
-    said = evidence(desk, subject)[f"{kind}_file"]
+    assert {"transfer": subject} in evidence(desk, companion).values()
+    said = evidence(desk, subject)[f"{name.rpartition(b'.')[2].decode() if kind == 'checksum' else kind}_file"]
     assert (said["transfer"], said.get("matches")) == (companion, matches)
     facts = desk.leaf(subject, "transfer.evidence")["facts"]
     assert (facts["kind"], facts["matches"]) == (kind, None if matches is None else int(matches))
@@ -82,8 +85,73 @@ def test_every_day_has_its_own(desk: Desk, parser: Parser, *, companion_first: b
             stages.append(desk.row(transfer)["stage"])
             if name == b"orders.edi":
                 subject = transfer
-        assert evidence(desk, subject)["checksum_file"]["matches"] is True
+        assert evidence(desk, subject)["sha256_file"]["matches"] is True
     assert stages == ["done"] * 6
+
+
+OTHER_MD5 = hashlib.md5(b"other", usedforsecurity=False).hexdigest().encode()
+# What comes in a day's order, twice; nothing of it may be held.
+DAILY: dict[str, list[tuple[bytes, bytes]]] = {
+    "two checksums": [(b"a.edi", b"%d"), (b"a.edi.md5", b"MD5"), (b"a.edi.sha256", b"SHA256")],
+    "two checksums, first": [(b"a.edi.md5", b"MD5"), (b"a.edi.sha256", b"SHA256"), (b"a.edi", b"%d")],
+    "dated names and one control file": [(b"a.%d.edi", b"%d"), (b"a.ctl", b"SIZE")],
+    "dated names behind one control file": [(b"a.ctl", b"SIZE"), (b"a.%d.edi", b"%d")],
+    "a signature beside it": [(b"a.edi", b"%d"), (b"a.edi.md5", b"MD5"), (b"a.edi.asc", b"signed")],
+    "a letter beside it": [(b"a.edi", b"%d"), (b"a.pdf", b"a letter"), (b"a.ctl", b"SIZE")],
+    "a letter between them": [(b"a.ctl", b"SIZE"), (b"a.pdf", b"a letter"), (b"a.edi", b"%d")],
+    "a control file sent twice": [(b"a.edi", b"%d"), (b"a.edi.ctl", b"SIZE"), (b"a.edi.ctl", b"SIZE")],
+    "a list before its files": [(b"all.md5", b"MD5  a.edi"), (b"a.edi", b"%d")],
+}
+
+
+def spelled(said: bytes, content: bytes) -> bytes:
+    """What a companion says of a content; `%d` is the content itself."""
+    if said == b"%d":
+        return content
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest().encode()
+    sha256 = hashlib.sha256(content).hexdigest().encode()
+    return said.replace(b"MD5", md5).replace(b"SHA256", sha256).replace(b"SIZE", b"size=%d" % len(content))
+
+
+@pytest.mark.parametrize("case", DAILY)
+def test_a_good_file_is_never_held_over_what_an_older_one_was(
+    desk: Desk, parser: Parser, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    clock = [1_700_000_000_000_000]
+
+    def now() -> int:
+        clock[0] += 1_000_000
+        return clock[0]
+
+    monkeypatch.setattr(core, "now_us", now)
+    for day in range(2):
+        content = b"contents of day %d" % day + b"." * day
+        for name, said in DAILY[case]:
+            transfer = desk.receive(name.replace(b"%d", b"%d" % day), spelled(said, content))
+            desk.turn(parser)
+            assert desk.row(transfer)["stage"] == "done", (day, name)
+        clock[0] += 86_400_000_000
+
+
+def test_one_digest_is_made_for_all_lines_that_say_it(
+    desk: Desk, parser: Parser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.receive(b"a.edi", b"x" * 100_000)
+    desk.turn(parser)
+    made = []
+    monkeypatch.setattr(companions.hashlib, "new", lambda *name, **options: made.append(name) or hashlib.md5())  # noqa: S324
+    desk.receive(b"a.md5", b"\n".join([OTHER_MD5 + b"  a.edi"] * 700))
+    desk.turn(parser)
+    assert len(made) == 1
+
+
+def test_a_companion_that_cannot_be_read_says_nothing(desk: Desk, parser: Parser) -> None:
+    companion = desk.receive(b"orders.edi.sha256", OTHER)
+    desk.turn(parser)
+    desk.core.writer.run(lambda books: objects.erase_object(books, desk.row(companion)["object_id"], at=1))
+    transfer = desk.receive(b"orders.edi", ORDERS)
+    desk.turn(parser)
+    assert desk.row(transfer)["stage"] == "done"
 
 
 def test_a_list_of_checksums_speaks_of_each_file(desk: Desk, parser: Parser) -> None:
@@ -91,7 +159,7 @@ def test_a_list_of_checksums_speaks_of_each_file(desk: Desk, parser: Parser) -> 
     desk.turn(parser)
     desk.receive(b"all.sha256", SHA256 + b"  one.edi\n" + OTHER + b"  two.edi\n")
     desk.turn(parser)
-    assert [evidence(desk, transfer)["checksum_file"]["matches"] for transfer in (one, two)] == [True, False]
+    assert [evidence(desk, transfer)["sha256_file"]["matches"] for transfer in (one, two)] == [True, False]
 
 
 def test_the_newest_of_a_name_is_meant(desk: Desk, parser: Parser) -> None:
@@ -100,7 +168,7 @@ def test_the_newest_of_a_name_is_meant(desk: Desk, parser: Parser) -> None:
     desk.receive(b"orders.edi.sha256", SHA256)
     desk.turn(parser)
     assert evidence(desk, old) == {}
-    assert evidence(desk, new)["checksum_file"]["matches"] is True
+    assert evidence(desk, new)["sha256_file"]["matches"] is True
 
 
 @pytest.mark.parametrize("name", [b"else.edi.done", b"orders.edi.old.done", b"order.done"])
@@ -123,5 +191,5 @@ def test_what_was_cut_off_stays_incomplete(desk: Desk, parser: Parser) -> None:
     transfer = desk.receive(b"orders.edi", ORDERS[:-200])
     desk.turn(parser)
     assert desk.row(transfer)["stage"] == "incomplete"
-    assert evidence(desk, transfer)["checksum_file"]["matches"] is False
+    assert evidence(desk, transfer)["sha256_file"]["matches"] is False
     assert desk.types(transfer) == []

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mft import core
 from mft.core import Core
 from mft.crypto import blocks, stream
 from mft.crypto.keys import BucketPrivateKey
@@ -23,7 +24,7 @@ from mft.errors import MFTError, NoSpace, NotSupported, NotWhole, StageConflict
 from mft.ledger.database import Books
 from mft.ledger.objects import object_files, sealed_object
 from mft.pipeline import mailbox
-from mft.pipeline.receive import Keep, Resume
+from mft.pipeline.receive import Keep, Resume, Salvage
 from mft.pipeline.upload import Onto, Upload
 from mft.vault import store
 from mft.vault.store import Vault
@@ -154,6 +155,47 @@ class TestGivenUp:
 
 def _no_space(fd: int, path: Path) -> None:
     raise NoSpace("the disk is full")
+
+
+def test_an_upload_whose_end_was_lost_gives_way_to_the_next_one(desk: Desk) -> None:
+    lost = begin(desk)
+    write(lost, LARGE)
+    lost.work()
+    enter(desk, lost)  # And `keep` is refused, or never comes.
+    new = begin(desk)
+    write(new, b"today's")
+    desk.close(new, publish=False)
+    assert desk.row(lost.transfer)["stage"] == "superseded"
+    assert content_of(desk, new.transfer) == b"today's"
+    check_files(desk)
+
+
+def test_what_is_salvaged_displaces_nothing_newer(desk: Desk) -> None:
+    lost = begin(desk)
+    write(lost, LARGE)
+    lost.work()
+    enter(desk, lost)
+    new = begin(desk)
+    write(new, b"today's")
+    desk.close(new)
+    undo = "UPDATE transfer SET stage = 'receiving' WHERE stage = 'superseded'"
+    desk.core.writer.run(lambda books: books.script(undo))  # As if nothing had displaced it.
+    desk.core.run(Salvage(lost.transfer, 1_048_520, 1_048_576))
+    assert desk.row(lost.transfer)["stage"] == "superseded"
+    (entry,) = mailbox.entries(desk.books, ACME.connection, INBOUND, since=0)
+    assert (entry["id"], content_of(desk, new.transfer)) == (new.transfer, b"today's")
+
+
+def test_a_late_repeat_is_listed_for_its_sender(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1_700_000_000_000_000]
+    monkeypatch.setattr(core, "now_us", lambda: clock[0])
+    first = desk.receive(NAME, b"daily")
+    clock[0] += 7_200_000_000
+    again = begin(desk)
+    write(again, b"daily")
+    assert desk.close(again, repeat_since=0) == first
+    (entry,) = mailbox.entries(desk.books, ACME.connection, INBOUND, since=clock[0] - 3_600_000_000)
+    assert entry["id"] == first
 
 
 class TestRefusedCommits:
