@@ -128,7 +128,8 @@ def begin(journal: Journal, command: Begin) -> None:
         "object_id": sealed.id if sealed else None,
     }
     if command.begun:
-        listed = sealed is not None and command.size_bytes > 0
+        # One that is resumed stays listed; a new one takes the name over when it ends.
+        listed = sealed is not None and bool(transfer_row(books, command.transfer)["listed"])
         update_upload(books, command.transfer, command.arrival, listed=listed, **columns)
     else:
         insert_transfer(books, command.transfer, command.arrival, listed=False, **columns)

@@ -551,7 +551,10 @@ def syscall_round(
         asyncio.run(Senders(site, partner, sent, rng, round_name=name, files_max=8).all_sent())
     finally:
         tracer.send_signal(signal.SIGINT)
-        tracer.communicate(timeout=SETTLE_SECONDS)
+        with suppress(subprocess.TimeoutExpired):  # At times it waits for a thread that has ended.
+            tracer.wait(5)
+        tracer.kill()
+        tracer.communicate()
     with suppress(subprocess.TimeoutExpired):
         server.wait(0.2)
     assert server.returncode in {None, 4, -signal.SIGKILL}, f"{call} {how} {turn}: exit code {server.returncode}"

@@ -422,6 +422,17 @@ def test_a_nonce_that_is_used_twice_is_noticed(
         walk(vault, steps)
 
 
+def test_a_name_is_listed_once_while_a_new_file_of_it_is_put_on_the_disk(desk: Desk) -> None:
+    old = desk.receive(NAME, b"yesterday's")
+    upload = begin(desk)
+    for _ in range(2):
+        write(upload, LARGE)
+        put_on_disk(desk, upload)
+        assert [row["id"] for row in mailbox.entries(desk.books, ACME.connection, INBOUND, since=0)] == [old]
+    desk.close(upload)
+    assert [row["id"] for row in mailbox.entries(desk.books, ACME.connection, INBOUND, since=0)] == [upload.transfer]
+
+
 def test_a_file_in_many_pieces_is_one(desk: Desk) -> None:
     pieces = [os.urandom(size) for size in (10, 70_000, 1_100_000, 5, 2_200_000)]
     upload = begin(desk)
