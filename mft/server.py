@@ -37,7 +37,6 @@ from partners.strict_toml import BadFile
 
 _PR_SET_DUMPABLE = 4  # prctl(2)
 ORPHAN_SECONDS = 7 * 86_400
-_SWITCH_SECONDS = 0.0002  # The ledger's writer waits for the interpreter behind each statement: 5 ms is Python's habit.
 
 
 def load_partners(home: Home) -> Directory:
@@ -118,7 +117,6 @@ class Server:
         home, config, cleanup = self.home, self.config, self._cleanup
         loop = asyncio.get_running_loop()
         _keep_to_ourselves()
-        sys.setswitchinterval(_SWITCH_SECONDS)
         lock = HomeLock(home.lock)
         cleanup.callback(lock.release)
         directory = load_partners(home)
