@@ -70,7 +70,8 @@ def _events(edit: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None
 def _vault(edit: Callable[[Path], object]) -> Callable[[Path], None]:
     def sabotage(home: Path) -> None:
         with reading(Ledger(f"sqlite:{home / 'data' / 'ledger.db'}")) as books:
-            published = {row["object_id"] for row in transfer_rows(books, most=10_000)}
+            rows = transfer_rows(books, most=10_000)
+            published = {row["object_id"] for row in rows if row["stage"] not in scenes.NEVER_PUBLISHED}
         edit(next(path for path in sorted((home / "data" / "vault").rglob("*")) if path.name in published))
 
     return sabotage

@@ -240,6 +240,7 @@ def test_a_repeat_of_an_unheard_yes_is_the_same_transfer(site: Site, acme: Partn
     assert len(site.transfers_of(acme)) == 1
     assert site.sftp(acme, f"put {source}").returncode == 0  # Now it is another one.
     assert len(site.transfers_of(acme)) == 2
+    site.rested("daily.bin")  # Its event comes with the verdict.
     assert site.stop() == 0
     assert sum(event["type"] == "mft.transfer.received.v1" for event in site.events()) == 2
     assert site.verify().returncode == 0
