@@ -1,15 +1,30 @@
 """EDI readers as a pure library: bytes in, events out; no server, disk or partner.
 
-    for event in parsers.read(chunks): ...
+    for event in parsers.read(chunks): ...          canonical records, findings, verdicts (`parsers.events`)
+    for item in parsers.segments(chunks): ...       every byte, as segments where they stand (`parsers.segments`)
 
-`read` is the single stream a worker consumes; its events are in `parsers.events`. It raises for no bytes whatever:
-what is wrong in the data is a Finding. Memory stays bounded by the largest segment and record allowed, never by the
-size of the file, provided that chunks arrive in pieces (1 MiB is right).
+Both raise for no bytes whatever: what is wrong in the data is a Finding. Memory stays bounded by the limits, never by
+the size of the file, provided that chunks arrive in pieces (1 MiB is right).
 """
 
 from parsers.events import Event, Finished, Identified
 from parsers.findings import Finding, Location
 from parsers.identify import identify
-from parsers.reader import read
+from parsers.limits import Limits
+from parsers.reader import read, segments
+from parsers.segments import Item, Raw, Segments
 
-__all__ = ["Event", "Finding", "Finished", "Identified", "Location", "identify", "read"]
+__all__ = [
+    "Event",
+    "Finding",
+    "Finished",
+    "Identified",
+    "Item",
+    "Limits",
+    "Location",
+    "Raw",
+    "Segments",
+    "identify",
+    "read",
+    "segments",
+]

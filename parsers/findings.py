@@ -9,9 +9,6 @@ from typing import Literal, Self
 
 import msgspec
 
-LIMIT_PER_FILE = 1000
-"""A file with more is wrong as a whole: the rest are counted, not listed."""
-
 INTEGRITY = 1
 """WEDI SNIP level 1: envelopes, separators, counts, control numbers."""
 

@@ -1,32 +1,43 @@
-"""One file from its first byte to its last: identified, handed to its standard's reader, and summed up."""
+"""One file from its first byte to its last: identified, handed to its standards' readers, and summed up."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib import import_module
+from typing import Any
 
 from parsers.events import (
     Event,
     Finished,
-    Identified,
     InterchangeClosed,
     InterchangeOpened,
     Outcome,
     SetClosed,
+    Standard,
 )
-from parsers.findings import INTEGRITY, LIMIT_PER_FILE, Finding
+from parsers.findings import Finding, Location
 from parsers.identify import identify
-from parsers.pieces import Pieces
+from parsers.limits import Limits
+from parsers.reading import START_CHARACTERS, Reading
+from parsers.records import with_records
+from parsers.runs import take_raw
+from parsers.segments import Item, Items, Raw
+from parsers.source import Source
 
 READERS = {"x12": "parsers.x12", "hl7": "parsers.hl7"}
-"""Standards with a reader, imported when the first file of theirs comes."""
+"""Standards with a reader (see `parsers.reading`), imported when the first file of theirs comes."""
 
 RECOGNISED = frozenset(
     {"edifact", "tradacoms", "hl7-xml", "swift-mt", "iso20022", "nacha", "bai2", "fedwire"} | READERS.keys()
 )
 """Standards whose content is business data: without a reader they are unsupported, not opaque."""
 
+HEADERS = re.compile(r"(?P<x12>ISA[^\w\s])|(?<![^\s\x0b])(?P<hl7>(?:MSH|FHS|BHS)[^\w\s])", re.ASCII)
+"""Where an interchange may begin below something else, each standard's in a group of its name."""
 
-def read(chunks: Iterable[bytes]) -> Iterator[Event]:
-    """Read one file.
+
+def read(chunks: Iterable[bytes], limits: Limits | None = None) -> Iterator[Event]:
+    """Read one file into canonical records.
 
     Args:
         chunks: the file's bytes in order, in pieces of any size.
@@ -36,29 +47,30 @@ def read(chunks: Iterable[bytes]) -> Iterator[Event]:
 
     Error handling: raises only what `chunks` raises.
     """
-    pieces = Pieces(chunks)
-    identified = identify(pieces.first)
-    yield identified
-    summary = _Summary()
-    reader = _reader_for(identified)
-    if reader is not None:
-        yield from summary.limited(import_module(reader).read(pieces))
-    for _ in pieces:  # Opaque and unsupported content is consumed and counted too.
-        pass
-    yield from summary.left_out(identified)
-    yield summary.finished(identified, pieces, has_reader=reader is not None)
+    return _File(chunks, limits or Limits()).items(with_records)  # type: ignore[return-value]  # No segments leave it.
 
 
-def _reader_for(identified: Identified) -> str | None:
-    if identified.encoding in {"ebcdic", "utf-16-le", "utf-16-be"}:
-        return None
-    return READERS.get(identified.standard)
+def segments(chunks: Iterable[bytes], limits: Limits | None = None) -> Items:
+    """Read one file at the lossless level.
+
+    Returns:
+        What `read` returns but for records, and Segments and Raw, which one after the other are the file byte for
+        byte. Loops that the standard frames are opened and closed among them.
+
+    Error handling: raises only what `chunks` raises.
+    """
+    return _File(chunks, limits or Limits()).items(iter)
 
 
-class _Summary:
-    """What Finished says, counted from the events that pass."""
+class _File:
+    """Counts what passes, for what Finished says."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunks: Iterable[bytes], limits: Limits) -> None:
+        self._source = Source(chunks)
+        self._reading = Reading(self._source, limits, foreign=lambda _: False)
+        self._identified = identify(self._source.head)
+        self._source.decode_as(self._identified.encoding)
+        self._blank = True
         self._interchanges = 0
         self._sets = 0
         self._records = 0
@@ -66,73 +78,140 @@ class _Summary:
         self._unsupported = 0
         self._cut: InterchangeClosed | None = None
 
-    def limited(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Pass the events on, but no more than the first `LIMIT_PER_FILE` findings."""
-        for event in events:
-            if isinstance(event, Finding):
+    def items(self, refine: Callable[[Items], Iterator[Item]]) -> Items:
+        yield self._identified
+        for item in refine(self._interchanges_of()):
+            if isinstance(item, Finding):
                 self._findings += 1
-                if self._findings > LIMIT_PER_FILE:
+                if self._findings > self._reading.limits.findings:
                     continue
-            elif isinstance(event, InterchangeOpened):
+            elif isinstance(item, InterchangeOpened):
                 self._interchanges += 1
-            elif isinstance(event, SetClosed):
+            elif isinstance(item, SetClosed):
                 self._sets += 1
-                self._records += event.records
-                self._unsupported += event.verdict == "unsupported"
-            elif isinstance(event, InterchangeClosed) and event.verdict == "incomplete":
-                self._cut = self._cut or event
-            yield event
+                self._records += item.records
+                self._unsupported += item.verdict == "unsupported"
+            elif isinstance(item, InterchangeClosed) and item.verdict == "incomplete":
+                self._cut = self._cut or item
+            yield item
+        yield from self._left_out()
+        yield self._finished()
 
-    def left_out(self, identified: Identified) -> Iterator[Finding]:
-        if self._findings > LIMIT_PER_FILE:
-            yield Finding(
-                code="findings.more-left-out",
-                level=INTEGRITY,
+    # --- from one interchange to the next ---
+
+    def _interchanges_of(self) -> Items:
+        source, reading = self._source, self._reading
+        edi = self._identified.standard in READERS and not self._identified.wrapped
+        last = self._identified.standard
+        while not source.ended:
+            start = source.at
+            if source.take_blanks():
+                stop, source.at = source.at, start
+                yield take_raw(source, stop - start, "blank")
+                continue
+            self._blank = False
+            standard = _standard_at(source.ahead(START_CHARACTERS), last) if edi else None
+            if standard is None:
+                yield from self._gap(search=edi)
+                continue
+            last = standard
+            reading.foreign = partial(_foreign, standard)
+            yield from _module(standard).read(reading)
+        if source.half:
+            yield Raw(source, source.half, "gap")
+
+    def _gap(self, *, search: bool) -> Items:
+        """Bytes that belong to no interchange, up to the next one."""
+        source = self._source
+        if search:
+            yield Finding.at(
+                Location(standard=self._identified.standard, offset=source.offset(source.at)),
+                f"{self._identified.standard}.data-outside-interchange",
+                "Bytes stand outside of any interchange; they were passed over.",
+                "Remove what stands before, between and behind the interchanges.",
+                severity="warning",
+            )
+        looked = 1  # Nothing begins here: that has been asked.
+        while True:
+            found = HEADERS.search(source.held, source.at + looked) if search else None
+            if found is None:
+                begun = _HEADER_CHARACTERS if search else 0  # A header may have come by half.
+                length = len(source.held) - source.at - begun
+                if length > 0:
+                    yield take_raw(source, length, "gap")
+                    looked = 0
+                if not source.more():
+                    break
+                continue
+            yield take_raw(source, found.start() - source.at, "gap")
+            looked = 1
+            if _standard_at(source.ahead(START_CHARACTERS), str(found.lastgroup)) is not None:
+                return
+        if source.at < len(source.held):
+            yield take_raw(source, len(source.held) - source.at, "gap")
+
+    # --- summing up ---
+
+    def _left_out(self) -> Iterator[Finding]:
+        limit = self._reading.limits.findings
+        if self._findings > limit:
+            yield Finding.at(
+                Location(standard=self._identified.standard),
+                "findings.more-left-out",
+                f"{self._findings - limit} more findings were left out.",
+                "Mend the first ones and check again: later ones often follow from them.",
                 severity="info",
-                standard=identified.standard,
-                set=None,
-                path=None,
-                segment=None,
-                position=None,
-                element=None,
-                offset=None,
-                message=f"{self._findings - LIMIT_PER_FILE} more findings were left out.",
-                hint="Mend the first ones and check again: later ones often follow from them.",
             )
 
-    def finished(self, identified: Identified, pieces: Pieces, *, has_reader: bool) -> Finished:
-        outcome, reason = self._outcome(identified, pieces, has_reader=has_reader)
+    def _finished(self) -> Finished:
+        outcome, reason = self._outcome()
         return Finished(
             outcome=outcome,
             interchanges=self._interchanges,
             sets=self._sets,
             records=self._records,
-            size_bytes=pieces.size_bytes,
+            size_bytes=self._source.size_bytes,
             reason=reason,
         )
 
-    def _outcome(self, identified: Identified, pieces: Pieces, *, has_reader: bool) -> tuple[Outcome, str | None]:
-        if pieces.blank:
-            return (
-                "empty",
-                "The file holds nothing but blanks." if pieces.size_bytes else "The file has no bytes.",
-            )
+    def _outcome(self) -> tuple[Outcome, str | None]:
+        identified, size = self._identified, self._source.size_bytes
+        if self._blank:
+            return "empty", "The file holds nothing but blanks." if size else "The file has no bytes."
         if identified.wrapped:
             return "unsupported", f"The content is wrapped ({identified.wrapped}); it has not been unwrapped."
-        if not has_reader:
+        if identified.standard not in READERS:
             if identified.standard not in RECOGNISED:
                 return "opaque", None
-            if identified.standard in READERS:
-                return "unsupported", f"{identified.standard} in {identified.encoding} cannot be read yet."
             return "unsupported", f"{identified.standard} cannot be read yet."
         if self._cut is not None:
             return "incomplete", (
                 f"Interchange {self._cut.index} ends at byte {self._cut.end_offset} without its trailer."
             )
         if not self._interchanges:
-            return "incomplete", f"There is no whole interchange header in {pieces.size_bytes} bytes."
+            return "incomplete", f"There is no whole interchange header in {size} bytes."
         if not self._sets:
             return "complete", "There are no transaction sets or messages."
         if self._unsupported == self._sets:
             return "complete", f"There are no records: no map exists for any of the {self._sets} sets."
         return "complete", None
+
+
+_HEADER_CHARACTERS = 8
+
+
+def _module(standard: str) -> Any:
+    return import_module(READERS[standard])
+
+
+def _standard_at(text: str, first: str) -> Standard | None:
+    """The standard of the interchange that begins with this text, None when none does."""
+    others = (name for name in READERS if name != first)
+    for standard in (first, *others):
+        if standard in READERS and _module(standard).starts(text):
+            return standard  # type: ignore[return-value]  # The keys of READERS are standards.
+    return None
+
+
+def _foreign(own: str, text: str) -> bool:
+    return any(_module(standard).starts(text) for standard in READERS if standard != own)

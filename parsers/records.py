@@ -1,14 +1,23 @@
-"""From a set's segments to its verdict: the map makes records, they leave in batches, and SetClosed sums up."""
+"""From the lossless level to canonical records: a map for each set, batches of records, and the set's verdict."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
-from parsers.events import Event, RecordBatch, SetClosed, Verdict
-from parsers.findings import Finding, Location
+from parsers.events import Event, RecordBatch, SetClosed, SetOpened
+from parsers.findings import Finding, Location, Severity
+from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments
 
 BATCH_BYTES = 256 << 10
+
+MAPPED = {"x12": "parsers.x12.canonical", "hl7": "parsers.hl7.canonical"}
+"""Standards with maps: modules that have `open_map`. Sets of all others are unsupported."""
+
+PASSED_OVER: dict[str, Severity] = {"hl7": "warning"}
+"""How bad it is that a segment was too long to hold: HL7 sends whole documents in one, elsewhere nobody meant it."""
 
 Made = msgspec.Struct | Finding
 """What maps make: canonical records, and findings about values that make no sense."""
@@ -34,55 +43,107 @@ class Map(Protocol):
         """No more will come; `end` is the offset of what stands behind the last segment."""
 
 
-class SetRecords:
+OpenMap = Callable[[str, str, Any, Location], Map | None]
+"""Set, version, the standard's delimiters and the place of the set to its map, or None where there is none."""
+
+
+def with_records(items: Iterable[Item]) -> Iterator[Event]:
+    """The events of the lossless level without its segments, and with the records that they hold."""
+    records: _SetRecords | None = None
+    for item in items:
+        match item:
+            case Segments() | Raw():
+                if records is not None and item.set is not None:
+                    yield from records.take(item)
+            case SetOpened():
+                records = _SetRecords(item)
+                yield item
+            case SetClosed():
+                if records is not None:
+                    yield from records.close(item)
+                records = None
+            case LoopOpened() | LoopClosed():
+                pass
+            case _:
+                yield item
+
+
+class _SetRecords:
     """The records of the set that is open. Without a map there are none, and its verdict says so."""
 
-    def __init__(self, place: Location, mapped_by: Map | None) -> None:
+    def __init__(self, opened: SetOpened) -> None:
         self.failed = False
-        self._place = place
-        self._set = place.set or 0
-        self._map = mapped_by
+        self._opened = opened
+        self._place: Location | None = None
+        self._map: Map | None = None
+        self._content_end: int | None = None
         self._lines = bytearray()
         self._waiting = 0
         self._total = 0
+        self._passed_over = False
 
-    def feed(self, segments: Sequence[str], starts: Sequence[int], position: int) -> Iterator[Event]:
-        if self._map is not None:
-            yield from self._take(self._map.feed(segments, starts, position))
+    def take(self, item: Segments | Raw) -> Iterator[Event]:
+        if isinstance(item, Raw):
+            yield from self._pass_over(item)
+            return
+        if self._place is None:
+            self._open(item)
+        self._content_end = item.offset if item.control else None  # A trailer is no content.
+        if self._map is not None and not item.control:
+            yield from self._make(self._map.feed(item.characters, item.offsets, item.position))
 
-    def close(self, verdict: Verdict, *, last: int, end: int) -> Iterator[Event]:
-        """End the set: its content ends at `last`, its trailer at `end`.
+    def _open(self, first: Segments) -> None:
+        opened = self._opened
+        self._place = Location(standard=first.standard, set=opened.index, path=first.path, offset=opened.offset)
+        module = MAPPED.get(first.standard)
+        if module is not None:
+            open_map: OpenMap = import_module(module).open_map
+            self._map = open_map(opened.set or "", opened.version or "", first.syntax, self._place)
 
-        A verdict of accepted may still turn out to be rejected or unsupported.
-        """
-        made = self._map
+    def _pass_over(self, raw: Raw) -> Iterator[Event]:
+        if self._map is None or self._place is None or raw.kind == "cut" or self._passed_over:
+            return
+        self._passed_over = True
+        severity = PASSED_OVER.get(self._place.standard, "error")
+        self.failed = self.failed or severity == "error"
+        yield Finding.at(
+            replace(self._place, position=raw.position, offset=raw.offset),
+            f"{self._place.standard}.segment-passed-over",
+            "A segment is too long to be read into a record; it was left out of the records.",
+            "Send large documents beside the message and refer to them.",
+            severity=severity,
+        )
+
+    def close(self, closed: SetClosed) -> Iterator[Event]:
+        """End the set. A verdict of accepted may still turn out to be rejected or unsupported."""
+        made, verdict = self._map, closed.verdict
         if made is not None:
             if verdict != "incomplete":  # A record that was cut off in the middle is none.
-                yield from self._take(made.finish(last))
+                yield from self._make(made.finish(self._content_end or closed.end_offset))
             yield from self._flush()
-            if verdict == "accepted" and not self._total:
-                yield self._nothing_found()
+            if verdict == "accepted" and not self._total and self._place is not None:
+                yield self._nothing_found(self._place)
         if verdict == "accepted":
             verdict = "unsupported" if made is None else "rejected" if self.failed else "accepted"
         yield SetClosed(
-            index=self._set,
+            index=closed.index,
             verdict=verdict,
-            end_offset=end,
+            end_offset=closed.end_offset,
             records=self._total,
             record_schema=made.schema if made else None,
             map_version=made.version if made else None,
         )
 
-    def _nothing_found(self) -> Finding:
+    def _nothing_found(self, place: Location) -> Finding:
         return Finding.at(
-            self._place,
-            f"{self._place.standard}.no-records",
+            place,
+            f"{place.standard}.no-records",
             "Nothing in this set begins a record of its kind, so that there are none.",
             "Check that the set is of the kind that its header says.",
             severity="warning",
         )
 
-    def _take(self, made: Iterable[Made]) -> Iterator[Event]:
+    def _make(self, made: Iterable[Made]) -> Iterator[Event]:
         for item in made:
             if isinstance(item, Finding):
                 self.failed = self.failed or item.severity == "error"
@@ -96,7 +157,7 @@ class SetRecords:
 
     def _flush(self) -> Iterator[RecordBatch]:
         if self._waiting:
-            yield RecordBatch(set=self._set, ndjson=bytes(self._lines), count=self._waiting)
+            yield RecordBatch(set=self._opened.index, ndjson=bytes(self._lines), count=self._waiting)
             self._total += self._waiting
             self._lines.clear()
             self._waiting = 0

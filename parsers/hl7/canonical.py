@@ -6,6 +6,6 @@ from parsers.hl7.patient_events import PatientEvents
 from parsers.records import Map
 
 
-def open_map(message_type: str, delimiters: Delimiters, place: Location) -> Map | None:
+def open_map(message_type: str, _version: str, delimiters: Delimiters, place: Location) -> Map | None:
     """ADT is mapped whatever its trigger event."""
     return PatientEvents(delimiters, place) if message_type[:3] == "ADT" else None

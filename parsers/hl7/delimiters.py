@@ -1,15 +1,19 @@
 """The separators of an HL7 v2 message or batch, read out of its header segment; and what stands between them."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from parsers.elements import Separators, element
 from parsers.findings import NotThisStandard
+from parsers.segments import Element
 
 
 class Delimiters(NamedTuple):
     """Attributes:
     escape: empty when the header declares none, so that nothing is unescaped.
     as_declared: False when MSH-2 is missing or makes no sense, and the standard's own characters are used instead.
+    charset: the codec that MSH-18 names, None when it names none.
     """
 
     field: str = "|"
@@ -18,6 +22,34 @@ class Delimiters(NamedTuple):
     escape: str = "\\"
     subcomponent: str = "&"
     as_declared: bool = True
+    charset: str | None = None
+
+    def tag(self, segment: str) -> str:
+        return segment[:3]
+
+    def elements(self, segment: str, offset: int, unit: int = 1) -> list[Element]:
+        """The fields of a segment: "PID-3", "PID-3.1", "PID-3.1.2". MSH-1 is the separator itself."""
+        tag, *fields = segment.split(self.field)
+        at = offset + unit * (len(tag) + 1)
+        made = []
+        separators = Separators(self.field, (self.repetition, self.component, self.subcomponent))
+        header = tag in {"MSH", "FHS", "BHS"}
+        if header:
+            made.append(Element(name=f"{tag}-1", position=1, offset=at - unit, text=self.field))
+
+        def naming(position: int, path: Sequence[int]) -> str:
+            return ".".join((f"{tag}-{position}", *map(str, path)))
+
+        def meant(text: str) -> str:
+            return unescape(text, self)
+
+        for position, text in enumerate(fields, 1 + header):
+            if header and position == 2:
+                made.append(Element(name=f"{tag}-2", position=2, offset=at, text=text))
+            else:
+                made.append(element(text, position, at, unit, separators, naming, meant))
+            at += unit * (len(text) + 1)
+        return made
 
 
 def read_header(segment: str) -> Delimiters:

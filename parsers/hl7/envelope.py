@@ -11,34 +11,28 @@ Spec: HL7 v2.5.1 chapter 2.10.3, batch protocol.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Generator
 
-from parsers.events import Event, InterchangeClosed, InterchangeOpened, SetOpened, Verdict
+from parsers.events import InterchangeOpened, SetOpened
 from parsers.findings import Finding, Location, NotThisStandard, Severity
 from parsers.hl7.delimiters import Delimiters, read_header
-from parsers.hl7.tokenizer import Batch, Token, TooLong
-from parsers.records import Map, SetRecords
+from parsers.nesting import Level, Nesting, Open
+from parsers.reading import START_CHARACTERS, Reading
+from parsers.runs import Lines, marked, runs
+from parsers.segments import Item, Items, Raw, Run
 from parsers.text import decoded, within
 
+HEADERS = frozenset({"FHS", "BHS", "MSH"})
+TRAILERS = {"FTS": "FHS", "BTS": "BHS"}
+COUNTED = {"FHS": "batches", "BHS": "messages"}
+FOREIGN = frozenset({"ISA", "UNA", "UNB", "STX", "{1:"})
+"""Lines that may begin an interchange of another standard."""
 
-class Level(IntEnum):
-    """`BARE` is the interchange that we open ourselves for messages outside of any file or batch."""
-
-    BARE = 1
-    FILE = 2
-    BATCH = 3
-    MESSAGE = 4
-
-
-OPENS = {"FHS": Level.FILE, "BHS": Level.BATCH, "MSH": Level.MESSAGE}
-CLOSES = {"FTS": Level.FILE, "BTS": Level.BATCH}
-HEADERS = {Level.FILE: "FHS", Level.BATCH: "BHS", Level.MESSAGE: "MSH", Level.BARE: "MSH"}
-COUNTED = {Level.FILE: "batches", Level.BATCH: "messages"}
-
+MARKS = HEADERS | TRAILERS.keys() | FOREIGN
+_INITIALS = frozenset(mark[:1] for mark in MARKS)
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?![A-Za-z0-9 ])")
 _CHARSETS = {
+    "ASCII": "ascii",
     "8859/1": "latin-1",
     "8859/2": "iso8859-2",
     "8859/3": "iso8859-3",
@@ -49,171 +43,212 @@ _CHARSETS = {
     "8859/8": "iso8859-8",
     "8859/9": "iso8859-9",
     "8859/15": "iso8859-15",
+    "UNICODE UTF-8": "utf-8",
 }
 """HL7 table 0211; all others are read as UTF-8 when the bytes are, else as Windows-1252."""
 
 MAX_CHARS = {"MSH-3": 227, "MSH-4": 227, "MSH-5": 227, "MSH-6": 227, "MSH-10": 199}
 
 
-OpenMap = Callable[[str, Delimiters, Location], Map | None]
-"""Message type ("ADT^A01") to its map, or None where there is no map."""
+def starts(text: str) -> bool:
+    """A message, batch or file of batches begins with this text."""
+    if text[:3] not in HEADERS:
+        return False
+    try:
+        read_header(text.split("\r", 1)[0].split("\n", 1)[0])
+    except NotThisStandard:
+        return False
+    return True
 
 
-@dataclass(slots=True)
-class _Open:
-    level: Level
-    index: int
-    path: str
-    position: int = 1
-    children: int = 0
-    failed: bool = False
+def read(reading: Reading) -> Items:
+    """Read a file of batches, a batch, or the messages that stand bare up to the next of them."""
+    return _Interchange(reading).read()
 
 
-class Envelope:
-    """Tokens in, events out. Holds a stack of what is open and the ordinals of what has been."""
+class _Interchange:
+    """The outermost envelope is the interchange. A batch within a file of batches is held like a group, unsaid."""
 
-    def __init__(self, open_map: OpenMap) -> None:
-        self._open_map = open_map
-        self._stack: list[_Open] = []
-        self._counts = dict.fromkeys(Level, 0)
-        self._interchanges = 0
-        self._charset: str | None = None
-        self._records = SetRecords(Location(standard="hl7"), None)
-        self._line_reported = False
-        self._stray_reported = False  # Once between two envelopes is enough.
+    def __init__(self, reading: Reading) -> None:
+        self._source = reading.source
+        self._limits = reading.limits
+        self._foreign = reading.foreign
+        self._nesting = Nesting("hl7", reading.counts)
+        self._cutter = Lines("\r\n\x0b\x1c")
+        self._delimiters = Delimiters()
+        self._long: tuple[str, int] | None = None  # Tag and size so far of a segment that travels in parts.
+        self._reported: set[str] = set()  # What is said once between two headers.
 
-    def feed(self, token: Token) -> Iterator[Event]:
-        match token:
-            case TooLong(offset):
-                yield self._report(
-                    "hl7.segment-too-long",
-                    "A segment is longer than 4 MiB; it was left out of the records.",
-                    "Send large documents beside the message and refer to them.",
-                    self._place(offset),
-                    severity="warning",
-                )
-            case Batch(segments, starts):
-                done = 0
-                marks = [index for index, segment in enumerate(segments) if segment[:3] in ENVELOPE_TAGS]
-                for mark in marks:
-                    yield from self._run(segments[done:mark], starts[done:mark])
-                    yield from self._control(segments[mark], starts[mark])
-                    done = mark + 1
-                yield from self._run(segments[done:], starts[done:])
-
-    def finish(self, end: int) -> Iterator[Event]:
-        """The file ends here. What promised a trailer is cut off; bare messages are complete."""
-        outermost = self._stack[0].level if self._stack else None
-        yield from self._close_through(Level.BARE, end, cut=outermost is not Level.BARE)
+    def read(self) -> Items:
+        source = self._source
+        while True:
+            for token in runs(source, self._cutter, self._limits):
+                if isinstance(token, Raw):
+                    yield from self._part(token)
+                    continue
+                if (yield from self._walk(token)):
+                    return
+            text = source.held[source.at :]
+            if text:  # A last line need not end.
+                run = Run(source, text, [text], width=0)
+                source.at += len(text)
+                if (yield from self._walk(run)):
+                    return
+            break
+        bare = self._nesting.stack[0].path == ""
+        yield from self._close_through(Level.INTERCHANGE, source.size_bytes, cut=not bare)
 
     # --- walking ---
 
-    def _run(self, segments: list[str], starts: list[int]) -> Iterator[Event]:
-        """Segments of which none opens or closes an envelope."""
-        if not segments:
-            return
-        here = self._stack[-1] if self._stack else None
-        if here is None or here.level is not Level.MESSAGE:
-            if self._stray_reported:
-                return
-            self._stray_reported = True
-            yield self._report(
-                "hl7.segment-out-of-place",
-                "A segment stands outside of any message.",
-                "Begin every message with its MSH segment.",
-                self._place(starts[0]),
-            )
-            return
-        stray = next((index for index, segment in enumerate(segments) if not _SEGMENT.match(segment)), None)
-        if stray is not None and not self._line_reported:
-            self._line_reported = True
-            yield self._report(
-                "hl7.line-not-a-segment",
-                "A line does not begin with a segment's name; such lines were left out.",
-                "Write line breaks inside of a value as \\\\.br\\\\ or \\\\X0D\\\\.",
-                self._place(starts[stray], position=here.position + stray + 1),
-                severity="warning",
-            )
-        texts = [decoded(segment, self._charset) for segment in segments]
-        yield from self._records.feed(texts, starts, here.position + 1)
-        here.position += len(segments)
+    def _walk(self, run: Run) -> Generator[Item, None, bool]:
+        """Headers and trailers one by one, the stretches between them at once.
 
-    def _control(self, segment: str, offset: int) -> Iterator[Event]:
-        tag = segment[:3]
-        if tag in CLOSES:
-            yield from self._trailer(CLOSES[tag], segment, offset)
+        Returns:
+            True when the interchange has ended, and the source stands behind it.
+        """
+        yield from self._crowded(run)
+        done = 0
+        for mark in marked(run, MARKS, _INITIALS):
+            tag = run.texts[mark][:3]
+            if tag in FOREIGN and not self._begins_elsewhere(run, mark):
+                continue
+            yield from self._content(run, done, mark)
+            done = mark + 1
+            if tag in FOREIGN or (tag in HEADERS and self._ends_at(tag)):
+                yield from self._close_through(Level.INTERCHANGE, run.byte(mark), cut=self._nesting.stack[0].path != "")
+                self._source.go_back(run.byte(mark))
+                return True
+            if tag in TRAILERS:
+                yield from self._trailer(tag, run, mark)
+                if not self._nesting.stack:
+                    self._source.go_back(run.byte(done))
+                    return True
+                continue
+            try:
+                delimiters = read_header(run.texts[mark])
+            except NotThisStandard:
+                yield from self._content(run, mark, done)
+            else:
+                yield from self._header(tag, run, mark, delimiters)
+        yield from self._content(run, done, len(run.texts))
+        return False
+
+    def _begins_elsewhere(self, run: Run, mark: int) -> bool:
+        source = self._source
+        end = run.byte(len(run.texts))
+        source.go_back(run.byte(mark))
+        foreign = self._foreign(source.ahead(START_CHARACTERS))
+        source.go_back(end)
+        return foreign
+
+    def _ends_at(self, tag: str) -> bool:
+        """A header that belongs to the next interchange, since this one cannot hold it."""
+        if not self._nesting.stack or tag == "MSH":
+            return False
+        return tag == "FHS" or not self._nesting.stack[0].path.startswith("FHS")
+
+    def _content(self, run: Run, first: int, stop: int) -> Items:
+        """Segments of which none opens or closes an envelope."""
+        if first == stop:
             return
-        try:
-            delimiters = read_header(segment)
-        except NotThisStandard:
-            yield from self._run([segment], [offset])
+        nesting = self._nesting
+        here = nesting.stack[-1]
+        if here.level is not Level.SET:
+            if "stray" not in self._reported:
+                self._reported.add("stray")
+                yield self._report(
+                    "segment-out-of-place",
+                    "A segment stands outside of any message.",
+                    "Begin every message with its MSH segment.",
+                    self._place(run.byte(first)),
+                )
+        elif "line" not in self._reported:
+            stray = next((at for at in range(first, stop) if not _SEGMENT.match(run.texts[at])), None)
+            if stray is not None:
+                self._reported.add("line")
+                yield self._report(
+                    "line-not-a-segment",
+                    "A line does not begin with a segment's name; such lines were left out.",
+                    "Write line breaks inside of a value as \\\\.br\\\\ or \\\\X0D\\\\.",
+                    self._place(run.byte(stray), position=here.position + stray - first + 1),
+                    severity="warning",
+                )
+        yield nesting.segments(run, first, stop, self._delimiters)
+
+    def _part(self, raw: Raw) -> Items:
+        """A part of a segment that is too long to hold."""
+        if raw.kind != "segment" or not self._nesting.stack:
+            yield raw
             return
-        yield from self._header(OPENS[tag], segment, delimiters, offset)
+        tag, size = self._long or (raw.text[:3], 0)
+        before, size = size, size + raw.end - raw.offset
+        if size > self._limits.segment_bytes >= before:
+            yield self._report(
+                "segment-too-long",
+                f"A segment is longer than {self._limits.segment_bytes >> 20} MiB.",
+                "Send large documents beside the message and refer to them.",
+                self._place(raw.offset, position=self._nesting.stack[-1].position + 1),
+            )
+        self._long = None if raw.last else (tag, size)
+        yield self._nesting.owned(raw, tag)
 
     # --- opening ---
 
-    def _header(self, level: Level, segment: str, delimiters: Delimiters, offset: int) -> Iterator[Event]:
-        fields = [HEADERS[level], *segment.split(delimiters.field)]  # Field 1 is the separator itself.
+    def _header(self, tag: str, run: Run, mark: int, delimiters: Delimiters) -> Items:
+        nesting, offset = self._nesting, run.byte(mark)
+        segment = run.texts[mark] if run.means_characters else decoded(run.texts[mark])
+        fields = [tag, *segment.split(delimiters.field)]  # Field 1 is the separator itself.
         fields += [""] * (19 - len(fields))
-        yield from self._make_room(level, offset)
-        outermost = not self._stack
-        if outermost and level is Level.MESSAGE:
-            self._push(Level.BARE)
-        if outermost:
-            yield self._interchange(level, fields, offset)
-        if self._stack:
-            self._stack[-1].children += 1
-        here = self._push(level)
-        if level is Level.MESSAGE:
-            yield from self._message(here, fields, delimiters, offset)
+        level = Level.SET if tag == "MSH" else Level.GROUP if nesting.stack else Level.INTERCHANGE
+        yield from self._close_through(level, offset, cut=False)
+        if not nesting.stack:
+            if tag == "MSH":
+                nesting.open(Level.INTERCHANGE, "")
+            else:
+                nesting.open(Level.INTERCHANGE, tag)
+            yield self._interchange(tag, fields, offset)
+        if level is not Level.INTERCHANGE:
+            nesting.open(level, tag)
+        self._reported.clear()
+        self._delimiters = delimiters._replace(
+            charset=_CHARSETS.get(fields[18].split(delimiters.repetition)[0].strip()) if tag == "MSH" else None
+        )
+        if tag == "MSH":
+            yield from self._message(nesting.stack[-1], fields, offset)
         if not delimiters.as_declared:
             yield self._report(
-                "hl7.encoding-characters",
-                f"{HEADERS[level]}-2 does not declare usable encoding characters; the standard's own were taken.",
-                f"Send the encoding characters in {HEADERS[level]}-2.",
-                self._place(offset, segment=HEADERS[level], position=1, element=f"{HEADERS[level]}-2"),
+                "encoding-characters",
+                f"{tag}-2 does not declare usable encoding characters; the standard's own were taken.",
+                f"Send the encoding characters in {tag}-2.",
+                self._place(offset, segment=tag, position=1, element=f"{tag}-2"),
             )
-        if level is Level.MESSAGE:
-            yield from self._records.feed([decoded(segment, self._charset)], [offset], 1)
+        yield nesting.segments(run, mark, mark + 1, self._delimiters, control=tag != "MSH")
 
-    def _make_room(self, level: Level, offset: int) -> Iterator[Event]:
-        """Close what a new header ends: a message always, a file or batch because its trailer did not come."""
-        if level is Level.MESSAGE:
-            yield from self._close_through(Level.MESSAGE, offset, cut=False)
-            return
-        if self._stack and self._stack[0].level is Level.BARE:
-            yield from self._close_through(Level.BARE, offset, cut=False)
-        between = self._stack and self._stack[-1].level < level
-        yield from self._close_through(level, offset, cut=not between)
-
-    def _interchange(self, level: Level, fields: list[str], offset: int) -> InterchangeOpened:
-        self._interchanges += 1
-        is_message = level is Level.MESSAGE
-        control_number = fields[10] if is_message else fields[11]
+    def _interchange(self, tag: str, fields: list[str], offset: int) -> InterchangeOpened:
+        is_message = tag == "MSH"
         return InterchangeOpened(
-            index=self._interchanges,
+            index=self._nesting.stack[0].index,
             standard="hl7",
             version=_version(fields) if is_message else None,
             sender=within(fields[3], 227),
             sender_qualifier=within(fields[4], 227),
             receiver=within(fields[5], 227),
             receiver_qualifier=within(fields[6], 227),
-            control_number=within(control_number, 199),
+            control_number=within(fields[10] if is_message else fields[11], 199),
             usage=within(fields[11], 3) if is_message else None,
             offset=offset,
         )
 
-    def _message(self, here: _Open, fields: list[str], delimiters: Delimiters, offset: int) -> Iterator[Event]:
-        names = [name for name in fields[9].split(delimiters.component)[:2] if name]
-        message_type = "^".join(names)
+    def _message(self, here: Open, fields: list[str], offset: int) -> Items:
+        names = [name for name in fields[9].split(self._delimiters.component)[:2] if name]
         yield SetOpened(
-            interchange=self._interchanges,
+            interchange=self._nesting.stack[0].index,
             group=None,
             index=here.index,
-            set=within(message_type, 7),
+            set=within("^".join(names), 7),
             version=_version(fields),
             control_number=within(fields[10], 199),
-            usage=within(fields[11].split(delimiters.component)[0], 1),
+            usage=within(fields[11].split(self._delimiters.component)[0], 1),
             offset=offset,
             sender=within(fields[3], 227),
             sender_qualifier=within(fields[4], 227),
@@ -223,111 +258,99 @@ class Envelope:
         for name, limit in MAX_CHARS.items():
             if len(fields[int(name[4:])]) > limit:
                 yield self._report(
-                    "hl7.header-field-too-long",
+                    "header-field-too-long",
                     f"{name} is longer than {limit} characters; it was not taken over.",
                     f"Keep {name} within {limit} characters.",
                     self._place(offset, segment="MSH", position=1, element=name),
                 )
-        self._charset = _CHARSETS.get(fields[18].split(delimiters.repetition)[0].strip())
-        self._line_reported = False
-        place = self._place(offset)
-        self._records = SetRecords(place, self._open_map(message_type, delimiters, place))
-
-    def _push(self, level: Level) -> _Open:
-        self._counts[level] += 1
-        above = self._stack[-1].path if self._stack else ""
-        here = f"{HEADERS[level]}[{self._counts[level]}]" if level is not Level.BARE else ""
-        path = f"{above}/{here}" if above and here else above or here
-        self._stray_reported = False
-        self._stack.append(_Open(level, self._counts[level], path))
-        return self._stack[-1]
 
     # --- closing ---
 
-    def _trailer(self, level: Level, segment: str, offset: int) -> Iterator[Event]:
-        tag, end = segment[:3], offset + len(segment)
-        if not any(envelope.level is level for envelope in self._stack):
-            yield from self._close_through(Level.MESSAGE, offset, cut=False)
+    def _trailer(self, tag: str, run: Run, mark: int) -> Items:
+        nesting, header = self._nesting, TRAILERS[tag]
+        offset, end = run.byte(mark), run.byte(mark + 1)
+        yield from self._close_through(Level.SET, offset, cut=False)
+        if not any(one.path.rsplit("/", 1)[-1].startswith(header) for one in nesting.stack):
             yield self._report(
-                "hl7.trailer-out-of-place",
-                f"{tag} closes nothing: no {HEADERS[level]} is open.",
-                f"Send the {HEADERS[level]} segment that belongs to it, or leave {tag} out.",
+                "trailer-out-of-place",
+                f"{tag} closes nothing: no {header} is open.",
+                f"Send the {header} segment that belongs to it, or leave {tag} out.",
                 self._place(offset, segment=tag),
                 severity="warning",
             )
+            yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
             return
-        while self._stack[-1].level is not level:
+        while not nesting.stack[-1].path.rsplit("/", 1)[-1].startswith(header):
             yield from self._close(offset, cut=False)
-        here = self._stack[-1]
+        here = nesting.stack[-1]
+        yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
+        segment = run.texts[mark]
         count = segment[4:].split(segment[3:4] or "|", 1)[0].strip()
         if count and (not (count.isascii() and count.isdigit()) or int(count[:12]) != here.children):
             yield self._report(
-                f"hl7.{tag.lower()}1-count-mismatch",
-                f"{tag}-1 does not say how many {COUNTED[level]} there are: we counted {here.children}.",
-                f"Set {tag}-1 to the number of {COUNTED[level]}, or leave it empty.",
+                f"{tag.lower()}1-count-mismatch",
+                f"{tag}-1 does not say how many {COUNTED[header]} there are: we counted {here.children}.",
+                f"Set {tag}-1 to the number of {COUNTED[header]}, or leave it empty.",
                 self._place(offset, segment=tag, element=f"{tag}-1"),
             )
         yield from self._close(end, cut=False, trailer_seen=True)
 
-    def _close_through(self, level: Level, offset: int, *, cut: bool) -> Iterator[Event]:
-        while self._stack and self._stack[-1].level >= level:
+    def _close_through(self, level: Level, offset: int, *, cut: bool) -> Items:
+        while self._nesting.stack and self._nesting.stack[-1].level >= level:
             yield from self._close(offset, cut=cut)
 
-    def _close(self, end: int, *, cut: bool, trailer_seen: bool = False) -> Iterator[Event]:
-        here = self._stack[-1]
-        if (
-            here.level in COUNTED and not trailer_seen and (not cut or len(self._stack) == 1)
-        ):  # Of a cut, the outermost trailer tells all.
-            header, trailer = HEADERS[here.level], HEADERS[here.level].replace("H", "T", 1)
+    def _close(self, end: int, *, cut: bool, trailer_seen: bool = False) -> Items:
+        nesting = self._nesting
+        here = nesting.stack[-1]
+        header = here.path.rsplit("/", 1)[-1][:3]
+        if header in COUNTED and not trailer_seen and (not cut or len(nesting.stack) == 1):
+            # Of a cut, the outermost trailer tells all.
+            trailer = header.replace("H", "T", 1)
             yield self._report(
-                f"hl7.{trailer.lower()}-missing",
+                f"{trailer.lower()}-missing",
                 f"{header} ends at byte {end} without its trailer {trailer}.",
                 "Send the whole file again." if cut else f"Close every {header} by its {trailer}.",
                 self._place(end, segment=trailer),
             )
-        verdict: Verdict = "incomplete" if cut else "rejected" if here.failed else "accepted"
-        if here.level is Level.MESSAGE:
-            yield from self._records.close(verdict, last=end, end=end)
-        self._stack.pop()
-        self._stray_reported = False
-        if self._stack:
-            if here.level is Level.BATCH and here.failed:
-                self._stack[-1].failed = True
-        else:
-            yield InterchangeClosed(
-                index=self._interchanges, end_offset=end, verdict=verdict, trailer_seen=trailer_seen
-            )
+        closed = nesting.close(nesting.verdict(cut=cut), end=end, trailer_seen=trailer_seen)
+        self._reported.clear()
+        if here.level is not Level.GROUP:
+            yield closed
+        elif here.failed:
+            nesting.stack[-1].failed = True
 
     # --- findings ---
 
+    def _crowded(self, run: Run) -> Items:
+        """Segments of so many fields, or fields of so many repetitions, that nobody meant them."""
+        limits, delimiters = self._limits, self._delimiters
+        for at in run.longer_than(min(limits.elements, limits.repeats), "\r\n\x0b\x1c"):
+            text = run.texts[at]
+            if text.count(delimiters.field) > limits.elements and "elements" not in self._reported:
+                self._reported.add("elements")
+                yield self._report(
+                    "too-many-fields",
+                    f"A segment has more than {limits.elements} fields.",
+                    "End every segment with a carriage return.",
+                    self._place(run.byte(at)),
+                )
+            most = max(field.count(delimiters.repetition) for field in text.split(delimiters.field))
+            if most >= limits.repeats and text[:3] != "OBX" and "repeats" not in self._reported:
+                self._reported.add("repeats")
+                yield self._report(
+                    "too-many-repeats",
+                    f"A field is repeated more than {limits.repeats} times.",
+                    "Check the repetition separator, the second character of MSH-2.",
+                    self._place(run.byte(at)),
+                )
+
     def _place(
-        self,
-        offset: int,
-        *,
-        segment: str | None = None,
-        position: int | None = None,
-        element: str | None = None,
+        self, offset: int, *, segment: str | None = None, position: int | None = None, element: str | None = None
     ) -> Location:
-        """A place in the innermost envelope that is open."""
-        here = self._stack[-1] if self._stack else None
-        return Location(
-            standard="hl7",
-            set=here.index if here and here.level is Level.MESSAGE else None,
-            path=here.path or None if here else None,
-            segment=segment,
-            position=position,
-            element=element,
-            offset=offset,
-        )
+        return self._nesting.place(offset, segment=segment, position=position, element=element)
 
     def _report(self, code: str, message: str, hint: str, at: Location, *, severity: Severity = "error") -> Finding:
-        """A finding, which marks the innermost open envelope as failed when it is an error."""
-        if self._stack and severity == "error":
-            self._stack[-1].failed = True
-        return Finding.at(at, code, message, hint, severity=severity)
-
-
-ENVELOPE_TAGS = OPENS.keys() | CLOSES.keys()
+        return self._nesting.report(code, message, hint, at, severity=severity)
 
 
 def _version(fields: list[str]) -> str | None:

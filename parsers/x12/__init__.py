@@ -1,17 +1,17 @@
 """X12: interchanges, functional groups and transaction sets, in any separators."""
 
-from collections.abc import Iterator
-
-from parsers.events import Event
-from parsers.pieces import Pieces
+from parsers.findings import NotThisStandard
 from parsers.x12.canonical import open_map
-from parsers.x12.envelope import Envelope
-from parsers.x12.tokenizer import tokenize
+from parsers.x12.delimiters import read_isa
+from parsers.x12.envelope import read
+
+__all__ = ["open_map", "read", "starts"]
 
 
-def read(pieces: Pieces) -> Iterator[Event]:
-    """From the bytes of a file to its events, without Identified and Finished."""
-    envelope = Envelope(open_map)
-    for token in tokenize(pieces):
-        yield from envelope.feed(token)
-    yield from envelope.finish(pieces.size_bytes)
+def starts(text: str) -> bool:
+    """An interchange begins with this text, be it cut off."""
+    try:
+        read_isa(text)
+    except NotThisStandard:
+        return False
+    return True

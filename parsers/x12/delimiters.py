@@ -1,8 +1,11 @@
 """The separators of an X12 interchange, read out of its header."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from parsers.elements import Separators, element, released, split
 from parsers.findings import NotThisStandard
+from parsers.segments import Element
 
 MAX_HEADER_CHARS = 512
 """A proper header has 106; this leaves room for elements padded far beyond their width."""
@@ -16,12 +19,50 @@ _MAX_CHARACTER_BYTES = 4
 
 
 class Delimiters(NamedTuple):
-    """`segment` is text of bytes (latin-1), as the tokenizer holds them; the others are characters."""
+    """`segment` is text of bytes (latin-1), as segments are cut with it; the others are characters.
+
+    Attributes:
+        release: out of an ISX segment (007040 and later), None before.
+    """
 
     element: str
     component: str | None
     segment: str
     repetition: str | None
+    release: str | None = None
+
+    @property
+    def charset(self) -> str | None:
+        """X12 declares none."""
+        return None
+
+    def tag(self, segment: str) -> str:
+        return segment.split(self.element, 1)[0]
+
+    def elements(self, segment: str, offset: int, unit: int = 1) -> list[Element]:
+        """The elements of a segment by their reference designators: "NM103", "SV101-2"."""
+        tag, *texts = split(segment, self.element, self.release)
+        at = offset + unit * (len(tag) + 1)
+        tag = _unwrapped(tag)
+        component = self.component.encode().decode("latin-1") if self.component else None
+        inner = (self.repetition, component) if tag != "ISA" else ()
+        separators = Separators(self.element, inner, self.release)
+
+        def naming(position: int, path: Sequence[int]) -> str:
+            return f"{tag}{position:02}" + "".join(f"-{number}" for number in path)
+
+        def meant(text: str) -> str:
+            return _unwrapped(released(text, self.release))
+
+        made = []
+        for position, text in enumerate(texts, 1):
+            made.append(element(text, position, at, unit, separators, naming, meant))
+            at += unit * (len(text) + 1)
+        return made
+
+
+def _unwrapped(text: str) -> str:
+    return text.replace("\r", "").replace("\n", "") if "\n" in text or "\r" in text else text
 
 
 class Header(NamedTuple):

@@ -11,45 +11,31 @@ incomplete; what breaks a rule is rejected.
 Spec: X12.5 Interchange Control Structures, X12.6 Application Control Structure.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
-from parsers.events import (
-    Event,
-    GroupClosed,
-    GroupOpened,
-    InterchangeClosed,
-    InterchangeOpened,
-    SetOpened,
-    Verdict,
-)
-from parsers.findings import Finding, Location, Severity
-from parsers.records import Map, SetRecords
+from parsers.elements import split
+from parsers.events import GroupOpened, InterchangeOpened, SetOpened
+from parsers.findings import Finding, Location, NotThisStandard, Severity
+from parsers.nesting import Level, Nesting, Open, number
+from parsers.reading import Reading
+from parsers.runs import Terminator, marked, runs, take_raw
+from parsers.segments import Item, Items, LoopClosed, LoopOpened, Raw, Run
+from parsers.source import BLANKS
 from parsers.text import within
-from parsers.x12.delimiters import WIDTHS, Delimiters, Header
-from parsers.x12.tokenizer import Batch, Kind, Oddity, Opening, Token
+from parsers.x12.delimiters import MAX_HEADER_CHARS, WIDTHS, Delimiters, Header, read_isa
 
+CLOSES = {"SE": Level.SET, "GE": Level.GROUP, "IEA": Level.INTERCHANGE}
+OPENS = {"GS": Level.GROUP, "ST": Level.SET}
+"""ISA is not here: it brings its own separators."""
 
-class Level(IntEnum):
-    OUTSIDE = 0
-    INTERCHANGE = 1
-    GROUP = 2
-    TRANSACTION = 3
-
-
-OPENS = {(Level.INTERCHANGE, "GS"): Level.GROUP, (Level.GROUP, "ST"): Level.TRANSACTION}
-"""ISA is not here: the tokenizer knows it by its header and reads the separators there."""
-
-CLOSES = {"SE": Level.TRANSACTION, "GE": Level.GROUP, "IEA": Level.INTERCHANGE}
-CONTROL_TAGS = frozenset({"GS", "ST", "SE", "GE", "IEA", ""})
-"""Segments that the envelope takes itself; the empty one is between two terminators."""
-
-BETWEEN_GROUPS = frozenset({"TA1", "TA3", "ISB", "ISE"})
+BETWEEN_GROUPS = frozenset({"TA1", "TA3", "ISB", "ISE", "ISX"})
 """Segments that may stand in an interchange outside of any group."""
+
+BINARY = {"BIN": 1, "BDS": 2}
+"""Segments with binary data, and the element that says how many bytes it has; the data is the next element."""
+
+_LOOPS = ("LS", "LE")
 
 
 class Trailer(NamedTuple):
@@ -58,200 +44,319 @@ class Trailer(NamedTuple):
     tag: str
     header: str
     counted: str
-    count_code: str
-    control_code: str
-    missing_code: str
 
 
 TRAILERS = {
-    Level.TRANSACTION: Trailer(
-        "SE", "ST02", "segments", "x12.se01-count-mismatch", "x12.se02-control-mismatch", "x12.se-missing"
-    ),
-    Level.GROUP: Trailer(
-        "GE",
-        "GS06",
-        "transaction sets",
-        "x12.ge01-count-mismatch",
-        "x12.ge02-control-mismatch",
-        "x12.ge-missing",
-    ),
-    Level.INTERCHANGE: Trailer(
-        "IEA",
-        "ISA13",
-        "functional groups",
-        "x12.iea01-count-mismatch",
-        "x12.iea02-control-mismatch",
-        "x12.iea-missing",
-    ),
+    Level.SET: Trailer("SE", "ST02", "segments"),
+    Level.GROUP: Trailer("GE", "GS06", "transaction sets"),
+    Level.INTERCHANGE: Trailer("IEA", "ISA13", "functional groups"),
 }
 
 
-class Oddness(NamedTuple):
-    code: str
-    severity: Severity
-    message: str
-    hint: str
+def read(reading: Reading) -> Items:
+    """Read one interchange, whose ISA stands next, up to its end; to the next ISA; or to the end of the file."""
+    return _Interchange(reading).read()
 
 
-ODDITIES = {
-    Kind.GAP: Oddness(
-        "x12.data-outside-interchange",
-        "warning",
-        "Bytes stand outside of any interchange; they were passed over.",
-        "Remove what is not X12 before the ISA segment and after the IEA segment.",
-    ),
-    Kind.LINE_BREAK: Oddness(
-        "x12.line-break-in-segment",
-        "warning",
-        "A line break stands inside of a segment; line breaks inside of segments were left out.",
-        "Do not wrap the file at a fixed width.",
-    ),
-    Kind.TOO_LONG: Oddness(
-        "x12.segment-too-long",
-        "error",
-        "A segment is longer than 4 MiB; it was left out.",
-        "Check that the segment terminator is the one that the ISA segment declares.",
-    ),
-    Kind.CUT_SEGMENT: Oddness(
-        "x12.segment-cut-off",
-        "error",
-        "The file ends inside of a segment.",
-        "Send the whole file again.",
-    ),
-    Kind.CUT_HEADER: Oddness(
-        "x12.isa-cut-off",
-        "error",
-        "The file ends inside of the interchange header ISA.",
-        "Send the whole file again.",
-    ),
-    Kind.UNTERMINATED: Oddness(
-        "x12.terminator-missing",
-        "warning",
-        "The last segment, IEA, has no segment terminator.",
-        "End every segment with its terminator, also the last.",
-    ),
-}
-
-
-OpenMap = Callable[[str, str, Delimiters, Location], Map | None]
-"""Set and version to their map, or None where there is no map."""
-
-
-@dataclass(slots=True)
-class _Open:
-    """An envelope that is open, and what we counted in it."""
-
-    level: Level
-    index: int
-    path: str
-    control_number: str
-    position: int = 1
-    children: int = 0
-    failed: bool = False
-
-
-class Envelope:
-    """Tokens in, events out. Holds a stack of what is open and the ordinals of what has been."""
-
-    def __init__(self, open_map: OpenMap) -> None:
-        self._open_map = open_map
-        self._stack: list[_Open] = []
-        self._counts = dict.fromkeys(Level, 0)
+class _Interchange:
+    def __init__(self, reading: Reading) -> None:
+        self._source = reading.source
+        self._limits = reading.limits
+        self._nesting = Nesting("x12", reading.counts)
         self._delimiters = Delimiters("*", None, "~", None)
-        self._group_version = ""
+        self._cutter = Terminator("~")
+        self._marks: frozenset[str] = frozenset()
+        self._initials: frozenset[str] = frozenset()
         self._usage: str | None = None
-        self._records = SetRecords(Location(standard="x12"), None)
-        self._unterminated = False
-        self._stray_reported = False  # Once between two envelopes is enough.
-        self._control_starts: set[str] = set()
+        self._group_version = ""
+        self._loops: list[str] = []
+        self._long: tuple[str, int] | None = None  # Tag and size so far of a segment that travels in parts.
+        self._reported: set[str] = set()  # What is said once between two envelopes, or once an interchange.
 
-    def feed(self, token: Token) -> Iterator[Event]:
-        match token:
-            case Batch():
-                yield from self._batch(token)
-            case Opening(header, offset):
-                yield from self._close_through(Level.INTERCHANGE, offset, cut=True)
-                yield from self._open_interchange(header, offset)
-            case Oddity(kind, offset):
-                yield from self._oddity(kind, offset)
+    def read(self) -> Items:
+        source = self._source
+        header = read_isa(source.ahead(MAX_HEADER_CHARS))
+        if header is None:
+            yield self._report(
+                "isa-cut-off",
+                "The file ends inside of the interchange header ISA.",
+                "Send the whole file again.",
+                self._place(source.offset(source.at)),
+            )
+            yield take_raw(source, len(source.held) - source.at, "cut")
+            return
+        yield from self._open_interchange(header)
+        while True:
+            for token in runs(source, self._cutter, self._limits):
+                if isinstance(token, Raw):
+                    yield from self._part(token)
+                    continue
+                moved = yield from self._walk(token)
+                if not self._nesting.stack:
+                    return
+                if moved:
+                    break
+            else:
+                yield from self._tail()
+                return
 
-    def finish(self, end: int) -> Iterator[Event]:
-        """The file ends here."""
-        yield from self._close_through(Level.INTERCHANGE, end, cut=True)
+    # --- walking ---
 
-    # --- walking a batch ---
+    def _walk(self, run: Run) -> Generator[Item, None, bool]:
+        """Envelope segments one by one, the stretches between them at once.
 
-    def _batch(self, batch: Batch) -> Iterator[Event]:
-        """Envelope segments one by one, the runs between them at once: the search for them stays in C."""
-        segments, starts = batch
-        marks = [index for index, segment in enumerate(segments) if segment[:3] in self._control_starts]
+        Returns:
+            True when the source stands inside of the run, because what follows has to be cut in another way.
+        """
+        marks = marked(run, self._marks, self._initials)
+        yield from self._crowded(run)
         done = 0
         for mark in marks:
-            elements = segments[mark].split(self._delimiters.element)
-            if elements[0] not in CONTROL_TAGS:
+            elements = split(run.texts[mark], self._delimiters.element, self._delimiters.release)
+            tag = elements[0]
+            if tag not in CONTROL_TAGS:
                 continue
-            if mark > done:
-                yield from self._run(segments[done:mark], starts[done : mark + 1])
-            yield from self._control(elements, starts[mark], starts[mark + 1])
+            yield from self._content(run, done, mark)
+            yield from self._line_break(run, mark + 1)
             done = mark + 1
-        if done < len(segments):
-            yield from self._run(segments[done:], starts[done:])
+            elements += [""] * (9 - len(elements))
+            if tag in CLOSES:
+                yield from self._trailer(CLOSES[tag], run, mark, elements)
+                if not self._nesting.stack:
+                    self._source.go_back(run.byte(done))
+                    return True
+            elif tag in OPENS:
+                yield from self._header(OPENS[tag], run, mark, elements)
+            elif tag in BINARY or tag in {"ISA", "ISX"}:
+                if (yield from self._turn(tag, run, mark, elements)):
+                    return True
+            elif tag in _LOOPS:
+                yield from self._loop(tag, run, mark, elements[1])
+            else:
+                yield from self._empty(run, mark)
+        yield from self._content(run, done, len(run.texts))
+        return False
 
-    def _run(self, segments: list[str], starts: list[int]) -> Iterator[Event]:
+    def _content(self, run: Run, first: int, stop: int) -> Items:
         """Segments of which none opens or closes an envelope."""
-        here = self._stack[-1] if self._stack else None
-        if here is None:  # Behind an IEA that the tokenizer could not see, because a line break stood in its tag.
-            if not self._stray_reported:
-                self._stray_reported = True
-                yield from self._oddity(Kind.GAP, starts[0])
+        if first == stop:
             return
-        if here.level is not Level.TRANSACTION:
-            stray = next((index for index, segment in enumerate(segments) if not self._may_stand(segment)), None)
-            if stray is not None and not self._stray_reported:
-                self._stray_reported = True
-                yield self._report(
-                    "x12.segment-out-of-place",
-                    "A segment stands outside of any transaction set.",
-                    "Put every business segment between ST and SE.",
-                    self._place(starts[stray], position=here.position + stray + 1),
-                )
-        else:
-            yield from self._records.feed(segments, starts, here.position + 1)
-        here.position += len(segments)
+        yield from self._line_break(run, stop)
+        here = self._nesting.stack[-1]
+        if here.level is not Level.SET and "stray" not in self._reported:
+            stray = next((at for at in range(first, stop) if not self._may_stand(run.texts[at])), None)
+            if stray is not None:
+                yield self._stray(run.byte(stray), here.position + stray - first + 1)
+        yield self._nesting.segments(run, first, stop, self._delimiters)
 
     def _may_stand(self, segment: str) -> bool:
-        tag = segment.split(self._delimiters.element, 1)[0]
-        return self._stack[-1].level is Level.INTERCHANGE and tag in BETWEEN_GROUPS
+        return self._nesting.stack[-1].level is Level.INTERCHANGE and self._delimiters.tag(segment) in BETWEEN_GROUPS
 
-    def _control(self, elements: list[str], offset: int, end: int) -> Iterator[Event]:
-        tag = elements[0]
-        elements += [""] * (9 - len(elements))
-        if not tag:
+    def _stray(self, offset: int, position: int) -> Finding:
+        self._reported.add("stray")
+        return self._report(
+            "segment-out-of-place",
+            "A segment stands outside of any transaction set.",
+            "Put every business segment between ST and SE.",
+            self._place(offset, position=position),
+        )
+
+    def _empty(self, run: Run, mark: int) -> Items:
+        yield self._nesting.segments(run, mark, mark + 1, self._delimiters)
+        self._nesting.stack[-1].position -= 1  # Nobody counts it.
+        yield self._report(
+            "empty-segment",
+            "Two segment terminators follow each other with nothing between them.",
+            "Write one terminator after each segment.",
+            self._place(run.byte(mark)),
+            severity="warning",
+        )
+
+    def _turn(self, tag: str, run: Run, mark: int, elements: list[str]) -> Generator[Item, None, bool]:
+        """A segment behind which text is cut in another way, if it is what it looks like: then the source is there."""
+        source = self._source
+        source.go_back(run.byte(mark))
+        if tag == "ISA" and self._is_header():
+            yield from self._close_through(Level.INTERCHANGE, run.byte(mark), cut=True)
+            return True
+        if tag in BINARY and (yield from self._binary(tag)):
+            return True
+        source.go_back(run.byte(mark + 1))
+        yield from self._content(run, mark, mark + 1)
+        if tag == "ISX" and len(elements[1]) == 1 and self._nesting.here is self._nesting.stack[0]:
+            self._delimiters = self._delimiters._replace(release=elements[1])
+            self._cutter = Terminator(self._delimiters.segment, elements[1])
+            return True
+        source.go_back(run.byte(len(run.texts)))
+        return False
+
+    def _is_header(self) -> bool:
+        try:
+            read_isa(self._source.ahead(MAX_HEADER_CHARS))
+        except NotThisStandard:
+            return False
+        return True
+
+    def _loop(self, tag: str, run: Run, mark: int, code: str) -> Items:
+        """LS and LE: the loops that X12 itself frames. Spec: X12.6 section 3.8, bounded loops."""
+        if self._nesting.set is None:
+            yield from self._content(run, mark, mark + 1)
+            return
+        offset, loops = run.byte(mark), self._loops
+        at = self._place(offset, segment=tag, position=self._nesting.stack[-1].position + 1)
+        if tag == "LS":
+            loops.append(code)
+            if len(loops) <= self._limits.nesting:
+                yield LoopOpened(code=within(code, 6), offset=offset, depth=len(loops))
+            elif "deep" not in self._reported:
+                self._reported.add("deep")
+                yield self._report(
+                    "loops-too-deep",
+                    f"Loops are nested more than {self._limits.nesting} deep; deeper ones were not told apart.",
+                    "Close each LS by its LE.",
+                    at,
+                )
+            yield from self._content(run, mark, mark + 1)
+            return
+        yield from self._content(run, mark, mark + 1)
+        if not loops or loops[-1] != code:
             yield self._report(
-                "x12.empty-segment",
-                "Two segment terminators follow each other with nothing between them.",
-                "Write one terminator after each segment.",
+                "le01-mismatch" if loops else "le-out-of-place",
+                "LE01 is not the loop identifier of the LS that it closes."
+                if loops
+                else "LE closes no loop: no LS is open.",
+                "Close each LS by an LE with the same identifier, the innermost first.",
+                at,
+                severity="warning",
+                element="LE01",
+            )
+        if loops:
+            loops.pop()
+            if len(loops) < self._limits.nesting:
+                yield LoopClosed(
+                    code=within(code, 6), end_offset=run.byte(mark + 1), depth=len(loops) + 1, trailer_seen=True
+                )
+
+    # --- what is not split ---
+
+    def _binary(self, tag: str) -> Generator[Item, None, bool]:
+        """BIN and BDS: so many bytes as they say are data, whatever stands in them. Spec: X12.6 section 3.5.1, binary.
+
+        Returns:
+            False when it does not say how many, so that it is a segment like others.
+        """
+        source, nesting, unit = self._source, self._nesting, self._source.unit
+        lengths = BINARY[tag]
+        head = source.ahead(MAX_HEADER_CHARS).split(self._delimiters.element, lengths + 1)[: lengths + 1]
+        length = number(head[-1].strip()) if len(head) == lengths + 1 else None
+        element = f"{tag}{lengths:02}"
+        at = self._place(
+            source.offset(source.at), segment=tag, position=nesting.stack[-1].position + 1, element=element
+        )
+        if length is None:
+            yield self._report(
+                "binary-length",
+                f"{element} does not say how many bytes of data follow; they were read as text.",
+                f"Set {element} to the number of bytes of data.",
+                at,
+            )
+            return False
+        text = source.held[source.at : source.at + len(self._delimiters.element.join(head)) + 1]
+        yield nesting.segments(Run(source, text, [text[:-1]], width=1), 0, 1, self._delimiters)
+        source.at += len(text)
+        left = length // unit
+        while left and (source.at < len(source.held) or source.more()):
+            part = take_raw(source, min(left, len(source.held) - source.at), "binary", last=False)
+            left -= (part.end - part.offset) // unit
+            yield nesting.owned(part, tag)
+        terminator = self._delimiters.segment
+        if not left and source.ahead(len(terminator)) == terminator:
+            yield nesting.owned(take_raw(source, len(terminator), "binary", last=False), tag)
+            return True
+        yield self._report(
+            "binary-length",
+            f"{element} does not say how many bytes of data follow: no segment terminator stands behind them.",
+            f"Set {element} to the number of bytes of data.",
+            at,
+        )
+        while not left and source.ahead(1):
+            stop = self._cutter.end(source.held, source.at)
+            end = stop or len(source.held)
+            yield nesting.owned(take_raw(source, end - source.at, "binary", last=False), tag)
+            if stop:
+                break
+        return True
+
+    def _part(self, raw: Raw) -> Items:
+        """A part of a segment that is too long to hold."""
+        if raw.kind != "segment":
+            yield raw
+            return
+        here = self._nesting.stack[-1]
+        if self._long is None:
+            self._long = (self._delimiters.tag(raw.text[:64])[:3], 0)
+            if here.level is not Level.SET and "stray" not in self._reported:
+                yield self._stray(raw.offset, here.position + 1)
+        tag, size = self._long
+        size += raw.end - raw.offset
+        if size > self._limits.segment_bytes >= size - (raw.end - raw.offset):
+            yield self._report(
+                "segment-too-long",
+                f"A segment is longer than {self._limits.segment_bytes >> 20} MiB.",
+                "Check that the segment terminator is the one that the ISA segment declares.",
+                self._place(raw.offset, position=here.position + 1),
+            )
+        self._long = None if raw.last else (tag, size)
+        yield self._nesting.owned(raw, tag)
+
+    def _tail(self) -> Items:
+        """What stands behind the last terminator when the file ends."""
+        source = self._source
+        start = source.at
+        if source.take_blanks():
+            stop, source.at = source.at, start
+            yield take_raw(source, stop - start, "blank")
+        text = source.held[source.at :].rstrip(BLANKS)
+        offset = source.offset(source.at)
+        if text.startswith("ISA") and self._is_header():
+            yield from self._close_through(Level.INTERCHANGE, offset, cut=True)
+            return
+        if text.startswith(f"IEA{self._delimiters.element}"):
+            yield self._report(
+                "terminator-missing",
+                "The last segment, IEA, has no segment terminator.",
+                "End every segment with its terminator, also the last.",
                 self._place(offset),
                 severity="warning",
             )
-        elif not self._stack:
-            yield from self._run(elements, [offset])
-        elif tag in CLOSES:
-            yield from self._trailer(CLOSES[tag], elements, offset, end)
-        else:
-            yield from self._header(tag, elements, offset)
+            run = Run(source, text, [text], width=0)
+            source.at += len(text)
+            elements = [*text.split(self._delimiters.element), "", ""]
+            yield from self._trailer(Level.INTERCHANGE, run, 0, elements, unterminated=True)
+            return
+        if text:
+            yield self._report(
+                "segment-cut-off",
+                "The file ends inside of a segment.",
+                "Send the whole file again.",
+                self._place(offset),
+            )
+            tag = self._delimiters.tag(text[:64])[:3]
+            yield self._nesting.owned(take_raw(source, len(source.held) - source.at, "cut"), tag)
+        yield from self._close_through(Level.INTERCHANGE, source.size_bytes, cut=True)
 
     # --- opening ---
 
-    def _open_interchange(self, header: Header, offset: int) -> Iterator[Event]:
-        elements = header.elements
-        separator = header.delimiters.element
+    def _open_interchange(self, header: Header) -> Items:
+        source, elements = self._source, header.elements
+        offset = source.offset(source.at)
         self._delimiters = header.delimiters
-        self._control_starts = {f"{tag}{separator}"[:3] for tag in CONTROL_TAGS} | CONTROL_TAGS
-        self._unterminated = False
+        self._cutter = Terminator(header.delimiters.segment)
+        separator = header.delimiters.element
+        self._marks = frozenset(f"{tag}{separator}"[:3] for tag in CONTROL_TAGS) | CONTROL_TAGS
+        self._initials = frozenset(tag[:1] for tag in CONTROL_TAGS) | {" ", "\t"}
         self._usage = within(elements[15], 1)
-        here = self._push(Level.INTERCHANGE, "ISA", elements[13])
-        at = self._place(offset, segment="ISA", position=1)
+        here = self._nesting.open(Level.INTERCHANGE, "ISA", elements[13])
         yield InterchangeOpened(
             index=here.index,
             standard="x12",
@@ -264,41 +369,57 @@ class Envelope:
             usage=self._usage,
             offset=offset,
         )
+        source.ahead(header.end + 2)
+        line_break = self._cutter.blanks.match(source.held, source.at + header.end)
+        stop = line_break.end() if line_break else source.at + header.end
+        text = source.held[source.at : stop]
+        width = len(header.delimiters.segment)
+        run = Run(source, text, [text[: header.end - width]], width=width)
+        source.at = stop
+        yield self._nesting.segments(run, 0, 1, self._delimiters, control=True)
+        at = self._place(offset, segment="ISA", position=1)
         yield from self._too_long(elements, {6: 15, 8: 15, 13: 9}, at)
         wrong = next((n for n, width in enumerate(WIDTHS, 1) if len(elements[n]) != width), None)
         if wrong is not None:
             yield self._report(
-                "x12.isa-width",
+                "isa-width",
                 f"ISA{wrong:02} is not {WIDTHS[wrong - 1]} characters wide; the header was read by its separators.",
                 "Pad the elements of ISA to their fixed widths.",
-                replace(at, element=f"ISA{wrong:02}"),
+                at,
                 severity="warning",
+                element=f"ISA{wrong:02}",
             )
 
-    def _header(self, tag: str, elements: list[str], offset: int) -> Iterator[Event]:
-        level = Level.GROUP if tag == "GS" else Level.TRANSACTION
+    def _header(self, level: Level, run: Run, mark: int, elements: list[str]) -> Items:
+        offset = run.byte(mark)
         yield from self._close_through(level, offset, cut=False)
-        parent = self._stack[-1]
+        parent = self._nesting.stack[-1]
         parent.position += 1
-        parent.children += 1
-        in_group = (parent.level, tag) in OPENS
-        here = self._push(level, tag, elements[6] if tag == "GS" else elements[2])
+        tag = elements[0]
+        here = self._nesting.open(level, tag, elements[6] if tag == "GS" else elements[2])
+        self._reported -= {"stray", "deep"}
+        at = self._place(offset, segment=tag, position=1)
         if tag == "GS":
-            yield from self._group(here, elements, offset)
-        else:
-            yield from self._set(here, elements, offset, group=parent.index if in_group else None)
-        if not in_group:
+            self._group_version = elements[8].strip()
+            yield self._group(here, elements, offset)
+            yield self._nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
+            yield from self._too_long(elements, {2: 15, 3: 15, 6: 9}, at)
+            return
+        self._loops.clear()
+        yield self._set(here, elements, offset, group=parent if parent.level is Level.GROUP else None)
+        yield self._nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
+        yield from self._too_long(elements, {2: 9}, at)
+        if parent.level is not Level.GROUP:
             yield self._report(
-                "x12.st-outside-group",
+                "st-outside-group",
                 "The transaction set stands in no functional group.",
                 "Put a GS segment before the first ST and a GE segment after the last SE.",
-                self._place(offset, segment="ST", position=1),
+                at,
             )
 
-    def _group(self, here: _Open, elements: list[str], offset: int) -> Iterator[Event]:
-        self._group_version = elements[8].strip()
-        yield GroupOpened(
-            interchange=self._stack[0].index,
+    def _group(self, here: Open, elements: list[str], offset: int) -> GroupOpened:
+        return GroupOpened(
+            interchange=self._nesting.index(Level.INTERCHANGE),
             index=here.index,
             functional_id=within(elements[1], 2),
             sender=within(elements[2], 15),
@@ -307,13 +428,12 @@ class Envelope:
             version=within(self._group_version, 12),
             offset=offset,
         )
-        yield from self._too_long(elements, {2: 15, 3: 15, 6: 9}, self._place(offset, segment="GS", position=1))
 
-    def _set(self, here: _Open, elements: list[str], offset: int, *, group: int | None) -> Iterator[Event]:
+    def _set(self, here: Open, elements: list[str], offset: int, *, group: Open | None) -> SetOpened:
         version = elements[3].strip() or (self._group_version if group else "")
-        yield SetOpened(
-            interchange=self._stack[0].index,
-            group=group,
+        return SetOpened(
+            interchange=self._nesting.index(Level.INTERCHANGE),
+            group=group.index if group else None,
             index=here.index,
             set=within(elements[1], 3),
             version=within(version, 12),  # ST03 may have 35, but versions have 12: the rest is anybody's text.
@@ -321,135 +441,161 @@ class Envelope:
             usage=self._usage,
             offset=offset,
         )
-        yield from self._too_long(elements, {2: 9}, self._place(offset, segment="ST", position=1))
-        place = self._place(offset)
-        mapped_by = self._open_map(elements[1], version, self._delimiters, place)
-        self._records = SetRecords(place, mapped_by)
-
-    def _push(self, level: Level, tag: str, control_number: str) -> _Open:
-        self._counts[level] += 1
-        above = f"{self._stack[-1].path}/" if self._stack else ""
-        path = f"{above}{tag}[{self._counts[level]}]"
-        self._stray_reported = False
-        self._stack.append(_Open(level, self._counts[level], path, control_number))
-        return self._stack[-1]
 
     def _too_long(self, elements: list[str], limits: dict[int, int], at: Location) -> Iterator[Finding]:
-        for number, limit in limits.items():
-            if len(elements[number].rstrip()) > limit:
-                name = f"{at.segment}{number:02}"
+        for nth, limit in limits.items():
+            if len(elements[nth].rstrip()) > limit:
+                name = f"{at.segment}{nth:02}"
                 yield self._report(
-                    "x12.envelope-element-too-long",
+                    "envelope-element-too-long",
                     f"{name} is longer than {limit} characters; it was not taken over.",
                     f"Keep {name} within {limit} characters.",
-                    replace(at, element=name),
+                    at,
+                    element=name,
                 )
 
     # --- closing ---
 
-    def _trailer(self, level: Level, elements: list[str], offset: int, end: int) -> Iterator[Event]:
-        trailer = TRAILERS[level]
-        if not any(envelope.level is level for envelope in self._stack):
-            self._stack[-1].position += 1
+    def _trailer(self, level: Level, run: Run, mark: int, elements: list[str], *, unterminated: bool = False) -> Items:
+        trailer, offset, nesting = TRAILERS[level], run.byte(mark), self._nesting
+        if nesting.of(level) is None:
             yield self._report(
-                "x12.trailer-out-of-place",
+                "trailer-out-of-place",
                 f"{trailer.tag} closes nothing: no {trailer.header[:-2]} is open.",
                 f"Remove the {trailer.tag} segment, or send the {trailer.header[:-2]} that belongs to it.",
-                self._place(offset, segment=trailer.tag, position=self._stack[-1].position),
+                self._place(offset, segment=trailer.tag, position=nesting.stack[-1].position + 1),
             )
+            yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
             return
-        while self._stack[-1].level is not level:
+        while nesting.stack[-1].level is not level:
             yield from self._close_missing(offset, cut=False)
-        here = self._stack[-1]
-        here.position += 1
+        if level is Level.SET:
+            yield from self._loops_left_open(offset)
+        here = nesting.stack[-1]
+        yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
         yield from self._check(trailer, here, elements, offset)
         sent = elements[2]
-        cut = self._unterminated and sent != here.control_number and here.control_number.startswith(sent)
-        verdict: Verdict = "incomplete" if cut else "rejected" if here.failed else "accepted"
-        yield from self._close(verdict, last=offset, end=end, trailer_seen=not cut)
+        cut = unterminated and sent != here.control_number and here.control_number.startswith(sent)
+        yield nesting.close(nesting.verdict(cut=cut), end=run.byte(mark + 1), trailer_seen=not cut)
+        self._reported -= {"stray", "deep"}
 
-    def _check(self, trailer: Trailer, here: _Open, elements: list[str], offset: int) -> Iterator[Finding]:
+    def _check(self, trailer: Trailer, here: Open, elements: list[str], offset: int) -> Iterator[Finding]:
         at = self._place(offset, segment=trailer.tag, position=here.position)
-        counted = here.position if here.level is Level.TRANSACTION else here.children
-        if _number(elements[1].strip()) != counted:
+        counted = here.position if here.level is Level.SET else here.children
+        tag = trailer.tag.lower()
+        if number(elements[1].strip()) != counted:
             yield self._report(
-                trailer.count_code,
+                f"{tag}01-count-mismatch",
                 f"{trailer.tag}01 does not say how many {trailer.counted} there are: we counted {counted}.",
                 f"Set {trailer.tag}01 to the number of {trailer.counted}.",
-                replace(at, element=f"{trailer.tag}01"),
+                at,
+                element=f"{trailer.tag}01",
             )
         if elements[2] != here.control_number:
-            number = _number(elements[2].strip())
-            padding_only = number is not None and number == _number(here.control_number.strip())
+            sent = number(elements[2].strip())
+            padding_only = sent is not None and sent == number(here.control_number.strip())
             yield self._report(
-                trailer.control_code,
+                f"{tag}02-control-mismatch",
                 f"{trailer.tag}02 is not the control number in {trailer.header}"
                 + (": it is the same number, padded differently." if padding_only else "."),
                 f"Repeat {trailer.header} in {trailer.tag}02, character by character.",
-                replace(at, element=f"{trailer.tag}02"),
+                at,
                 severity="warning" if padding_only else "error",
+                element=f"{trailer.tag}02",
             )
 
-    def _close_through(self, level: Level, offset: int, *, cut: bool) -> Iterator[Event]:
+    def _close_through(self, level: Level, offset: int, *, cut: bool) -> Items:
         """Close what stands open at this level and deeper, because its trailer did not come."""
-        while self._stack and self._stack[-1].level >= level:
+        while self._nesting.stack and self._nesting.stack[-1].level >= level:
             yield from self._close_missing(offset, cut=cut)
 
-    def _close_missing(self, offset: int, *, cut: bool) -> Iterator[Event]:
-        here = self._stack[-1]
+    def _close_missing(self, offset: int, *, cut: bool) -> Items:
+        nesting = self._nesting
+        here = nesting.stack[-1]
         trailer = TRAILERS[here.level]
+        if here.level is Level.SET:
+            yield from self._loops_left_open(offset)
         if not cut or here.level is Level.INTERCHANGE:  # Of a cut, the outermost trailer tells all.
             header = trailer.header[:-2]
             yield self._report(
-                trailer.missing_code,
+                f"{trailer.tag.lower()}-missing",
                 f"{header} ends at byte {offset} without its trailer {trailer.tag}.",
                 "Send the whole file again." if cut else f"Close every {header} by its {trailer.tag}.",
                 self._place(offset, segment=trailer.tag),
             )
-        yield from self._close("incomplete" if cut else "rejected", last=offset, end=offset, trailer_seen=False)
+        yield nesting.close(nesting.verdict(cut=cut) if cut else "rejected", end=offset, trailer_seen=False)
+        self._reported -= {"stray", "deep"}
 
-    def _close(self, verdict: Verdict, *, last: int, end: int, trailer_seen: bool) -> Iterator[Event]:
-        here = self._stack[-1]
-        match here.level:
-            case Level.INTERCHANGE:
-                yield InterchangeClosed(index=here.index, end_offset=end, verdict=verdict, trailer_seen=trailer_seen)
-            case Level.GROUP:
-                yield GroupClosed(index=here.index, end_offset=end, verdict=verdict, sets=here.children)
-            case Level.TRANSACTION:
-                yield from self._records.close(verdict, last=last, end=end)
-        self._stack.pop()
-        self._stray_reported = False
+    def _loops_left_open(self, offset: int) -> Items:
+        if self._loops:
+            yield self._report(
+                "le-missing",
+                "A loop that LS opened has no LE.",
+                "Close each LS by an LE with the same identifier.",
+                self._place(offset, segment="LE"),
+                severity="warning",
+            )
+        for depth in range(len(self._loops), 0, -1):
+            if depth <= self._limits.nesting:
+                code = within(self._loops[depth - 1], 6)
+                yield LoopClosed(code=code, end_offset=offset, depth=depth, trailer_seen=False)
+        self._loops.clear()
 
     # --- findings ---
 
-    def _oddity(self, kind: Kind, offset: int) -> Iterator[Event]:
-        odd = ODDITIES[kind]
-        if kind in {Kind.GAP, Kind.CUT_HEADER}:
-            yield from self._close_through(Level.INTERCHANGE, offset, cut=True)
-        if kind is Kind.TOO_LONG and self._stack:
-            self._stack[-1].position += 1
-        self._unterminated = self._unterminated or kind is Kind.UNTERMINATED
-        yield self._report(odd.code, odd.message, odd.hint, self._place(offset), severity=odd.severity)
+    def _line_break(self, run: Run, stop: int) -> Items:
+        """Once tells enough: a wrapped file has one in every fourth segment."""
+        if run.broken is not None and run.broken < stop and "break" not in self._reported:
+            self._reported.add("break")
+            yield self._report(
+                "line-break-in-segment",
+                "A line break stands inside of a segment; line breaks inside of segments were left out.",
+                "Do not wrap the file at a fixed width.",
+                self._place(run.byte(run.broken)),
+                severity="warning",
+            )
 
-    def _place(self, offset: int, *, segment: str | None = None, position: int | None = None) -> Location:
-        """A place in the innermost envelope that is open."""
-        here = self._stack[-1] if self._stack else None
-        in_set = here is not None and here.level is Level.TRANSACTION
-        return Location(
-            standard="x12",
-            set=here.index if here and in_set else None,
-            path=here.path if here else None,
-            segment=segment,
-            position=position,
-            offset=offset,
-        )
+    def _crowded(self, run: Run) -> Items:
+        """Segments of so many elements, or elements of so many repetitions, that nobody meant them."""
+        limits, delimiters = self._limits, self._delimiters
+        for at in run.longer_than(min(limits.elements, limits.repeats), delimiters.segment):
+            text = run.texts[at]
+            if text.count(delimiters.element) > limits.elements and "elements" not in self._reported:
+                self._reported.add("elements")
+                yield self._report(
+                    "too-many-elements",
+                    f"A segment has more than {limits.elements} elements.",
+                    "Check that the segment terminator is the one that the ISA segment declares.",
+                    self._place(run.byte(at)),
+                )
+            if delimiters.repetition and "repeats" not in self._reported:
+                most = max(piece.count(delimiters.repetition) for piece in text.split(delimiters.element))
+                if most >= limits.repeats:
+                    self._reported.add("repeats")
+                    yield self._report(
+                        "too-many-repeats",
+                        f"An element is repeated more than {limits.repeats} times.",
+                        "Check the repetition separator, ISA11.",
+                        self._place(run.byte(at)),
+                    )
 
-    def _report(self, code: str, message: str, hint: str, at: Location, *, severity: Severity = "error") -> Finding:
-        """A finding, which marks the innermost open envelope as failed when it is an error."""
-        if self._stack and severity == "error":
-            self._stack[-1].failed = True
-        return Finding.at(at, code, message, hint, severity=severity)
+    def _place(
+        self, offset: int, *, segment: str | None = None, position: int | None = None, element: str | None = None
+    ) -> Location:
+        return self._nesting.place(offset, segment=segment, position=position, element=element)
+
+    def _report(
+        self,
+        code: str,
+        message: str,
+        hint: str,
+        at: Location,
+        *,
+        severity: Severity = "error",
+        element: str | None = None,
+    ) -> Finding:
+        return self._nesting.report(code, message, hint, at, severity=severity, element=element)
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+CONTROL_TAGS = frozenset({*OPENS, *CLOSES, *BINARY, *_LOOPS, "ISA", "ISX", ""})
+"""Segments that the envelope looks at itself; the empty one is between two terminators."""

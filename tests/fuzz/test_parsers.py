@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import parsers
-from parsers import pieces
+from parsers import source
 from parsers.events import (
     Finished,
     GroupClosed,
@@ -19,7 +19,10 @@ from parsers.events import (
     SetClosed,
     SetOpened,
 )
-from parsers.findings import LIMIT_PER_FILE, Finding
+from parsers.findings import Finding
+from parsers.limits import Limits
+
+LIMIT = Limits().findings
 
 PATIENCE = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -75,7 +78,7 @@ def test_any_bytes_give_a_well_formed_stream(data):
     assert isinstance(events[-1], Finished)
     assert sum(isinstance(event, Identified | Finished) for event in events) == 2
     assert events[-1].size_bytes == len(data)
-    assert sum(isinstance(event, Finding) for event in events) <= LIMIT_PER_FILE + 1
+    assert sum(isinstance(event, Finding) for event in events) <= LIMIT + 1
     for opened, closed in ((InterchangeOpened, InterchangeClosed), (GroupOpened, GroupClosed), (SetOpened, SetClosed)):
         begun = [event.index for event in events if isinstance(event, opened)]
         assert begun == list(range(1, len(begun) + 1))
@@ -119,7 +122,7 @@ def test_the_size_of_a_piece_changes_nothing(data, size):
     if module is None or whole[0].encoding in {"utf-16-le", "utf-16-be", "ebcdic"}:
         return
     with (
-        mock.patch.object(pieces, "PIECE_BYTES", size),
+        mock.patch.object(source, "PIECE_BYTES", size),
         mock.patch.object(parsers.reader, "identify", return_value=whole[0]),
     ):
         small = list(parsers.read([data]))

@@ -3,9 +3,12 @@ import gzip
 import pytest
 
 import parsers
-from parsers import pieces
+from parsers import source
 from parsers.events import Finished, Identified, RecordBatch, SetClosed
-from parsers.findings import LIMIT_PER_FILE, Finding
+from parsers.findings import Finding
+from parsers.limits import Limits
+
+LIMIT = Limits().findings
 
 MSH = b"MSH|^~\\&|A|B|C|D|20260302||ADT^A01|1|P|2.5.1\r"
 
@@ -18,7 +21,7 @@ CASES = [
     (b"UNB+UNOA:3+A+B+260302:0915+1'", "unsupported", "edifact"),
     (b"{1:F01SAMPUS33AXXX0000000000}{4:\n:20:1\n-}", "unsupported", "swift-mt"),
     (gzip.compress(b"ISA", mtime=0), "unsupported", "gzip"),
-    ("ISA*00*  ".encode("utf-16"), "unsupported", "utf-16-le"),
+    ("ISA*00*  ".encode("utf-16"), "incomplete", "header"),
     (MSH, "complete", None),
     (MSH.replace(b"ADT", b"ORU"), "complete", "no map"),
     (b"BHS|^~\\&\rBTS\r", "complete", "no transaction sets"),
@@ -48,16 +51,16 @@ def test_finished_counts_what_passed(x12):
 
 
 def test_findings_are_limited_and_the_rest_counted(x12):
-    events = list(parsers.read([x12("~" * (LIMIT_PER_FILE + 500))]))
+    events = list(parsers.read([x12("~" * (LIMIT + 500))]))
     findings = [event for event in events if isinstance(event, Finding)]
-    assert len(findings) == LIMIT_PER_FILE + 1
+    assert len(findings) == LIMIT + 1
     assert findings[-1].code == "findings.more-left-out"
     assert findings[-1].message.startswith("501 more")  # The empty segments are not counted in SE01, which is one more.
     assert isinstance(events[-1], Finished)
 
 
 def test_a_finding_that_was_left_out_still_decides_the_verdict(x12):
-    data = x12("~" * (LIMIT_PER_FILE + 1)).replace(b"SE*1003", b"SE*1")
+    data = x12("~" * (LIMIT + 1)).replace(b"SE*1003", b"SE*1")
     assert b"SE*1*" in data
     (closed,) = [event for event in parsers.read([data]) if isinstance(event, SetClosed)]
     assert closed.verdict == "rejected"
@@ -77,15 +80,15 @@ def test_records_leave_in_batches_of_bounded_size(x12):
 
 def test_a_file_is_read_as_it_comes(monkeypatch, x12):
     """What is known goes out before the last byte has come in."""
-    monkeypatch.setattr(pieces, "PIECE_BYTES", 64)
+    monkeypatch.setattr(source, "PIECE_BYTES", 1024)
     taken = []
 
     def feed():
-        for at in range(0, len(data), 64):
+        for at in range(0, len(data), 1024):
             taken.append(at)
-            yield data[at : at + 64]
+            yield data[at : at + 1024]
 
-    data = x12("CLM*A1*1~" * 100)
+    data = x12("CLM*A1*1~" * 10_000)
     events = iter(parsers.read(feed()))
     for event in events:
         if type(event).__name__ == "SetOpened":

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 import parsers
+from parsers import Limits, Raw
 from parsers.events import GroupClosed, GroupOpened, InterchangeClosed, InterchangeOpened, SetClosed, SetOpened
 from parsers.findings import Finding
 from parsers.x12.delimiters import Delimiters
-from parsers.x12.envelope import Envelope
-from parsers.x12.tokenizer import Batch, Kind, Oddity, Opening, tokenize
 
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260302*0915*^*00501*000000905*0*T*:~"
 GS = "GS*HP*SENDER*RECEIVER*20260302*0915*17*X*005010X221A1~"
@@ -144,33 +143,27 @@ class Listing:
 
 
 @pytest.mark.parametrize("size", [5, 1 << 20])
-def test_a_map_gets_what_stands_between_st_and_se(size):
+def test_a_map_gets_what_stands_between_st_and_se(monkeypatch, size):
     listing = Listing()
-    data = GOOD.encode()
-    envelope = Envelope(lambda *_: listing)
-    for token in tokenize(data[at : at + size] for at in range(0, len(data), size)):
-        list(envelope.feed(token))
+    monkeypatch.setattr("parsers.x12.canonical.open_map", lambda *_: listing)
+    monkeypatch.setattr("parsers.source.PIECE_BYTES", size)
+    list(parsers.read([GOOD.encode()]))
     assert listing.taken == [("BPR*I*1", GOOD.index("BPR"), 2), ("end", GOOD.index("SE*3"), 0)]
 
 
-def test_the_map_is_chosen_by_set_and_version():
+def test_the_map_is_chosen_by_set_and_version(monkeypatch):
     asked = []
     text = ISA + GS + "ST*837*0001*005010X222A1~SE*2*0001~ST*837*0002~SE*2*0002~GE*2*17~IEA*1*000000905~"
-    envelope = Envelope(lambda set_id, version, delimiters, _: asked.append((set_id, version, delimiters)))
-    for token in tokenize([text.encode()]):
-        list(envelope.feed(token))
+    monkeypatch.setattr("parsers.x12.canonical.open_map", lambda *args: asked.append(args[:3]))
+    list(parsers.read([text.encode()]))
     separators = Delimiters("*", ":", "~", "^")
     assert asked == [("837", "005010X222A1", separators), ("837", "005010X221A1", separators)]
 
 
-def test_segments_that_were_too_long_still_count():
-    envelope = Envelope(lambda *_: None)
-    tokens = list(tokenize([GOOD.encode()]))
-    opening, batch = tokens
-    assert isinstance(opening, Opening)
-    assert isinstance(batch, Batch)
-    first = Batch(batch.segments[:2], batch.starts[:3])
-    rest = Batch(batch.segments[3:], batch.starts[3:])
-    events = [event for token in (opening, first, Oddity(Kind.TOO_LONG, 9), rest) for event in envelope.feed(token)]
-    assert [event.code for event in events if isinstance(event, Finding)] == ["x12.segment-too-long"]
-    assert [event.verdict for event in events if isinstance(event, SetClosed)] == ["rejected"]
+def test_segments_that_are_too_long_to_hold_still_count():
+    long = GOOD.replace("BPR*I*1", "BPR*" + "I" * 3_000_000)
+    items = list(parsers.segments([long.encode()], Limits(held_bytes=1000, segment_bytes=2_000_000)))
+    assert [item.code for item in items if isinstance(item, Finding)] == ["x12.segment-too-long"]
+    assert [item.verdict for item in items if isinstance(item, SetClosed)] == ["rejected"]
+    (position,) = {item.position for item in items if isinstance(item, Raw)}
+    assert position == 2

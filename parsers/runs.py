@@ -1,0 +1,221 @@
+"""Cutting text at its terminators: as much at a time as has come in, so that the work is done in C.
+
+A terminator's segment reaches to where the next one begins: the line breaks and blanks behind a terminator belong to
+the segment before it.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Literal, Protocol
+
+from parsers.limits import Limits
+from parsers.segments import Raw, Run
+from parsers.source import Source
+
+
+class Cutter(Protocol):
+    """How segments end."""
+
+    blanks: re.Pattern[str]
+    """What may stand between a terminator and the next segment; it matches nothing, too."""
+
+    def end(self, text: str, start: int) -> int:
+        """The index behind the first terminator at or behind `start`, 0 when there is none."""
+
+    def last_end(self, text: str, start: int) -> int:
+        """The index behind the last terminator at or behind `start`, 0 when there is none."""
+
+    def cut(self, source: Source, text: str) -> Run:
+        """Split a text that ends with a terminator and the blanks behind it."""
+
+
+class Terminator:
+    """Segments end with these characters, always.
+
+    Args:
+        release: the character that takes a terminator's meaning away ("?" in EDIFACT), where the standard has one.
+    """
+
+    def __init__(self, characters: str, release: str | None = None) -> None:
+        self.characters = characters
+        self.release = release
+        between = "".join(blank for blank in " \t\r\n" if blank not in characters)
+        self.blanks = re.compile(f"[{between}]*")
+        self._line_breaks = [blank for blank in "\r\n" if blank not in characters]
+        self._trailing = " \t\r\n" if characters in "\r\n" else "\r\n"
+
+    def end(self, text: str, start: int) -> int:
+        found = text.find(self.characters, start)
+        while found >= 0 and self._released(text, found, start):
+            found = text.find(self.characters, found + 1)
+        return found + len(self.characters) if found >= 0 else 0
+
+    def last_end(self, text: str, start: int) -> int:
+        found = text.rfind(self.characters, start)
+        while found >= 0 and self._released(text, found, start):
+            found = text.rfind(self.characters, start, found)
+        return found + len(self.characters) if found >= 0 else 0
+
+    def _released(self, text: str, at: int, start: int) -> bool:
+        release = self.release
+        if release is None or at == start or text[at - 1] != release:
+            return False
+        first = at
+        while first > start and text[first - 1] == release:
+            first -= 1
+        return (at - first) % 2 == 1
+
+    def cut(self, source: Source, text: str) -> Run:
+        ending = self._uniform_ending(text)
+        if ending is not None:
+            texts = self._split(text, ending)
+            texts.pop()
+            return Run(source, text, texts, width=len(ending))
+        whole = self._split(text, self.characters)
+        whole.pop()
+        run = Run(source, text, whole, width=len(self.characters))
+        run.strip()
+        if any(line_break in text for line_break in self._line_breaks):
+            run.join_broken(self._trailing)
+        return run
+
+    def _uniform_ending(self, text: str) -> str | None:
+        """The terminator and the line break behind it, when all segments end alike and have no line break inside."""
+        first = text.find(self.characters)
+        behind = text[first + len(self.characters) : first + len(self.characters) + 2]
+        line_break = "\r\n" if behind == "\r\n" else behind[:1] if behind[:1] in "\r\n" else ""
+        ending = self.characters + line_break
+        if line_break and (not text.endswith(ending) or text.count(ending) != text.count(self.characters)):
+            return None
+        for blank in self._line_breaks:
+            if text.count(blank) != (text.count(ending) if blank in line_break else 0):
+                return None
+        return ending
+
+    def _split(self, text: str, ending: str) -> list[str]:
+        release = self.release
+        if release is None or release not in text:
+            return text.split(ending)
+        # Released characters step aside in marks of the same length, which no text of bytes can hold.
+        marked = text.replace(release * 2, "\ufdd0\ufdd0").replace(release + self.characters, "\ufdd1\ufdd1")
+        pieces = marked.split(ending)
+        return [
+            piece
+            if piece.isascii()
+            else piece.replace("\ufdd1\ufdd1", release + self.characters).replace("\ufdd0", release)
+            for piece in pieces
+        ]
+
+
+class Lines:
+    """Segments end with a line break of any kind, blank lines are none; a file may mix them.
+
+    Args:
+        ends: the characters that end a line.
+    """
+
+    def __init__(self, ends: str = "\r\n") -> None:
+        self._ends = ends
+        self._all_alike = str.maketrans(dict.fromkeys(ends[1:], ends[0]))
+        self.blanks = re.compile(f"[{ends}]*")
+        self._end = re.compile(f"[{ends}]")
+
+    def end(self, text: str, start: int) -> int:
+        found = self._end.search(text, start)
+        return found.end() if found else 0
+
+    def last_end(self, text: str, start: int) -> int:
+        return max(text.rfind(end, start) for end in self._ends) + 1
+
+    def cut(self, source: Source, text: str) -> Run:
+        present = [end for end in self._ends if end in text]
+        if len(present) == 1:
+            texts, width = text.split(present[0]), 1
+        elif set(present) == {"\r", "\n"} and text.count("\r\n") == text.count("\n") == text.count("\r"):
+            texts, width = text.split("\r\n"), 2
+        else:
+            texts, width = text.translate(self._all_alike).split(self._ends[0]), 1
+        texts.pop()
+        run = Run(source, text, texts, width=width)
+        if "" in texts:
+            run.drop_empty()
+        return run
+
+
+def marked(run: Run, tags: frozenset[str], initials: frozenset[str]) -> list[int]:
+    """The index of each segment whose first three characters are among `tags`; blanks before segments are stripped.
+
+    Args:
+        initials: the first characters of `tags` and " " and a tab, since one character is looked up fastest.
+    """
+    texts = run.texts
+    found = [at for at, text in enumerate(texts) if text[:1] in initials and (text[:3] in tags or text[:1] in " \t")]
+    if any(texts[at][:1] in {" ", "\t"} for at in found):
+        run.strip()
+        return [at for at, text in enumerate(run.texts) if text[:3] in tags]
+    return found
+
+
+def runs(source: Source, cutter: Cutter, limits: Limits) -> Iterator[Run | Raw]:
+    """All whole segments from where the source stands, in order.
+
+    Each Run and Raw has been taken from the source when it is handed out: set `source.at` back to begin again at one
+    of its segments, as long as nothing more was asked for. What has no terminator when the file ends is left.
+
+    Returns:
+        Raw "segment" for each part of a segment longer than `limits.held_bytes`; Raw "blank" for blanks that stand
+        before a run.
+    """
+    held = max(limits.held_bytes // source.unit, 1)
+    while True:
+        stop = cutter.last_end(source.held, source.at)
+        while not stop:
+            if len(source.held) - source.at > held:
+                yield from _long_segment(source, cutter)
+                break
+            if not source.more():
+                return
+            stop = cutter.last_end(source.held, source.at)
+        else:
+            yield from _run(source, cutter, stop)
+
+
+def _run(source: Source, cutter: Cutter, stop: int) -> Iterator[Run | Raw]:
+    length = stop - source.at
+    source.ahead(length + 2)  # The line break behind the last terminator.
+    stop = _past_blanks(cutter, source.held, source.at + length)
+    begin = _past_blanks(cutter, source.held, source.at)
+    if begin > source.at:
+        yield take_raw(source, begin - source.at, "blank")
+    if begin < stop:
+        run = cutter.cut(source, source.held[begin:stop])
+        source.at = stop
+        yield run
+
+
+def _past_blanks(cutter: Cutter, text: str, at: int) -> int:
+    found = cutter.blanks.match(text, at)
+    return found.end() if found else at
+
+
+def _long_segment(source: Source, cutter: Cutter) -> Iterator[Raw]:
+    """Hand out the segment that begins here in parts, up to its terminator."""
+    while True:
+        stop = cutter.end(source.held, source.at)
+        if stop:
+            yield take_raw(source, stop - source.at, "segment")
+            return
+        if len(source.held) - source.at > 8:  # A terminator or what releases it may have come by half.
+            yield take_raw(source, len(source.held) - source.at - 8, "segment", last=False)
+        if not source.more():
+            return
+
+
+RawKind = Literal["blank", "gap", "segment", "binary", "cut"]
+
+
+def take_raw(source: Source, length: int, kind: RawKind, *, last: bool = True) -> Raw:
+    """Take so many characters of the window as they are."""
+    raw = Raw(source, source.held[source.at : source.at + length], kind, last=last)
+    source.at += length
+    return raw

@@ -1,0 +1,310 @@
+"""The lossless level: segments as they stand in the file, in batches, with the byte of each.
+
+`Run` is a stretch of text that was split at once; `Segments` is a view of some of its segments, which one interchange,
+group or set owns; `Raw` is everything else, so that Segments and Raw, one after the other, are the file byte for byte.
+Elements are split by whoever asks for them.
+
+What a segment is, by standard: X12, EDIFACT, TRADACOMS and HL7 a segment; SWIFT a block or a field; NACHA, BAI2, CSV
+and fixed width a record; XML a tag or the text between two.
+"""
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Literal, Protocol
+
+import msgspec
+
+from parsers.events import Event, Standard
+from parsers.source import Source
+from parsers.text import decoded
+
+
+class Element(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An element of a segment, a repetition of one, or a component: by what it is made of.
+
+    Attributes:
+        name: in the standard's notation: "NM103", "SV101-2", "PID-3", "C507.2380", ":61:/amount".
+        position: counted from 1 among its neighbours.
+        offset: the byte where it begins.
+        text: what the sender meant: decoded, escapes undone; None when it is made of parts.
+        repetitions: when it is sent more than once.
+        components: when it has more than one.
+    """
+
+    name: str
+    position: int
+    offset: int
+    text: str | None = None
+    repetitions: list["Element"] | None = None
+    components: list["Element"] | None = None
+
+
+_LINE_BREAKS = str.maketrans("", "", "\r\n")
+
+Value = str | tuple["Value", ...] | list["Value"]
+"""What a writer takes for an element: its text; a tuple of components; or a list of repetitions of those."""
+
+
+class Syntax(Protocol):
+    """How the segments of one interchange are made: its separators, or the layout of its records."""
+
+    @property
+    def charset(self) -> str | None:
+        """The codec of the text that the interchange or message declares, None when it declares none."""
+
+    def tag(self, segment: str) -> str:
+        """The name of a segment: "NM1"; of a field: "61"; of a record: "6"; of an XML tag: "GrpHdr"."""
+
+    def elements(self, segment: str, offset: int, unit: int) -> list[Element]:
+        """Split one segment, as it stands in the file without its terminator.
+
+        Args:
+            offset: of the segment's first byte. unit: bytes for each character of it.
+        """
+
+
+class Run:
+    """A stretch of the file that was split into segments at once.
+
+    Attributes:
+        texts: the segments without their terminators and the line breaks around them; a character a byte.
+        offset: the byte where the first segment begins; `text` begins there, too.
+        broken: the first segment with a line break inside, which `texts` leaves out; None where there is none.
+    """
+
+    __slots__ = ("_source", "_starts", "broken", "offset", "text", "texts", "unit", "width")
+
+    def __init__(self, source: Source, text: str, texts: list[str], *, width: int) -> None:
+        """Args:
+        source: stands where `text` begins.
+        texts: what lies between the terminators, each `width` characters wide.
+        """
+        self._source = source
+        self.text = text
+        self.texts = texts
+        self.offset = source.offset(source.at)
+        self.unit = source.unit
+        self.width = width
+        self.broken: int | None = None
+        self._starts: list[int] | None = None
+
+    @property
+    def starts(self) -> list[int]:
+        """The index of each segment in `text`, and last the length of `text`."""
+        if self._starts is None:
+            self._starts = list(accumulate(map(self.width.__add__, map(len, self.texts)), initial=0))
+            self._starts[-1] = len(self.text)
+        return self._starts
+
+    def byte(self, index: int) -> int:
+        """Where in the file this segment begins; for the number of segments, where the run ends."""
+        return self.offset + self.unit * self.starts[index]
+
+    def strip(self) -> None:
+        """Pass over the blanks before each segment: they belong to the one before it."""
+        starts, texts = self.starts, self.texts
+        stripped = [text.lstrip(" \t\r\n") for text in texts]
+        moved = [
+            start + len(text) - len(content) for start, text, content in zip(starts, texts, stripped, strict=False)
+        ]
+        moved[0] = 0
+        self._starts = [*moved, starts[-1]]
+        self.texts = stripped
+
+    def join_broken(self, trailing: str) -> None:
+        """Leave out line breaks inside of segments, and `trailing` characters at their ends."""
+        texts = [text.rstrip(trailing) for text in self.texts]
+        self.broken = next((at for at, text in enumerate(texts) if "\n" in text or "\r" in text), None)
+        self.texts = texts if self.broken is None else [text.translate(_LINE_BREAKS) for text in texts]
+
+    def longer_than(self, characters: int, ends: str) -> list[int]:
+        """The index of each segment that is longer. Such are rare: a look at every so many characters tells.
+
+        Args:
+            ends: what segments end with.
+        """
+        half = characters // 2
+        looks = range(0, len(self.text) - half, half)
+        if all(any(self.text.find(end, at, at + half) >= 0 for end in ends) for at in looks):
+            return []
+        return [at for at, text in enumerate(self.texts) if len(text) > characters]
+
+    def drop_empty(self) -> None:
+        """Leave out empty segments: what stands there belongs to the one before it."""
+        starts = self.starts
+        kept = [at for at, text in enumerate(self.texts) if text]
+        self.texts = [self.texts[at] for at in kept]
+        self._starts = [*(starts[at] for at in kept), starts[-1]]
+
+    def encode(self, first: int, stop: int) -> bytes:
+        """The bytes of some segments, as they stand in the file."""
+        return self._source.encode(self.text[self.starts[first] : self.starts[stop]])
+
+    @property
+    def means_characters(self) -> bool:
+        return self._source.means_characters
+
+
+class Segments:
+    """Whole segments that stand together in one set, or in one envelope outside of any.
+
+    Attributes:
+        position: of the first, counted from 1 in the set; outside of a set, in what is open.
+        set: ordinal of the set in the file, None outside of one.
+        path: what is open: "ISA[1]/GS[1]/ST[3]".
+        control: these frame an envelope (ISA, ST, SE, ...), and are no content of it.
+    """
+
+    __slots__ = ("_first", "_run", "_stop", "control", "path", "position", "set", "standard", "syntax")
+
+    def __init__(
+        self,
+        run: Run,
+        first: int,
+        stop: int,
+        *,
+        standard: Standard,
+        syntax: Syntax,
+        position: int,
+        set: int | None,  # noqa: A002  the field's word
+        path: str | None,
+        control: bool = False,
+    ) -> None:
+        self._run = run
+        self._first = first
+        self._stop = stop
+        self.standard = standard
+        self.syntax = syntax
+        self.position = position
+        self.set = set
+        self.path = path
+        self.control = control
+
+    def __len__(self) -> int:
+        return self._stop - self._first
+
+    @property
+    def texts(self) -> list[str]:
+        """The segments without terminators and line breaks; a character a byte, escapes as sent."""
+        if len(self) == len(self._run.texts):
+            return self._run.texts
+        return self._run.texts[self._first : self._stop]
+
+    @property
+    def characters(self) -> list[str]:
+        """The segments in the characters that the sender meant; escapes as sent."""
+        texts = self.texts
+        if self._run.means_characters or self._run.text.isascii():
+            return texts
+        charset = self.syntax.charset
+        return [decoded(text, charset) for text in texts]
+
+    @property
+    def offsets(self) -> list[int]:
+        """The byte of the file where each segment begins, and last where what follows them begins."""
+        run = self._run
+        return [run.offset + run.unit * start for start in run.starts[self._first : self._stop + 1]]
+
+    @property
+    def offset(self) -> int:
+        return self._run.byte(self._first)
+
+    @property
+    def end(self) -> int:
+        return self._run.byte(self._stop)
+
+    @property
+    def data(self) -> bytes:
+        """Every byte from `offset` to `end`: terminators and line breaks included."""
+        return self._run.encode(self._first, self._stop)
+
+    def elements(self, index: int) -> list[Element]:
+        """The elements of one of these segments, with the byte of each."""
+        run, at = self._run, self._first + index
+        start, stop = run.starts[at], run.starts[at + 1]
+        text = run.texts[at]
+        raw = run.text[start:stop]
+        if not raw.startswith(text):  # Line breaks stand inside of it: offsets need them, values do not.
+            text = raw.rstrip(" \t\r\n")[: -run.width or None]
+        elements = self.syntax.elements(text, run.offset + run.unit * start, run.unit)
+        if not (text.isascii() or run.means_characters):
+            _decode(elements, self.syntax.charset)
+        return elements
+
+
+def _decode(elements: list[Element], charset: str | None) -> None:
+    for element in elements:
+        if element.text is not None:
+            element.text = decoded(element.text, charset)
+        _decode(element.repetitions or [], charset)
+        _decode(element.components or [], charset)
+
+
+class Raw:
+    """Bytes that are no whole segment.
+
+    Attributes:
+        kind: "blank": blanks and byte order marks around interchanges; "gap": other bytes outside of any;
+            "segment": a part of a segment that is too long to hold; "binary": data sent with its length;
+            "cut": the file ends inside of this segment.
+        segment: the tag of the segment that it belongs to.
+        last: nothing of the same follows.
+    """
+
+    __slots__ = ("_source", "_text", "kind", "last", "offset", "path", "position", "segment", "set")
+
+    def __init__(
+        self,
+        source: Source,
+        text: str | bytes,
+        kind: Literal["blank", "gap", "segment", "binary", "cut"],
+        *,
+        segment: str | None = None,
+        position: int | None = None,
+        set: int | None = None,  # noqa: A002  the field's word
+        path: str | None = None,
+        last: bool = True,
+    ) -> None:
+        self._source = source
+        self._text = text
+        self.kind = kind
+        self.offset = source.offset(source.at)
+        self.segment = segment
+        self.position = position
+        self.set = set
+        self.path = path
+        self.last = last
+
+    @property
+    def text(self) -> str:
+        """A character a byte, as in segments."""
+        return self._text if isinstance(self._text, str) else self._text.decode("latin-1")
+
+    @property
+    def data(self) -> bytes:
+        return self._source.encode(self._text) if isinstance(self._text, str) else self._text
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self._text) * (self._source.unit if isinstance(self._text, str) else 1)
+
+
+class LoopOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """A loop that the standard itself frames: X12 LS, EDIFACT UGH, SWIFT :16R:, an XML element."""
+
+    code: str | None
+    offset: int
+    depth: int
+
+
+class LoopClosed(msgspec.Struct, frozen=True, kw_only=True):
+    code: str | None
+    end_offset: int
+    depth: int
+    trailer_seen: bool
+
+
+Item = Event | Segments | Raw | LoopOpened | LoopClosed
+"""What the lossless level hands out."""
+
+Items = Iterator[Item]
