@@ -72,7 +72,7 @@ class Run:
         broken: the first segment with a line break inside, which `texts` leaves out; None where there is none.
     """
 
-    __slots__ = ("_source", "_starts", "broken", "offset", "text", "texts", "unit", "width")
+    __slots__ = ("_anchor", "_source", "_starts", "broken", "offset", "text", "texts", "unit", "width")
 
     def __init__(self, source: Source, text: str, texts: list[str], *, width: int) -> None:
         """Args:
@@ -87,6 +87,7 @@ class Run:
         self.width = width
         self.broken: int | None = None
         self._starts: list[int] | None = None
+        self._anchor = (0, 0)
 
     @property
     def starts(self) -> list[int]:
@@ -98,7 +99,20 @@ class Run:
 
     def byte(self, index: int) -> int:
         """Where in the file this segment begins; for the number of segments, where the run ends."""
-        return self.offset + self.unit * self.starts[index]
+        return self.offset + self.unit * self.start(index)
+
+    def start(self, index: int) -> int:
+        """The index in `text` where this segment begins; asked in order, it is cheaper than all of them."""
+        if self._starts is not None:
+            return self._starts[index]
+        if index == len(self.texts):
+            return len(self.text)
+        known, start = self._anchor
+        if index < known:
+            return self.starts[index]
+        start += sum(map(len, self.texts[known:index])) + self.width * (index - known)
+        self._anchor = (index, start)
+        return start
 
     def strip(self) -> None:
         """Pass over the blanks before each segment: they belong to the one before it."""
@@ -121,13 +135,14 @@ class Run:
         """The index of each segment that is longer. Such are rare: a look at every so many characters tells.
 
         Args:
-            ends: what segments end with.
+            ends: what segments end with, mostly.
         """
         half = characters // 2
-        looks = range(0, len(self.text) - half, half)
-        if all(any(self.text.find(end, at, at + half) >= 0 for end in ends) for at in looks):
-            return []
-        return [at for at, text in enumerate(self.texts) if len(text) > characters]
+        find = self.text.find
+        for at in range(0, len(self.text) - half, half):
+            if find(ends, at, at + half) < 0:
+                return [at for at, text in enumerate(self.texts) if len(text) > characters]
+        return []
 
     def drop_empty(self) -> None:
         """Leave out empty segments: what stands there belongs to the one before it."""
@@ -138,7 +153,7 @@ class Run:
 
     def encode(self, first: int, stop: int) -> bytes:
         """The bytes of some segments, as they stand in the file."""
-        return self._source.encode(self.text[self.starts[first] : self.starts[stop]])
+        return self._source.encode(self.text[self.start(first) : self.start(stop)])
 
     @property
     def means_characters(self) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from parsers.elements import Separators, element
@@ -62,7 +63,14 @@ def read_header(segment: str) -> Delimiters:
     field = segment[3:4]
     if not field or field.isalnum() or field in ' "':
         raise NotThisStandard("the header's tag is not followed by a separator")
-    declared = segment[4:].split(field, 1)[0]
+    return _declared(field, segment[4:10].split(field, 1)[0])
+
+
+@lru_cache(maxsize=256)
+def _declared(field: str, declared: str) -> Delimiters:
+    """Args:
+    declared: MSH-2, or the first six characters of a longer one.
+    """
     sensible = 1 <= len(declared) <= 5 and len({field, *declared}) == len(declared) + 1
     if not sensible or any(character.isalnum() or character in ' "' for character in declared):
         return Delimiters(field, as_declared=False)

@@ -16,7 +16,7 @@ from collections.abc import Generator
 from parsers.events import InterchangeOpened, SetOpened
 from parsers.findings import Finding, Location, NotThisStandard, Severity
 from parsers.hl7.delimiters import Delimiters, read_header
-from parsers.nesting import Level, Nesting, Open
+from parsers.nesting import Level, Nesting
 from parsers.reading import START_CHARACTERS, Reading
 from parsers.runs import Lines, marked, runs
 from parsers.segments import Item, Items, Raw, Run
@@ -30,6 +30,7 @@ FOREIGN = frozenset({"ISA", "UNA", "UNB", "STX", "{1:"})
 
 MARKS = HEADERS | TRAILERS.keys() | FOREIGN
 _INITIALS = frozenset(mark[:1] for mark in MARKS)
+_VERSION = re.compile(r"\d\.\d(?:\.\d)?")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?![A-Za-z0-9 ])")
 _CHARSETS = {
     "ASCII": "ascii",
@@ -47,7 +48,8 @@ _CHARSETS = {
 }
 """HL7 table 0211; all others are read as UTF-8 when the bytes are, else as Windows-1252."""
 
-MAX_CHARS = {"MSH-3": 227, "MSH-4": 227, "MSH-5": 227, "MSH-6": 227, "MSH-10": 199}
+MAX_CHARS = {3: 227, 4: 227, 5: 227, 6: 227, 10: 199}
+"""Of the fields of MSH that travel in events."""
 
 
 def starts(text: str) -> bool:
@@ -77,26 +79,28 @@ class _Interchange:
         self._cutter = Lines("\r\n\x0b\x1c")
         self._delimiters = Delimiters()
         self._long: tuple[str, int] | None = None  # Tag and size so far of a segment that travels in parts.
+        self._odd_lines = False  # Somewhere in the run a line does not begin like a segment.
         self._reported: set[str] = set()  # What is said once between two headers.
 
     def read(self) -> Items:
         source = self._source
-        while True:
-            for token in runs(source, self._cutter, self._limits):
-                if isinstance(token, Raw):
-                    yield from self._part(token)
-                    continue
-                if (yield from self._walk(token)):
-                    return
-            text = source.held[source.at :]
-            if text:  # A last line need not end.
-                run = Run(source, text, [text], width=0)
-                source.at += len(text)
-                if (yield from self._walk(run)):
-                    return
-            break
-        bare = self._nesting.stack[0].path == ""
-        yield from self._close_through(Level.INTERCHANGE, source.size_bytes, cut=not bare)
+        for token in runs(source, self._cutter, self._limits):
+            if isinstance(token, Raw):
+                yield from self._part(token)
+            elif (yield from self._walk(token)):
+                return
+        text = source.held[source.at :]
+        if text:  # A last line need not end.
+            run = Run(source, text, [text], width=0)
+            source.at += len(text)
+            if (yield from self._walk(run)):
+                return
+        yield from self._close_through(Level.INTERCHANGE, source.size_bytes, cut=not self._bare)
+
+    @property
+    def _bare(self) -> bool:
+        """The interchange is one that we opened ourselves, for messages outside of any file or batch."""
+        return not self._nesting.stack or not self._nesting.stack[0].path
 
     # --- walking ---
 
@@ -106,31 +110,43 @@ class _Interchange:
         Returns:
             True when the interchange has ended, and the source stands behind it.
         """
+        nesting, texts = self._nesting, run.texts
+        self._odd_lines = not all(map(_SEGMENT.match, {text[:4] for text in texts}))
         yield from self._crowded(run)
         done = 0
         for mark in marked(run, MARKS, _INITIALS):
-            tag = run.texts[mark][:3]
+            tag = texts[mark][:3]
+            if tag == "MSH":
+                try:
+                    delimiters = read_header(texts[mark])
+                except NotThisStandard:
+                    continue
+                if done < mark:
+                    yield from self._content(run, done, mark)
+                yield from self._message(run, mark, delimiters)
+                done = mark  # Unlike other headers it is content, too.
+                continue
             if tag in FOREIGN and not self._begins_elsewhere(run, mark):
                 continue
             yield from self._content(run, done, mark)
             done = mark + 1
             if tag in FOREIGN or (tag in HEADERS and self._ends_at(tag)):
-                yield from self._close_through(Level.INTERCHANGE, run.byte(mark), cut=self._nesting.stack[0].path != "")
+                yield from self._close_through(Level.INTERCHANGE, run.byte(mark), cut=not self._bare)
                 self._source.go_back(run.byte(mark))
                 return True
             if tag in TRAILERS:
                 yield from self._trailer(tag, run, mark)
-                if not self._nesting.stack:
+                if not nesting.stack:
                     self._source.go_back(run.byte(done))
                     return True
                 continue
             try:
-                delimiters = read_header(run.texts[mark])
+                delimiters = read_header(texts[mark])
             except NotThisStandard:
                 yield from self._content(run, mark, done)
             else:
                 yield from self._header(tag, run, mark, delimiters)
-        yield from self._content(run, done, len(run.texts))
+        yield from self._content(run, done, len(texts))
         return False
 
     def _begins_elsewhere(self, run: Run, mark: int) -> bool:
@@ -148,10 +164,12 @@ class _Interchange:
         return tag == "FHS" or not self._nesting.stack[0].path.startswith("FHS")
 
     def _content(self, run: Run, first: int, stop: int) -> Items:
-        """Segments of which none opens or closes an envelope."""
+        """Segments of which none opens or closes an envelope, but for the MSH that a message begins with."""
         if first == stop:
             return
         nesting = self._nesting
+        if not nesting.stack:  # Behind a header that was too long to be held.
+            yield from self._open_bare(["MSH"] + [""] * 19, run.byte(first))
         here = nesting.stack[-1]
         if here.level is not Level.SET:
             if "stray" not in self._reported:
@@ -162,7 +180,7 @@ class _Interchange:
                     "Begin every message with its MSH segment.",
                     self._place(run.byte(first)),
                 )
-        elif "line" not in self._reported:
+        elif self._odd_lines and "line" not in self._reported:
             stray = next((at for at in range(first, stop) if not _SEGMENT.match(run.texts[at])), None)
             if stray is not None:
                 self._reported.add("line")
@@ -195,73 +213,92 @@ class _Interchange:
     # --- opening ---
 
     def _header(self, tag: str, run: Run, mark: int, delimiters: Delimiters) -> Items:
+        """FHS or BHS."""
         nesting, offset = self._nesting, run.byte(mark)
-        segment = run.texts[mark] if run.means_characters else decoded(run.texts[mark])
-        fields = [tag, *segment.split(delimiters.field)]  # Field 1 is the separator itself.
-        fields += [""] * (19 - len(fields))
-        level = Level.SET if tag == "MSH" else Level.GROUP if nesting.stack else Level.INTERCHANGE
+        fields = _fields(run, mark, delimiters)
+        level = Level.GROUP if nesting.stack else Level.INTERCHANGE
         yield from self._close_through(level, offset, cut=False)
-        if not nesting.stack:
-            if tag == "MSH":
-                nesting.open(Level.INTERCHANGE, "")
-            else:
-                nesting.open(Level.INTERCHANGE, tag)
-            yield self._interchange(tag, fields, offset)
-        if level is not Level.INTERCHANGE:
-            nesting.open(level, tag)
+        nesting.open(level, tag)
+        if level is Level.INTERCHANGE:
+            yield self._interchange(fields, fields[11], offset)
         self._reported.clear()
-        self._delimiters = delimiters._replace(
-            charset=_CHARSETS.get(fields[18].split(delimiters.repetition)[0].strip()) if tag == "MSH" else None
-        )
-        if tag == "MSH":
-            yield from self._message(nesting.stack[-1], fields, offset)
+        self._delimiters = delimiters
         if not delimiters.as_declared:
-            yield self._report(
-                "encoding-characters",
-                f"{tag}-2 does not declare usable encoding characters; the standard's own were taken.",
-                f"Send the encoding characters in {tag}-2.",
-                self._place(offset, segment=tag, position=1, element=f"{tag}-2"),
-            )
-        yield nesting.segments(run, mark, mark + 1, self._delimiters, control=tag != "MSH")
+            yield self._odd_characters(tag, offset)
+        yield nesting.segments(run, mark, mark + 1, delimiters, control=True)
 
-    def _interchange(self, tag: str, fields: list[str], offset: int) -> InterchangeOpened:
-        is_message = tag == "MSH"
+    def _message(self, run: Run, mark: int, delimiters: Delimiters) -> Items:
+        nesting, offset = self._nesting, run.byte(mark)
+        if nesting.stack and nesting.stack[-1].level is Level.SET:
+            yield nesting.close(nesting.verdict(), end=offset)
+        fields = _fields(run, mark, delimiters)
+        if not nesting.stack:
+            yield from self._open_bare(fields, offset)
+        here = nesting.open(Level.SET, "MSH")
+        self._reported.clear()
+        charset = _CHARSETS.get(fields[18].split(delimiters.repetition)[0].strip()) if fields[18] else None
+        self._delimiters = delimiters._replace(charset=charset) if charset else delimiters
+        yield SetOpened(
+            interchange=nesting.stack[0].index,
+            group=None,
+            index=here.index,
+            set=within("^".join([name for name in fields[9].split(delimiters.component)[:2] if name]), 7),
+            version=_version(fields),
+            control_number=within(fields[10], 199),
+            usage=within(fields[11].split(delimiters.component)[0], 1),
+            offset=offset,
+            sender=within(fields[3], 227),
+            sender_qualifier=within(fields[4], 227),
+            receiver=within(fields[5], 227),
+            receiver_qualifier=within(fields[6], 227),
+        )
+        if len(run.texts[mark]) > 199:
+            yield from self._too_long(fields, offset)
+        if not delimiters.as_declared:
+            yield self._odd_characters("MSH", offset)
+
+    def _open_bare(self, fields: list[str], offset: int) -> Items:
+        self._nesting.open(Level.INTERCHANGE, "")
+        yield self._interchange(fields, fields[10], offset, version=_version(fields), usage=within(fields[11], 3))
+
+    def _interchange(
+        self,
+        fields: list[str],
+        control_number: str,
+        offset: int,
+        *,
+        version: str | None = None,
+        usage: str | None = None,
+    ) -> InterchangeOpened:
         return InterchangeOpened(
             index=self._nesting.stack[0].index,
             standard="hl7",
-            version=_version(fields) if is_message else None,
+            version=version,
             sender=within(fields[3], 227),
             sender_qualifier=within(fields[4], 227),
             receiver=within(fields[5], 227),
             receiver_qualifier=within(fields[6], 227),
-            control_number=within(fields[10] if is_message else fields[11], 199),
-            usage=within(fields[11], 3) if is_message else None,
+            control_number=within(control_number, 199),
+            usage=usage,
             offset=offset,
         )
 
-    def _message(self, here: Open, fields: list[str], offset: int) -> Items:
-        names = [name for name in fields[9].split(self._delimiters.component)[:2] if name]
-        yield SetOpened(
-            interchange=self._nesting.stack[0].index,
-            group=None,
-            index=here.index,
-            set=within("^".join(names), 7),
-            version=_version(fields),
-            control_number=within(fields[10], 199),
-            usage=within(fields[11].split(self._delimiters.component)[0], 1),
-            offset=offset,
-            sender=within(fields[3], 227),
-            sender_qualifier=within(fields[4], 227),
-            receiver=within(fields[5], 227),
-            receiver_qualifier=within(fields[6], 227),
+    def _odd_characters(self, tag: str, offset: int) -> Finding:
+        return self._report(
+            "encoding-characters",
+            f"{tag}-2 does not declare usable encoding characters; the standard's own were taken.",
+            f"Send the encoding characters in {tag}-2.",
+            self._place(offset, segment=tag, position=1, element=f"{tag}-2"),
         )
-        for name, limit in MAX_CHARS.items():
-            if len(fields[int(name[4:])]) > limit:
+
+    def _too_long(self, fields: list[str], offset: int) -> Items:
+        for nth, limit in MAX_CHARS.items():
+            if len(fields[nth]) > limit:
                 yield self._report(
                     "header-field-too-long",
-                    f"{name} is longer than {limit} characters; it was not taken over.",
-                    f"Keep {name} within {limit} characters.",
-                    self._place(offset, segment="MSH", position=1, element=name),
+                    f"MSH-{nth} is longer than {limit} characters; it was not taken over.",
+                    f"Keep MSH-{nth} within {limit} characters.",
+                    self._place(offset, segment="MSH", position=1, element=f"MSH-{nth}"),
                 )
 
     # --- closing ---
@@ -324,7 +361,7 @@ class _Interchange:
     def _crowded(self, run: Run) -> Items:
         """Segments of so many fields, or fields of so many repetitions, that nobody meant them."""
         limits, delimiters = self._limits, self._delimiters
-        for at in run.longer_than(min(limits.elements, limits.repeats), "\r\n\x0b\x1c"):
+        for at in run.longer_than(min(limits.elements, limits.repeats), run.text[-1:]):
             text = run.texts[at]
             if text.count(delimiters.field) > limits.elements and "elements" not in self._reported:
                 self._reported.add("elements")
@@ -353,7 +390,14 @@ class _Interchange:
         return self._nesting.report(code, message, hint, at, severity=severity)
 
 
+def _fields(run: Run, mark: int, delimiters: Delimiters) -> list[str]:
+    """A header's fields at the index of their number: MSH-3 at 3; field 1 is the separator itself."""
+    text = run.texts[mark]
+    fields = ["", *(text if run.means_characters else decoded(text)).split(delimiters.field)]
+    return fields if len(fields) > 19 else fields + [""] * (20 - len(fields))
+
+
 def _version(fields: list[str]) -> str | None:
     """MSH-12 without its components: "2.5.1"."""
-    match = re.match(r"\d\.\d(?:\.\d)?", fields[12])
+    match = _VERSION.match(fields[12])
     return match[0] if match else None
