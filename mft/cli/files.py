@@ -10,8 +10,12 @@ from mft.errors import Missing
 _PIECE = 1 << 20
 
 
-def pieces(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, `-` being standard input. Raises Missing: it cannot be read."""
+def pieces(path: Path, *, bar: bool = True) -> Iterator[bytes]:
+    """The bytes of a file, `-` being standard input. Raises Missing: it cannot be read.
+
+    Args:
+        bar: show how far it is; not where the terminal is being written to.
+    """
     if str(path) == "-":
         while piece := sys.stdin.buffer.read(_PIECE):
             yield piece
@@ -19,15 +23,13 @@ def pieces(path: Path) -> Iterator[bytes]:
     try:
         total = path.stat().st_size
         with path.open("rb") as file:
-            yield from _watched(path, iter(lambda: file.read(_PIECE), b""), total)
+            found = iter(lambda: file.read(_PIECE), b"")
+            yield from _watched(path, found, total) if bar and sys.stderr.isatty() else found
     except OSError as error:
         raise Missing(f"{path}: {error.strerror}") from None
 
 
 def _watched(path: Path, found: Iterator[bytes], total: int) -> Iterator[bytes]:
-    if not sys.stderr.isatty():
-        yield from found
-        return
     begun, read, shown = time.monotonic(), 0, 0.0
     for piece in found:
         yield piece

@@ -1,6 +1,6 @@
 """`mft identify`: what a file is, by its content."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,8 @@ def identify(
 ) -> None:
     """Say what files are: standard, version, sets; by their content, never by their name. Needs no home.
 
+    With --json a file of several interchanges has "contents": each of them with its standard, version, sets and byte.
+
     \b
     mft identify claims.edi
     mft identify -r /var/spool/partner --json
@@ -25,7 +27,7 @@ def identify(
         (_identify(path) for path in _files(paths, recursive=recursive)),
         {
             "PATH": lambda row: row["path"],
-            "STANDARD": lambda row: row["standard"] + (f" in {row['wrapped']}" if row["wrapped"] else ""),
+            "STANDARD": _standards,
             "VERSION": lambda row: row["version"] or "-",
             "SETS": lambda row: " ".join(row["sets"]) or "-",
             "INTERCHANGES": lambda row: str(row["interchanges"]) if row["interchanges"] else "-",
@@ -47,26 +49,42 @@ def _files(paths: list[Path], *, recursive: bool) -> Iterator[Path]:
             raise Missing(f"{path}: no such file")
 
 
+def _standards(row: Mapping[str, Any]) -> str:
+    """All of them, when a file mixes standards; and what it is wrapped in."""
+    every = dict.fromkeys([row["standard"], *(content["standard"] for content in row.get("contents", ()))])
+    return " ".join(every) + (f" in {row['wrapped']}" if row["wrapped"] else "")
+
+
 def _identify(path: Path) -> dict[str, Any]:
     import parsers
     from mft.cli.files import pieces
-    from parsers.events import Finished, Identified, SetOpened
+    from parsers.events import Finished, Identified, InterchangeOpened, SetOpened
 
-    found: dict[str, Any] = {"path": str(path), "standard": "empty", "version": None, "sets": []}
+    found: dict[str, Any] = {}
     sets: dict[str, None] = {}
-    for event in parsers.read(pieces(path)):
-        match event:
+    contents: list[dict[str, Any]] = []
+    for item in parsers.segments(pieces(path)):
+        match item:
             case Identified():
-                found |= {
-                    "standard": event.standard,
-                    "version": event.version,
-                    "encoding": event.encoding,
-                    "wrapped": event.wrapped,
+                found = {
+                    "path": str(path),
+                    "standard": item.standard,
+                    "version": item.version,
+                    "sets": [],
+                    "interchanges": 0,
+                    "encoding": item.encoding,
+                    "wrapped": item.wrapped,
                 }
+            case InterchangeOpened():
+                within: dict[str, None] = {}
+                contents.append(
+                    {"standard": item.standard, "version": item.version, "offset": item.offset, "sets": within}
+                )
             case SetOpened(set=str(code)):
-                sets[code] = None
+                sets[code] = within[code] = None
             case Finished():
-                found["interchanges"] = event.interchanges
+                found["interchanges"] = item.interchanges
     found["sets"] = list(sets)
-    keys = ("path", "standard", "version", "sets", "interchanges", "encoding", "wrapped")
-    return {key: found.get(key) for key in keys}
+    if len(contents) > 1:
+        found["contents"] = [content | {"sets": list(content["sets"])} for content in contents]
+    return found

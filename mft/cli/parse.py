@@ -2,55 +2,102 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
+from mft.cli.options import JsonOption
 from mft.errors import Missing
 
 
 class Form(StrEnum):
     NDJSON = "ndjson"
+    TREE = "tree"
 
 
 def parse(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file, or - for standard input.")],
-    to: Annotated[Form, typer.Option(help="One JSON object a line.")] = Form.NDJSON,
+    to: Annotated[
+        Form, typer.Option(help="ndjson: a canonical record a line; tree: every segment with its byte.")
+    ] = Form.NDJSON,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Write DIR/FILE.ndjson [default: standard output].",
+            help="Write DIR/FILE.ndjson (or .tree) [default: standard output].",
             show_default=False,
         ),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Read an EDI or HL7 file into canonical records; findings go to standard error. Needs no home.
+    """Read an EDI, HL7 or bank file into canonical records, or show all that is in it. Needs no home.
 
     Records are printed as they are read, so those of a set that is rejected at its end are already out: heed the
-    exit code. 1: something in the file is wrong; 3: nothing in it can be read into records.
+    exit code. 1: something in the file is wrong; 3: nothing in it can be read into records. Findings go to standard
+    error; with --to tree they stand where they belong.
 
     \b
     mft parse claims.edi
     mft parse orders.edi | jq .number
+    mft parse --to tree orders.edi
+    mft parse --to tree orders.edi --json | jq 'select(.tag == "PO1") | .offset'
     """
+    if not file.is_file() and str(file) != "-":
+        raise Missing(f"{file}: no such file")
+    form = "tree" if to is Form.TREE and not as_json else "ndjson"
+    with ExitStack() as files:
+        sink, written = sys.stdout.buffer, None
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            written = out / f"{file.name}.{form}"
+            sink = files.enter_context(written.open("wb"))
+        code, told = _tree(file, sink, as_json=as_json) if to is Form.TREE else _records(file, sink)
+        sink.flush()
+    if written is not None:
+        print(json.dumps({"file": str(written), **told}))
+    if code:
+        raise typer.Exit(code)
+
+
+def _tree(file: Path, sink: BinaryIO, *, as_json: bool) -> tuple[int, dict[str, int]]:
+    """Returns the exit code: 1 when something in the file is wrong, 3 when it is nothing that can be read."""
+    import parsers
+    from mft.cli.files import pieces
+    from mft.cli.tree import json_lines, text_lines
+    from parsers.events import Finished
+    from parsers.findings import Finding
+
+    wrong, opaque = False, False
+
+    def watched() -> Iterator[parsers.Item]:
+        nonlocal wrong, opaque
+        for item in parsers.segments(pieces(file, bar=not sink.isatty())):
+            if isinstance(item, Finding):
+                wrong |= item.severity == "error"
+            elif isinstance(item, Finished):
+                wrong |= item.outcome == "incomplete"
+                opaque = item.outcome in {"opaque", "unsupported", "empty"}
+            yield item
+
+    sink.writelines((json_lines if as_json else text_lines)(watched()))
+    return 3 if opaque else int(wrong), {}
+
+
+def _records(file: Path, sink: BinaryIO) -> tuple[int, dict[str, int]]:
+    """Returns the exit code, as `parse` says it, and how many records there are."""
     import parsers
     from mft.cli.files import pieces
     from mft.pipeline.report import where
     from parsers.events import Finished, RecordBatch, SetClosed
     from parsers.findings import Finding
 
-    if not file.is_file() and str(file) != "-":
-        raise Missing(f"{file}: no such file")
-    sink = sys.stdout.buffer
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        sink = (out / f"{file.name}.{to}").open("wb")
     wrong, printed = False, 0
-    for event in parsers.read(pieces(file)):
+    for event in parsers.read(pieces(file, bar=not sink.isatty())):
         match event:
             case RecordBatch():
                 sink.write(event.ndjson)
@@ -65,16 +112,9 @@ def parse(
                 if event.hint:
                     print(f"  what to do: {event.hint}", file=sys.stderr)
             case Finished():
-                sink.flush()
                 wrong |= event.outcome == "incomplete"
                 if event.reason or event.outcome == "opaque":
                     print(
                         f"{event.outcome}: {event.reason or 'this is no EDI, so there are no records'}", file=sys.stderr
                     )
-                if out is not None:
-                    print(json.dumps({"file": str(out / f"{file.name}.{to}"), "records": printed}))
-                    sink.close()
-    if wrong:
-        raise typer.Exit(1)
-    if not printed:
-        raise typer.Exit(3)
+    return 1 if wrong else 0 if printed else 3, {"records": printed}

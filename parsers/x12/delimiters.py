@@ -119,12 +119,17 @@ def read_isa(text: str, start: int = 0) -> Header | None:
         raise NotThisStandard("the header has no terminator")
     elements[16] = component or ""
     elements = [element.replace("\r", "").replace("\n", "") for element in elements]
-    repetition = elements[11] if elements[12].strip() >= _FIRST_VERSION_WITH_REPETITION else ""
+    repetition = elements[11] if takes_repetition(elements[12]) else ""
     if len(repetition) != 1 or repetition.isalnum() or repetition == " ":
         repetition = ""
     if component is not None:
         component = component.encode("latin-1").decode("utf-8", "replace")
     return Header(Delimiters(separator, component, terminator, repetition or None), elements, end)
+
+
+def takes_repetition(version: str) -> bool:
+    """Whether ISA11 is the repetition separator in this version (ISA12), and not yet the standards identifier "U"."""
+    return version.strip() >= _FIRST_VERSION_WITH_REPETITION
 
 
 def _is_partial(rest: str) -> bool:
