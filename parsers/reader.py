@@ -19,9 +19,9 @@ from parsers.findings import Finding, Location
 from parsers.identify import identify
 from parsers.limits import Limits
 from parsers.reading import START_CHARACTERS, Reading
-from parsers.records import with_records
+from parsers.records import Elsewhere, nothing, with_records
 from parsers.runs import take_raw
-from parsers.segments import Item, Items, Raw
+from parsers.segments import Item, Items, Raw, Segments
 from parsers.source import Source
 
 READERS = {"x12": "parsers.x12", "hl7": "parsers.hl7"}
@@ -48,6 +48,14 @@ def read(chunks: Iterable[bytes], limits: Limits | None = None) -> Iterator[Even
     Error handling: raises only what `chunks` raises.
     """
     return _File(chunks, limits or Limits()).items(with_records)  # type: ignore[return-value]  # No segments leave it.
+
+
+def read_share(
+    chunks: Iterable[bytes], limits: Limits | None, *, mine: Callable[[int], bool], elsewhere: Elsewhere = nothing
+) -> Iterator[Event]:
+    """As `read`, with the sets that are not `mine` by what `elsewhere` says of them; see `parsers.parallel`."""
+    refine = partial(with_records, mine=mine, elsewhere=elsewhere)
+    return _File(chunks, limits or Limits()).items(refine)  # type: ignore[return-value]  # No segments leave it.
 
 
 def segments(chunks: Iterable[bytes], limits: Limits | None = None) -> Items:
@@ -81,7 +89,9 @@ class _File:
     def items(self, refine: Callable[[Items], Iterator[Item]]) -> Items:
         yield self._identified
         for item in refine(self._interchanges_of()):
-            if isinstance(item, Finding):
+            if isinstance(item, Segments):
+                pass
+            elif isinstance(item, Finding):
                 self._findings += 1
                 if self._findings > self._reading.limits.findings:
                     continue

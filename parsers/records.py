@@ -47,15 +47,38 @@ OpenMap = Callable[[str, str, Any, Location], Map | None]
 """Set, version, the standard's delimiters and the place of the set to its map, or None where there is none."""
 
 
-def with_records(items: Iterable[Item]) -> Iterator[Event]:
-    """The events of the lossless level without its segments, and with the records that they hold."""
+Elsewhere = Callable[[int], Iterator[Event]]
+"""The ordinal of a set to its events, from SetOpened to SetClosed, as another process made them."""
+
+
+def nothing(_: int) -> Iterator[Event]:
+    yield from ()
+
+
+def with_records(
+    items: Iterable[Item], mine: Callable[[int], bool] | None = None, elsewhere: Elsewhere = nothing
+) -> Iterator[Event]:
+    """The events of the lossless level without its segments, and with the records that they hold.
+
+    Args:
+        mine: whether to map the set of this ordinal; what happens in the others is told by `elsewhere`.
+    """
     records: _SetRecords | None = None
+    passing = False  # We are in a set that is another's.
     for item in items:
+        if passing:
+            if isinstance(item, SetClosed):
+                passing = False
+                yield from elsewhere(item.index)
+            continue
         match item:
             case Segments() | Raw():
                 if records is not None and item.set is not None:
                     yield from records.take(item)
             case SetOpened():
+                if mine is not None and not mine(item.index):
+                    passing = True
+                    continue
                 records = _SetRecords(item)
                 yield item
             case SetClosed():
