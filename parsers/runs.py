@@ -156,6 +156,9 @@ def marked(run: Run, tags: frozenset[str], initials: frozenset[str]) -> list[int
     return found
 
 
+_BLANKS_MAX = 4096
+
+
 def runs(source: Source, cutter: Cutter, limits: Limits) -> Iterator[Run | Raw]:
     """All whole segments from where the source stands, in order.
 
@@ -182,8 +185,10 @@ def runs(source: Source, cutter: Cutter, limits: Limits) -> Iterator[Run | Raw]:
 
 def _run(source: Source, cutter: Cutter, stop: int) -> Iterator[Run | Raw]:
     length = stop - source.at
-    source.ahead(length + 2)  # The line break behind the last terminator.
+    source.ahead(length + 2)  # The line break behind the last terminator, and what is indented behind it.
     stop = _past_blanks(cutter, source.held, source.at + length)
+    while stop == len(source.held) and stop - source.at < length + _BLANKS_MAX and source.more():
+        stop = _past_blanks(cutter, source.held, source.at + length)
     begin = _past_blanks(cutter, source.held, source.at)
     if begin > source.at:
         yield take_raw(source, begin - source.at, "blank")

@@ -21,6 +21,7 @@ from parsers.events import (
 )
 from parsers.findings import Finding
 from parsers.limits import Limits
+from tests.fuzz import promises
 
 LIMIT = Limits().findings
 
@@ -118,15 +119,25 @@ def test_where_the_feed_is_cut_changes_nothing(data, cuts):
 def test_the_size_of_a_piece_changes_nothing(data, size):
     """Once the first piece is long enough to identify the file, of course."""
     whole = list(parsers.read([data]))
-    module = parsers.reader.READERS.get(whole[0].standard)
-    if module is None or whole[0].encoding in {"utf-16-le", "utf-16-be", "ebcdic"}:
-        return
     with (
         mock.patch.object(source, "PIECE_BYTES", size),
         mock.patch.object(parsers.reader, "identify", return_value=whole[0]),
     ):
         small = list(parsers.read([data]))
     assert normalised(small) == normalised(whole)
+
+
+@PATIENCE
+@given(files(), st.integers(1, 300))
+def test_every_byte_is_handed_out_wherever_it_is_cut(data, size):
+    promises.hold(data, size)
+
+
+@PATIENCE
+@given(files())
+def test_limits_bound_what_is_held_and_lose_no_byte(data):
+    small = Limits(findings=3, segment_bytes=40, held_bytes=10, elements=2, repeats=2, nesting=1, attributes=1)
+    promises.every_byte_is_handed_out(data, small)
 
 
 @PATIENCE
