@@ -38,7 +38,7 @@ Standard = Literal[
     "binary",
     "empty",
 ]
-Wrapping = Literal["gzip", "zip", "pgp", "smime"]
+Wrapping = Literal["gzip", "zip", "tar", "pgp", "smime", "mime"]
 Verdict = Literal["accepted", "rejected", "incomplete", "unsupported"]
 Outcome = Literal["complete", "incomplete", "unsupported", "opaque", "empty"]
 
@@ -53,7 +53,8 @@ class Identified(_Event, frozen=True, kw_only=True):
     Attributes:
         version: as the standard writes it ("00501", "2.5.1", "D96A", "pacs.008.001.08"), None where unknown.
         encoding: "ascii", "utf-8", "latin-1", "utf-16-le", "utf-16-be", "ebcdic"; None for binary content.
-        wrapped: the outer wrapping; `standard` is then "binary", since nothing has been unwrapped.
+        wrapped: the outer wrapping, of which nothing has been unwrapped: `standard` is then "binary", or "text" below
+            mail headers.
     """
 
     standard: Standard
@@ -82,7 +83,7 @@ class InterchangeOpened(_Event, frozen=True, kw_only=True):
 
 
 class GroupOpened(_Event, frozen=True, kw_only=True):
-    """X12 GS. HL7 has no groups."""
+    """X12 GS, EDIFACT UNG, BAI2 02; of HL7 a batch (BHS) within a file of batches, which has no functional id."""
 
     interchange: int
     index: int
@@ -98,7 +99,7 @@ class SetOpened(_Event, frozen=True, kw_only=True):
     """X12 ST or HL7 MSH.
 
     Attributes:
-        group: None for HL7, and for an ST that stands outside of any group.
+        group: None where the standard has none, or the set stands outside of any.
         set: ST01 ("837") or MSH-9.1^MSH-9.2 ("ADT^A01").
         version: the implementation guide, ST03 or else GS08; MSH-12 for HL7.
         sender: HL7 only; X12 names the parties in the interchange and the group.

@@ -13,7 +13,7 @@ Spec: HL7 v2.5.1 chapter 2.10.3, batch protocol.
 import re
 from collections.abc import Generator
 
-from parsers.events import InterchangeOpened, SetOpened
+from parsers.events import GroupOpened, InterchangeOpened, SetOpened
 from parsers.findings import Finding, Location, NotThisStandard, Severity
 from parsers.hl7.delimiters import Delimiters, read_header
 from parsers.nesting import Level, Nesting
@@ -69,7 +69,7 @@ def read(reading: Reading) -> Items:
 
 
 class _Interchange:
-    """The outermost envelope is the interchange. A batch within a file of batches is held like a group, unsaid."""
+    """The outermost envelope is the interchange; a batch within a file of batches is a group."""
 
     def __init__(self, reading: Reading) -> None:
         self._source = reading.source
@@ -221,6 +221,17 @@ class _Interchange:
         nesting.open(level, tag)
         if level is Level.INTERCHANGE:
             yield self._interchange(fields, fields[11], offset)
+        else:
+            yield GroupOpened(
+                interchange=nesting.stack[0].index,
+                index=nesting.stack[-1].index,
+                functional_id=None,
+                sender=within(fields[3], 227),
+                receiver=within(fields[5], 227),
+                control_number=within(fields[11], 199),
+                version=None,
+                offset=offset,
+            )
         self._reported.clear()
         self._delimiters = delimiters
         if not delimiters.as_declared:
@@ -240,7 +251,7 @@ class _Interchange:
         self._delimiters = delimiters._replace(charset=charset) if charset else delimiters
         yield SetOpened(
             interchange=nesting.stack[0].index,
-            group=None,
+            group=nesting.stack[1].index if len(nesting.stack) > 2 else None,
             index=here.index,
             set=within("^".join([name for name in fields[9].split(delimiters.component)[:2] if name]), 7),
             version=_version(fields),
@@ -349,12 +360,8 @@ class _Interchange:
                 "Send the whole file again." if cut else f"Close every {header} by its {trailer}.",
                 self._place(end, segment=trailer),
             )
-        closed = nesting.close(nesting.verdict(cut=cut), end=end, trailer_seen=trailer_seen)
+        yield nesting.close(nesting.verdict(cut=cut), end=end, trailer_seen=trailer_seen)
         self._reported.clear()
-        if here.level is not Level.GROUP:
-            yield closed
-        elif here.failed:
-            nesting.stack[-1].failed = True
 
     # --- findings ---
 

@@ -3,7 +3,7 @@
 import pytest
 
 import parsers
-from parsers.events import Finished, InterchangeClosed, InterchangeOpened, SetClosed, SetOpened
+from parsers.events import Finished, GroupClosed, InterchangeClosed, InterchangeOpened, SetClosed, SetOpened
 from parsers.findings import Finding
 
 FHS = "FHS|^~\\&|HIS|HOSPITAL|MFT|PARTNER|20260302||||F1\r"
@@ -19,6 +19,8 @@ def verdicts(text: str) -> tuple[list[str], list[str], str]:
                 said.append(event.code if event.severity == "error" else f"{event.severity} {event.code}")
             case SetClosed():
                 ended.append(event.verdict)
+            case GroupClosed():
+                ended.append(f"batch {event.verdict}")
             case InterchangeClosed():
                 ended.append(f"interchange {event.verdict}" + (", trailer" if event.trailer_seen else ""))
             case Finished():
@@ -32,19 +34,19 @@ CASES = [
     ("bare concatenation", MSH + MSH, [], ["unsupported", "unsupported", "interchange accepted"], "complete"),
     ("batch", BHS + MSH + MSH + "BTS|2\r", [], ["unsupported", "unsupported", "interchange accepted, trailer"], "complete"),
     ("batch without a count", BHS + MSH + "BTS\r", [], ["unsupported", "interchange accepted, trailer"], "complete"),
-    ("file", FHS + BHS + MSH + "BTS|1\rFTS|1\r", [], ["unsupported", "interchange accepted, trailer"], "complete"),
+    ("file", FHS + BHS + MSH + "BTS|1\rFTS|1\r", [], ["unsupported", "batch accepted", "interchange accepted, trailer"], "complete"),
     ("file without batches", FHS + MSH + "FTS\r", [], ["unsupported", "interchange accepted, trailer"], "complete"),
     ("two batches", BHS + MSH + "BTS|1\r" + BHS + MSH + "BTS|1\r", [], ["unsupported", "interchange accepted, trailer"] * 2, "complete"),
-    ("file of two batches", FHS + (BHS + MSH + "BTS|1\r") * 2 + "FTS|2\r", [], ["unsupported", "unsupported", "interchange accepted, trailer"], "complete"),
+    ("file of two batches", FHS + (BHS + MSH + "BTS|1\r") * 2 + "FTS|2\r", [], ["unsupported", "batch accepted", "unsupported", "batch accepted", "interchange accepted, trailer"], "complete"),
     ("bare, then a batch", MSH + BHS + MSH + "BTS|1\r", [], ["unsupported", "interchange accepted", "unsupported", "interchange accepted, trailer"], "complete"),
     ("BTS-1", BHS + MSH + "BTS|2\r", ["hl7.bts1-count-mismatch"], ["unsupported", "interchange rejected, trailer"], "complete"),
     ("BTS-1 no number", BHS + MSH + "BTS|one\r", ["hl7.bts1-count-mismatch"], ["unsupported", "interchange rejected, trailer"], "complete"),
     ("BTS-1 huge", BHS + MSH + f"BTS|{'9' * 9999}\r", ["hl7.bts1-count-mismatch"], ["unsupported", "interchange rejected, trailer"], "complete"),
-    ("FTS-1", FHS + BHS + MSH + "BTS|1\rFTS|2\r", ["hl7.fts1-count-mismatch"], ["unsupported", "interchange rejected, trailer"], "complete"),
+    ("FTS-1", FHS + BHS + MSH + "BTS|1\rFTS|2\r", ["hl7.fts1-count-mismatch"], ["unsupported", "batch accepted", "interchange rejected, trailer"], "complete"),
     ("no BTS", BHS + MSH + MSH, ["hl7.bts-missing"], ["unsupported", "incomplete", "interchange incomplete"], "incomplete"),
-    ("no FTS", FHS + BHS + MSH + "BTS|1\r", ["hl7.fts-missing"], ["unsupported", "interchange incomplete"], "incomplete"),
-    ("no BTS and no FTS", FHS + BHS + MSH, ["hl7.fts-missing"], ["incomplete", "interchange incomplete"], "incomplete"),
-    ("no BTS before FTS", FHS + BHS + MSH + "FTS|1\r", ["hl7.bts-missing"], ["unsupported", "interchange rejected, trailer"], "complete"),
+    ("no FTS", FHS + BHS + MSH + "BTS|1\r", ["hl7.fts-missing"], ["unsupported", "batch accepted", "interchange incomplete"], "incomplete"),
+    ("no BTS and no FTS", FHS + BHS + MSH, ["hl7.fts-missing"], ["incomplete", "batch incomplete", "interchange incomplete"], "incomplete"),
+    ("no BTS before FTS", FHS + BHS + MSH + "FTS|1\r", ["hl7.bts-missing"], ["unsupported", "batch rejected", "interchange accepted, trailer"], "complete"),
     ("batch cut, then another", BHS + MSH + BHS + MSH + "BTS|1\r", ["hl7.bts-missing"], ["incomplete", "interchange incomplete", "unsupported", "interchange accepted, trailer"], "incomplete"),
     ("file cut, then another", FHS + MSH + FHS + MSH + "FTS\r", ["hl7.fts-missing"], ["incomplete", "interchange incomplete", "unsupported", "interchange accepted, trailer"], "incomplete"),
     ("batch without messages", BHS + "BTS|0\r", [], ["interchange accepted, trailer"], "complete"),
