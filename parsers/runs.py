@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from typing import Literal, Protocol
 
 from parsers.limits import Limits
-from parsers.segments import Raw, Run
+from parsers.segments import INNER_BLANKS, Raw, Run
 from parsers.source import Source
+
+INDENTS = frozenset({" ", "\t", "\x85"})
+"""What may stand before a segment on its line; the last is the line break of EBCDIC, which begins no UTF-8 either."""
 
 
 class Cutter(Protocol):
@@ -39,7 +42,7 @@ class Terminator:
     def __init__(self, characters: str, release: str | None = None) -> None:
         self.characters = characters
         self.release = release
-        between = "".join(blank for blank in " \t\r\n" if blank not in characters)
+        between = "".join(blank for blank in INNER_BLANKS if blank not in characters)
         self.blanks = re.compile(f"[{between}]*")
         self._line_breaks = [blank for blank in "\r\n" if blank not in characters]
         self._trailing = " \t\r\n" if characters in "\r\n" else "\r\n"
@@ -66,14 +69,11 @@ class Terminator:
         return (at - first) % 2 == 1
 
     def cut(self, source: Source, text: str) -> Run:
-        ending = self._uniform_ending(text)
+        aside, marks = self._aside(text)
+        ending = self._uniform_ending(aside)
         if ending is not None:
-            texts = self._split(text, ending)
-            texts.pop()
-            return Run(source, text, texts, width=len(ending))
-        whole = self._split(text, self.characters)
-        whole.pop()
-        run = Run(source, text, whole, width=len(self.characters))
+            return Run(source, text, self._split(aside, ending, marks), width=len(ending))
+        run = Run(source, text, self._split(aside, self.characters, marks), width=len(self.characters))
         run.strip()
         if any(line_break in text for line_break in self._line_breaks):
             run.join_broken(self._trailing)
@@ -92,19 +92,33 @@ class Terminator:
                 return None
         return ending
 
-    def _split(self, text: str, ending: str) -> list[str]:
+    def _aside(self, text: str) -> tuple[str, str]:
+        """The text with released terminators and release characters out of the way.
+
+        Returns:
+            Also the two marks that stand for them; none where nothing is released.
+        """
         release = self.release
-        if release is None or release not in text:
-            return text.split(ending)
-        # Released characters step aside in marks of the same length, which no text of bytes can hold.
-        marked = text.replace(release * 2, "\ufdd0\ufdd0").replace(release + self.characters, "\ufdd1\ufdd1")
-        pieces = marked.split(ending)
-        return [
-            piece
-            if piece.isascii()
-            else piece.replace("\ufdd1\ufdd1", release + self.characters).replace("\ufdd0", release)
-            for piece in pieces
-        ]
+        if release is None or (release + self.characters not in text and release * 2 not in text):
+            return text, ""
+        marks = next(marks for marks in _MARKS if marks[0] not in text and marks[1] not in text)
+        return text.replace(release * 2, marks[0] * 2).replace(release + self.characters, marks), marks
+
+    def _split(self, text: str, ending: str, marks: str) -> list[str]:
+        texts = text.split(ending)
+        if marks:
+            release, last, at = str(self.release), -1, 0
+            for piece in text.split(marks[0])[:-1]:
+                at += piece.count(ending)
+                if at != last:
+                    back = texts[at].replace(marks, release + self.characters)
+                    texts[at], last = back.replace(marks[0], release), at
+        texts.pop()
+        return texts
+
+
+_MARKS = ("\x80\x81", "\ufdd0\ufdd1", "\U0010fffe\U0010ffff")
+"""The first pair that a text does not hold; it never holds the last, because no character of a window is so high."""
 
 
 class Lines:
@@ -146,11 +160,11 @@ def marked(run: Run, tags: frozenset[str], initials: frozenset[str]) -> list[int
     """The index of each segment whose first three characters are among `tags`; blanks before segments are stripped.
 
     Args:
-        initials: the first characters of `tags` and " " and a tab, since one character is looked up fastest.
+        initials: the first characters of `tags` and INDENTS, since one character is looked up fastest.
     """
     texts = run.texts
-    found = [at for at, text in enumerate(texts) if text[:1] in initials and (text[:3] in tags or text[:1] in " \t")]
-    if any(texts[at][:1] in {" ", "\t"} for at in found):
+    found = [at for at, text in enumerate(texts) if text[:1] in initials and (text[:3] in tags or text[:1] in INDENTS)]
+    if any(texts[at][:1] in INDENTS for at in found):
         run.strip()
         return [at for at, text in enumerate(run.texts) if text[:3] in tags]
     return found
@@ -210,8 +224,13 @@ def _long_segment(source: Source, cutter: Cutter) -> Iterator[Raw]:
         if stop:
             yield take_raw(source, stop - source.at, "segment")
             return
-        if len(source.held) - source.at > 8:  # A terminator or what releases it may have come by half.
-            yield take_raw(source, len(source.held) - source.at - 8, "segment", last=False)
+        length = len(source.held) - source.at - 8  # A terminator may have come by half.
+        release = getattr(cutter, "release", None)
+        if release and length > 0:  # Release characters stay together with what they release.
+            part = source.held[source.at : source.at + length]
+            length -= (len(part) - len(part.rstrip(release))) % 2
+        if length > 0:
+            yield take_raw(source, length, "segment", last=False)
         if not source.more():
             return
 

@@ -39,6 +39,9 @@ class Element(msgspec.Struct, kw_only=True, omit_defaults=True):
     components: list["Element"] | None = None
 
 
+INNER_BLANKS = " \t\r\n\x85"
+"""May stand between two segments; the last is the line break of EBCDIC."""
+
 _LINE_BREAKS = str.maketrans("", "", "\r\n")
 
 Value = str | tuple["Value", ...] | list["Value"]
@@ -74,10 +77,13 @@ class Run:
 
     __slots__ = ("_anchor", "_source", "_starts", "broken", "offset", "text", "texts", "unit", "width")
 
-    def __init__(self, source: Source, text: str, texts: list[str], *, width: int) -> None:
+    def __init__(
+        self, source: Source, text: str, texts: list[str], *, width: int, starts: list[int] | None = None
+    ) -> None:
         """Args:
         source: stands where `text` begins.
         texts: what lies between the terminators, each `width` characters wide.
+        starts: where they do not, the index of each in `text`, and last the length of `text`.
         """
         self._source = source
         self.text = text
@@ -86,7 +92,7 @@ class Run:
         self.unit = source.unit
         self.width = width
         self.broken: int | None = None
-        self._starts: list[int] | None = None
+        self._starts = starts
         self._anchor = (0, 0)
 
     @property
@@ -117,7 +123,7 @@ class Run:
     def strip(self) -> None:
         """Pass over the blanks before each segment: they belong to the one before it."""
         starts, texts = self.starts, self.texts
-        stripped = [text.lstrip(" \t\r\n") for text in texts]
+        stripped = [text.lstrip(INNER_BLANKS) for text in texts]
         moved = [
             start + len(text) - len(content) for start, text, content in zip(starts, texts, stripped, strict=False)
         ]
@@ -242,7 +248,7 @@ class Segments:
         if not raw.startswith(text):  # Line breaks stand inside of it: offsets need them, values do not.
             text = raw.rstrip(" \t\r\n")[: -run.width or None]
         elements = self.syntax.elements(text, run.offset + run.unit * start, run.unit)
-        if not (text.isascii() or run.means_characters):
+        if not (text.isascii() or run.means_characters or getattr(self.syntax, "resolves", False)):
             _decode(elements, self.syntax.charset)
         return elements
 

@@ -59,6 +59,7 @@ def _identify(path: Path) -> dict[str, Any]:
     import parsers
     from mft.cli.files import pieces
     from parsers.events import Finished, Identified, InterchangeOpened, SetOpened
+    from parsers.reader import READERS
 
     found: dict[str, Any] = {}
     sets: dict[str, None] = {}
@@ -75,6 +76,8 @@ def _identify(path: Path) -> dict[str, Any]:
                     "encoding": item.encoding,
                     "wrapped": item.wrapped,
                 }
+                if item.wrapped or item.standard not in READERS:
+                    break  # Nothing in it would be told apart.
             case InterchangeOpened():
                 within: dict[str, None] = {}
                 contents.append(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from enum import StrEnum
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -33,6 +34,9 @@ def parse(
             show_default=False,
         ),
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Records of a large file of many sets: map so many sets at a time.")
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Read an EDI, HL7 or bank file into canonical records, or show all that is in it. Needs no home.
@@ -56,7 +60,7 @@ def parse(
             out.mkdir(parents=True, exist_ok=True)
             written = out / f"{file.name}.{form}"
             sink = files.enter_context(written.open("wb"))
-        code, told = _tree(file, sink, as_json=as_json) if to is Form.TREE else _records(file, sink)
+        code, told = _tree(file, sink, as_json=as_json) if to is Form.TREE else _records(file, sink, processes)
         sink.flush()
     if written is not None:
         print(json.dumps({"file": str(written), **told}))
@@ -88,16 +92,22 @@ def _tree(file: Path, sink: BinaryIO, *, as_json: bool) -> tuple[int, dict[str, 
     return 3 if opaque else int(wrong), {}
 
 
-def _records(file: Path, sink: BinaryIO) -> tuple[int, dict[str, int]]:
+def _records(file: Path, sink: BinaryIO, processes: int) -> tuple[int, dict[str, int]]:
     """Returns the exit code, as `parse` says it, and how many records there are."""
-    import parsers
     from mft.cli.files import pieces
     from mft.pipeline.report import where
+    from parsers import parallel
     from parsers.events import Finished, RecordBatch, SetClosed
     from parsers.findings import Finding
 
     wrong, printed = False, 0
-    for event in parsers.read(pieces(file, bar=not sink.isatty())):
+    if str(file) == "-":
+        processes = 1  # It can be read only once.
+
+    def chunks() -> Iterator[bytes]:
+        return pieces(file, bar=not sink.isatty() and parent_process() is None)
+
+    for event in parallel.read(chunks, processes):
         match event:
             case RecordBatch():
                 sink.write(event.ndjson)

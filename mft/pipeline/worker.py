@@ -10,12 +10,14 @@ import os
 import resource
 import sys
 from collections.abc import Iterator
-from importlib import resources
+from importlib import import_module, resources
 from typing import Final
 
 import msgspec
 
 import parsers
+from parsers.reader import READERS
+from parsers.records import MAPPED
 
 _OUT_MAX: Final = 1 << 18
 
@@ -58,7 +60,9 @@ def main() -> None:
         *(f"iso8859-{part}" for part in range(1, 17) if part != 12),
     ):
         codecs.lookup(charset)
-    for sample in resources.files("mft.samples").iterdir():  # Whatever reading imports, while we still can.
+    for module in {*READERS.values(), *MAPPED.values()}:  # Whatever reading imports, while we still can.
+        import_module(module)
+    for sample in resources.files("mft.samples").iterdir():
         if sample.is_file():
             list(parsers.read([sample.read_bytes()]))
     _limit(memory_mib)

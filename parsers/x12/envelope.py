@@ -19,7 +19,7 @@ from parsers.events import GroupOpened, InterchangeOpened, SetOpened
 from parsers.findings import Finding, Location, NotThisStandard, Severity
 from parsers.nesting import Level, Nesting, Open, number
 from parsers.reading import Reading
-from parsers.runs import Terminator, marked, runs, take_raw
+from parsers.runs import INDENTS, Terminator, marked, runs, take_raw
 from parsers.segments import Item, Items, LoopClosed, LoopOpened, Raw, Run
 from parsers.source import BLANKS
 from parsers.text import within
@@ -354,7 +354,7 @@ class _Interchange:
         self._cutter = Terminator(header.delimiters.segment)
         separator = header.delimiters.element
         self._marks = frozenset(f"{tag}{separator}"[:3] for tag in CONTROL_TAGS) | CONTROL_TAGS
-        self._initials = frozenset(tag[:1] for tag in CONTROL_TAGS) | {" ", "\t"}
+        self._initials = frozenset(tag[:1] for tag in CONTROL_TAGS) | INDENTS
         self._usage = within(elements[15], 1)
         here = self._nesting.open(Level.INTERCHANGE, "ISA", elements[13])
         yield InterchangeOpened(

@@ -74,6 +74,18 @@ def test_windows_text_is_decoded_segment_by_segment():
     assert [segment for segment, _ in shown(data)[1:3]] == ["NM1*Müller", "NM1*Jürgen"]
 
 
+@pytest.mark.parametrize("encoding", ["cp037", "utf-16-le", "utf-16-be", "utf-16"])
+@pytest.mark.parametrize("line_break", ["", "\n", "\x85"])
+def test_other_encodings_are_read_as_they_are(encoding, line_break):
+    if line_break == "\x85" and encoding != "cp037":
+        pytest.skip("the line break of EBCDIC")
+    data = (ISA + "ST*1~NM1*Müller~SE*3~" + IEA).replace("~", "~" + line_break).encode(encoding)
+    unit = 1 if encoding == "cp037" else 2
+    found = [text for text in shown(data) if isinstance(text, tuple)]
+    assert [text for text, _ in found] == ["ST*1", "NM1*Müller", "SE*3", "IEA*0*000000905"]
+    assert found[0][1] == (106 + len(line_break)) * unit + (encoding == "utf-16") * 2
+
+
 def test_a_segment_too_long_to_hold_travels_in_parts():
     data = (ISA + "ST*1~NTE*" + "x" * 3_000_000 + "~SE*2~" + IEA).encode()
     told = shown(data, held_bytes=1000)
