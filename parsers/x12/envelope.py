@@ -36,6 +36,8 @@ BINARY = {"BIN": 1, "BDS": 2}
 """Segments with binary data, and the element that says how many bytes it has; the data is the next element."""
 
 _LOOPS = ("LS", "LE")
+_BETWEEN_ENVELOPES = frozenset({"stray", "deep"})
+"""Findings that are made once between two envelopes; others once in an interchange."""
 
 
 class Trailer(NamedTuple):
@@ -116,8 +118,10 @@ class _Interchange:
             tag = elements[0]
             if tag not in CONTROL_TAGS:
                 continue
-            yield from self._content(run, done, mark)
-            yield from self._line_break(run, mark + 1)
+            if done < mark:
+                yield from self._content(run, done, mark)
+            if run.broken is not None:
+                yield from self._line_break(run, mark + 1)
             done = mark + 1
             elements += [""] * (9 - len(elements))
             if tag in CLOSES:
@@ -392,23 +396,26 @@ class _Interchange:
 
     def _header(self, level: Level, run: Run, mark: int, elements: list[str]) -> Items:
         offset = run.byte(mark)
-        yield from self._close_through(level, offset, cut=False)
+        if self._nesting.stack[-1].level >= level:
+            yield from self._close_through(level, offset, cut=False)
         parent = self._nesting.stack[-1]
         parent.position += 1
         tag = elements[0]
         here = self._nesting.open(level, tag, elements[6] if tag == "GS" else elements[2])
-        self._reported -= {"stray", "deep"}
+        self._reported -= _BETWEEN_ENVELOPES
         at = self._place(offset, segment=tag, position=1)
         if tag == "GS":
             self._group_version = elements[8].strip()
             yield self._group(here, elements, offset)
             yield self._nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
-            yield from self._too_long(elements, {2: 15, 3: 15, 6: 9}, at)
+            if max(map(len, elements)) > 9:
+                yield from self._too_long(elements, {2: 15, 3: 15, 6: 9}, at)
             return
         self._loops.clear()
         yield self._set(here, elements, offset, group=parent if parent.level is Level.GROUP else None)
         yield self._nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
-        yield from self._too_long(elements, {2: 9}, at)
+        if len(elements[2]) > 9:
+            yield from self._too_long(elements, {2: 9}, at)
         if parent.level is not Level.GROUP:
             yield self._report(
                 "st-outside-group",
@@ -469,15 +476,17 @@ class _Interchange:
             return
         while nesting.stack[-1].level is not level:
             yield from self._close_missing(offset, cut=False)
-        if level is Level.SET:
+        if self._loops:
             yield from self._loops_left_open(offset)
         here = nesting.stack[-1]
         yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
-        yield from self._check(trailer, here, elements, offset)
         sent = elements[2]
+        counted = here.position if level is Level.SET else here.children
+        if sent != here.control_number or number(elements[1].strip()) != counted:
+            yield from self._check(trailer, here, elements, offset)
         cut = unterminated and sent != here.control_number and here.control_number.startswith(sent)
         yield nesting.close(nesting.verdict(cut=cut), end=run.byte(mark + 1), trailer_seen=not cut)
-        self._reported -= {"stray", "deep"}
+        self._reported -= _BETWEEN_ENVELOPES
 
     def _check(self, trailer: Trailer, here: Open, elements: list[str], offset: int) -> Iterator[Finding]:
         at = self._place(offset, segment=trailer.tag, position=here.position)
@@ -524,7 +533,7 @@ class _Interchange:
                 self._place(offset, segment=trailer.tag),
             )
         yield nesting.close(nesting.verdict(cut=cut) if cut else "rejected", end=offset, trailer_seen=False)
-        self._reported -= {"stray", "deep"}
+        self._reported -= _BETWEEN_ENVELOPES
 
     def _loops_left_open(self, offset: int) -> Items:
         if self._loops:
