@@ -80,15 +80,13 @@ class Nesting:
     ) -> InterchangeClosed | GroupClosed | SetClosed:
         """Leave the innermost envelope; it ends at byte `end`."""
         left = self.stack.pop()
-        match left.level:
-            case Level.INTERCHANGE:
-                return InterchangeClosed(index=left.index, end_offset=end, verdict=verdict, trailer_seen=trailer_seen)
-            case Level.GROUP:
-                return GroupClosed(index=left.index, end_offset=end, verdict=verdict, sets=left.children)
-            case Level.SET:
-                return SetClosed(
-                    index=left.index, verdict=verdict, end_offset=end, records=0, record_schema=None, map_version=None
-                )
+        if left.level is Level.SET:
+            return SetClosed(
+                index=left.index, verdict=verdict, end_offset=end, records=0, record_schema=None, map_version=None
+            )
+        if left.level is Level.GROUP:
+            return GroupClosed(index=left.index, end_offset=end, verdict=verdict, sets=left.children)
+        return InterchangeClosed(index=left.index, end_offset=end, verdict=verdict, trailer_seen=trailer_seen)
 
     def verdict(self, *, cut: bool = False) -> Verdict:
         """What the innermost envelope deserves, when it ends here."""
@@ -99,17 +97,8 @@ class Nesting:
         here = self.stack[-1]
         position = here.position + 1
         here.position += stop - first
-        return Segments(
-            run,
-            first,
-            stop,
-            standard=self.standard,
-            syntax=syntax,
-            position=position,
-            set=here.index if here.level is Level.SET else None,
-            path=here.path or None,
-            control=control,
-        )
+        within = here.index if here.level is Level.SET else None
+        return Segments(run, first, stop, self.standard, syntax, position, within, here.path or None, control)
 
     def owned(self, raw: Raw, segment: str | None = None) -> Raw:
         """Say in which set and at which position a part of a segment stands; it counts with its last part."""

@@ -28,7 +28,7 @@ COUNTED = {"FHS": "batches", "BHS": "messages"}
 FOREIGN = frozenset({"ISA", "UNA", "UNB", "STX", "{1:"})
 """Lines that may begin an interchange of another standard."""
 
-MARKS = HEADERS | TRAILERS.keys() | FOREIGN
+MARKS = frozenset({*HEADERS, *TRAILERS, *FOREIGN})
 _INITIALS = frozenset(mark[:1] for mark in MARKS)
 _VERSION = re.compile(r"\d\.\d(?:\.\d)?")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?![A-Za-z0-9 ])")

@@ -403,30 +403,30 @@ class _Interchange:
         tag = elements[0]
         here = self._nesting.open(level, tag, elements[6] if tag == "GS" else elements[2])
         self._reported -= _BETWEEN_ENVELOPES
-        at = self._place(offset, segment=tag, position=1)
         if tag == "GS":
             self._group_version = elements[8].strip()
             yield self._group(here, elements, offset)
             yield self._nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
             if max(map(len, elements)) > 9:
+                at = self._place(offset, segment=tag, position=1)
                 yield from self._too_long(elements, {2: 15, 3: 15, 6: 9}, at)
             return
         self._loops.clear()
         yield self._set(here, elements, offset, group=parent if parent.level is Level.GROUP else None)
         yield self._nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
         if len(elements[2]) > 9:
-            yield from self._too_long(elements, {2: 9}, at)
+            yield from self._too_long(elements, {2: 9}, self._place(offset, segment=tag, position=1))
         if parent.level is not Level.GROUP:
             yield self._report(
                 "st-outside-group",
                 "The transaction set stands in no functional group.",
                 "Put a GS segment before the first ST and a GE segment after the last SE.",
-                at,
+                self._place(offset, segment=tag, position=1),
             )
 
     def _group(self, here: Open, elements: list[str], offset: int) -> GroupOpened:
         return GroupOpened(
-            interchange=self._nesting.index(Level.INTERCHANGE),
+            interchange=self._nesting.stack[0].index,
             index=here.index,
             functional_id=within(elements[1], 2),
             sender=within(elements[2], 15),
@@ -439,7 +439,7 @@ class _Interchange:
     def _set(self, here: Open, elements: list[str], offset: int, *, group: Open | None) -> SetOpened:
         version = elements[3].strip() or (self._group_version if group else "")
         return SetOpened(
-            interchange=self._nesting.index(Level.INTERCHANGE),
+            interchange=self._nesting.stack[0].index,
             group=group.index if group else None,
             index=here.index,
             set=within(elements[1], 3),
@@ -465,7 +465,7 @@ class _Interchange:
 
     def _trailer(self, level: Level, run: Run, mark: int, elements: list[str], *, unterminated: bool = False) -> Items:
         trailer, offset, nesting = TRAILERS[level], run.byte(mark), self._nesting
-        if nesting.of(level) is None:
+        if nesting.stack[-1].level is not level and nesting.of(level) is None:
             yield self._report(
                 "trailer-out-of-place",
                 f"{trailer.tag} closes nothing: no {trailer.header[:-2]} is open.",
@@ -482,7 +482,7 @@ class _Interchange:
         yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
         sent = elements[2]
         counted = here.position if level is Level.SET else here.children
-        if sent != here.control_number or number(elements[1].strip()) != counted:
+        if sent != here.control_number or (elements[1] != str(counted) and number(elements[1].strip()) != counted):
             yield from self._check(trailer, here, elements, offset)
         cut = unterminated and sent != here.control_number and here.control_number.startswith(sent)
         yield nesting.close(nesting.verdict(cut=cut), end=run.byte(mark + 1), trailer_seen=not cut)
