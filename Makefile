@@ -54,6 +54,8 @@ pin: .venv/uv              ## newest versions that pyproject.toml allows, by has
 	    pyproject.toml --all-extras --group build --group dev -c requirements/run.txt -o requirements/dev.txt
 	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 	    --python-version 3.11 - -o requirements/uv.txt
+	printf '%s\n' ansi-x12 hl7 hl7kit linuxforhealth-x12 pydifact 'pydantic<2' pyx12 | $(BIN)/uv pip compile --quiet \
+	    --universal --generate-hashes --no-annotate --no-header --python-version 3.11 - -o requirements/peers.txt
 
 clean:
 	rm -rf .venv build mft-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

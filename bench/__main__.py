@@ -19,9 +19,9 @@ from pathlib import Path
 
 import paramiko
 
-from bench import close, download, files, latency, login, upload
+from bench import close, download, files, latency, login, parse, upload
 from bench.row import Row
-from bench.settings import SETTINGS, Unmeasured, check
+from bench.settings import PATHS, SETTINGS, Unmeasured, check
 from mft.errors import MFTError
 
 BENCHES: dict[str, tuple[Callable[[Path], list[Row]], str]] = {
@@ -31,6 +31,10 @@ BENCHES: dict[str, tuple[Callable[[Path], list[Row]], str]] = {
     "close": (close.measure, "how long CLOSE takes after a large upload; ours alone"),
     "login": (login.measure, "logins"),
     "latency": (latency.measure, "from CLOSE to the event in the file; ours alone"),
+    "parse": (parse.measure, "readers of EDI and HL7; and how long importing ours takes"),
+    "parse-parallel": (parse.measure_parallel, "two processes on one file; ours alone"),
+    "parse-sizes": (parse.measure_sizes, "files of 1 MB to 1,000 MB; ours alone"),
+    "parse-memory": (parse.measure_memory, "memory for large files; ours alone"),
 }
 EXAMPLES = """\
 examples:
@@ -70,8 +74,9 @@ def main() -> int:
 
 def arguments() -> list[str]:
     """The benches that are asked for."""
-    settings = "\n".join(f"  {name:20} {about} ({default:,})" for name, (default, about) in SETTINGS.items())
-    benches = "\n".join(f"  {name:20} {about}" for name, (_, about) in BENCHES.items())
+    settings = "\n".join(f"  {name:23} {about} ({default:,})" for name, (default, about) in SETTINGS.items())
+    settings += "".join(f"\n  {name:23} {about}" for name, about in PATHS.items())
+    benches = "\n".join(f"  {name:23} {about}" for name, (_, about) in BENCHES.items())
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,

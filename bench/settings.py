@@ -11,7 +11,11 @@ SETTINGS = {
     "BENCH_CLOSE_GIB": (2, "size of the file of close"),
     "BENCH_LOGINS": (100, "logins in a round of login"),
     "BENCH_UPLOADS": (500, "uploads of latency"),
+    "BENCH_PARSE_MB": (50, "size of the files of parse; slow peers get a part of it"),
+    "BENCH_PARSE_SIZES_MB": (1000, "size of the largest file of parse-sizes"),
+    "BENCH_PARSE_MEMORY_MIB": (1024, "size of the file of parse-memory"),
 }
+PATHS = {"BENCH_STAEDI_JAR": "path of StAEDI's jar, which you bring; without it, parse leaves StAEDI out"}
 
 
 class Unmeasured(Exception):
@@ -29,7 +33,7 @@ def number(name: str) -> int:
 def check(environment: Mapping[str, str]) -> None:
     """Raises Unmeasured: a setting is wrong, or there is none of its name."""
     for name in environment:
-        if name.startswith("BENCH_") and name not in SETTINGS:
-            raise Unmeasured(f"{name} is no setting; there are {', '.join(SETTINGS)}")
+        if name.startswith("BENCH_") and name not in SETTINGS | PATHS:
+            raise Unmeasured(f"{name} is no setting; there are {', '.join(SETTINGS | PATHS)}")
     for name in SETTINGS:
         number(name)

@@ -21,14 +21,16 @@ def split(text: str, separator: str, release: str | None = None) -> list[str]:
     """The pieces between separators, as sent: what is released does not separate, and stays released."""
     if release is None or release not in text:
         return text.split(separator)
-    pieces = text.split(separator)
-    joined = [pieces[0]]
-    for piece in pieces[1:]:
-        before = joined[-1]
-        if (len(before) - len(before.rstrip(release))) % 2:
-            joined[-1] = f"{before}{separator}{piece}"
-        else:
-            joined.append(piece)
+    joined: list[str] = []
+    held: list[str] = []  # Pieces that a released separator keeps together.
+    for piece in text.split(separator):
+        held.append(piece)
+        if (len(piece) - len(piece.rstrip(release))) % 2:
+            continue
+        joined.append(separator.join(held))
+        held.clear()
+    if held:
+        joined.append(separator.join(held))
     return joined
 
 

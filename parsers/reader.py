@@ -9,6 +9,7 @@ from typing import Any
 from parsers.events import (
     Event,
     Finished,
+    Identified,
     InterchangeClosed,
     InterchangeOpened,
     Outcome,
@@ -18,21 +19,39 @@ from parsers.events import (
 from parsers.findings import Finding, Location
 from parsers.identify import identify
 from parsers.limits import Limits
-from parsers.reading import START_CHARACTERS, Reading
+from parsers.reading import START_CHARACTERS, Reading, Shape
 from parsers.records import Elsewhere, nothing, with_records
 from parsers.runs import take_raw
 from parsers.segments import Item, Items, Raw, Segments
 from parsers.source import Source
 
-READERS = {"x12": "parsers.x12", "hl7": "parsers.hl7"}
+READERS = {
+    "x12": "parsers.x12",
+    "edifact": "parsers.edifact",
+    "hl7": "parsers.hl7",
+    "swift-mt": "parsers.swift_mt",
+    "nacha": "parsers.nacha",
+    "bai2": "parsers.bai2",
+    "iso20022": "parsers.iso20022",
+}
 """Standards with a reader (see `parsers.reading`), imported when the first file of theirs comes."""
+
+SHAPES = {"csv": "parsers.delimited", "fixed-width": "parsers.fixed_width"}
+"""Readers of loose shapes, each for a whole file. Only the lossless level reads them: to `read` they are opaque."""
 
 RECOGNISED = frozenset(
     {"edifact", "tradacoms", "hl7-xml", "swift-mt", "iso20022", "nacha", "bai2", "fedwire"} | READERS.keys()
 )
 """Standards whose content is business data: without a reader they are unsupported, not opaque."""
 
-HEADERS = re.compile(r"(?P<x12>ISA[^\w\s])|(?<![^\s\x0b])(?P<hl7>(?:MSH|FHS|BHS)[^\w\s])", re.ASCII)
+HEADERS = re.compile(
+    r"(?P<x12>ISA[^\w\s])|(?<![^\s\])}>])(?P<hl7>(?:MSH|FHS|BHS)[^\w\s])"
+    r"|(?P<swift_blocks>\{1:[A-Z]\d\d)|(?<![^\r\n])(?P<swift_fields>:20:)"
+    r"|(?P<edifact>UNA\W{6}|U[NI]B(?:\+[A-Z]{4}:|\x1d[A-Z]{4}\x1f))"
+    r"|(?P<nacha>101[ \d]{2}.{28,30}094101)|(?<!\S)(?P<bai2>01,)"
+    r"|(?P<iso20022><(?:\?xml\s|(?:\w{1,20}:)?Document\b))",
+    re.ASCII,
+)
 """Where an interchange may begin below something else, each standard's in a group of its name."""
 
 
@@ -58,8 +77,12 @@ def read_share(
     return _File(chunks, limits or Limits()).items(refine)  # type: ignore[return-value]  # No segments leave it.
 
 
-def segments(chunks: Iterable[bytes], limits: Limits | None = None) -> Items:
+def segments(chunks: Iterable[bytes], limits: Limits | None = None, *, layout: Shape | None = None) -> Items:
     """Read one file at the lossless level.
+
+    Args:
+        layout: how the file is made, whatever its bytes look like: a `parsers.layout.Layout` of fixed width, which no
+            file tells by itself, or a `parsers.delimited.Dialect`.
 
     Returns:
         What `read` returns but for records, and Segments and Raw, which one after the other are the file byte for
@@ -67,16 +90,23 @@ def segments(chunks: Iterable[bytes], limits: Limits | None = None) -> Items:
 
     Error handling: raises only what `chunks` raises.
     """
-    return _File(chunks, limits or Limits()).items(iter)
+    return _File(chunks, limits or Limits(), layout=layout, lossless=True).items(iter)
 
 
 class _File:
     """Counts what passes, for what Finished says."""
 
-    def __init__(self, chunks: Iterable[bytes], limits: Limits) -> None:
+    def __init__(
+        self, chunks: Iterable[bytes], limits: Limits, *, layout: Shape | None = None, lossless: bool = False
+    ) -> None:
         self._source = Source(chunks)
-        self._reading = Reading(self._source, limits, foreign=lambda _: False)
+        self._reading = Reading(self._source, limits, foreign=lambda _: False, layout=layout)
         self._identified = identify(self._source.head)
+        if layout is not None:
+            encoding = layout.charset or self._identified.encoding
+            self._identified = Identified(standard=layout.standard, encoding=encoding)
+        told = layout is not None or self._identified.standard == "csv"
+        self._shape = SHAPES.get(self._identified.standard) if lossless and told else None
         self._source.decode_as(self._identified.encoding)
         self._blank = True
         self._interchanges = 0
@@ -114,6 +144,10 @@ class _File:
         edi = self._identified.standard in READERS and not self._identified.wrapped
         last = self._identified.standard
         while not source.ended:
+            if self._shape is not None:
+                self._blank = False
+                yield from import_module(self._shape).read(reading)
+                continue
             start = source.at
             if source.take_blanks():
                 stop, source.at = source.at, start
@@ -190,7 +224,7 @@ class _File:
             return "empty", "The file holds nothing but blanks." if size else "The file has no bytes."
         if identified.wrapped:
             return "unsupported", f"The content is wrapped ({identified.wrapped}); it has not been unwrapped."
-        if identified.standard not in READERS:
+        if identified.standard not in READERS and self._shape is None:
             if identified.standard not in RECOGNISED:
                 return "opaque", None
             return "unsupported", f"{identified.standard} cannot be read yet."
@@ -207,7 +241,8 @@ class _File:
         return "complete", None
 
 
-_HEADER_CHARACTERS = 8
+_HEADER_CHARACTERS = 48
+"""No pattern of `HEADERS` is longer."""
 
 
 def _module(standard: str) -> Any:

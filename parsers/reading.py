@@ -12,12 +12,22 @@ begins, be it of another standard; or at the end of the file. It never raises fo
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from parsers.events import Standard
 from parsers.limits import Limits
 from parsers.nesting import Counts
+from parsers.segments import Syntax
 from parsers.source import Source
 
 START_CHARACTERS = 4096
+
+
+class Shape(Syntax, Protocol):
+    """How a whole file is made, as its receiver knows and no byte of it tells."""
+
+    @property
+    def standard(self) -> Standard: ...
 
 
 @dataclass(slots=True)
@@ -25,9 +35,11 @@ class Reading:
     """Attributes:
     counts: ordinals over the whole file.
     foreign: an interchange of another standard than this one begins with this text.
+    layout: how the file is made, where the caller says so: of fixed width, or delimited.
     """
 
     source: Source
     limits: Limits
     foreign: Callable[[str], bool]
     counts: Counts = field(default_factory=dict)
+    layout: Shape | None = None

@@ -27,10 +27,14 @@ class Cutter(Protocol):
         """The index behind the first terminator at or behind `start`, 0 when there is none."""
 
     def last_end(self, text: str, start: int) -> int:
-        """The index behind the last terminator at or behind `start`, 0 when there is none."""
+        """The index behind a later terminator, the last one or one before it; 0 when there is none behind `start`."""
 
     def cut(self, source: Source, text: str) -> Run:
         """Split a text that ends with a terminator and the blanks behind it."""
+
+
+FIRST_CHARACTERS = 2 << 10
+"""Little is cut at first, then more and more: of many small interchanges nothing is cut over and over."""
 
 
 class Terminator:
@@ -47,6 +51,7 @@ class Terminator:
         self.blanks = re.compile(f"[{between}]*")
         self._line_breaks = [blank for blank in "\r\n" if blank not in characters]
         self._trailing = " \t\r\n" if characters in "\r\n" else "\r\n"
+        self._reach = FIRST_CHARACTERS
 
     def end(self, text: str, start: int) -> int:
         found = text.find(self.characters, start)
@@ -55,9 +60,13 @@ class Terminator:
         return found + len(self.characters) if found >= 0 else 0
 
     def last_end(self, text: str, start: int) -> int:
-        found = text.rfind(self.characters, start)
-        while found >= 0 and self._released(text, found, start):
-            found = text.rfind(self.characters, start, found)
+        found, stop = -1, start
+        while found < 0 and stop < len(text):
+            stop = min(start + self._reach, len(text))
+            self._reach *= 2
+            found = text.rfind(self.characters, start, stop)
+            while found >= 0 and self._released(text, found, start):
+                found = text.rfind(self.characters, start, found)
         return found + len(self.characters) if found >= 0 else 0
 
     def _released(self, text: str, at: int, start: int) -> bool:
@@ -135,13 +144,19 @@ class Lines:
         self._all_alike = str.maketrans(dict.fromkeys(ends[1:], ends[0]))
         self.blanks = re.compile(f"[{ends}]*")
         self._end = re.compile(f"[{ends}]")
+        self._reach = FIRST_CHARACTERS
 
     def end(self, text: str, start: int) -> int:
         found = self._end.search(text, start)
         return found.end() if found else 0
 
     def last_end(self, text: str, start: int) -> int:
-        return max(text.rfind(end, start) for end in self._ends) + 1
+        found, stop = -1, start
+        while found < 0 and stop < len(text):
+            stop = min(start + self._reach, len(text))
+            self._reach *= 2
+            found = max(text.rfind(end, start, stop) for end in self._ends)
+        return found + 1
 
     def cut(self, source: Source, text: str) -> Run:
         present = [end for end in self._ends if end in text]

@@ -12,6 +12,9 @@ PIECE_BYTES = 1 << 20
 """Chunks of any size in, pieces of this size out, so that where a feed was cut changes nothing. Large enough that
 splitting runs in C, small enough to stay near the cache."""
 
+EBCDIC = frozenset({"cp037", "cp273", "cp500", "cp1026", "cp1140"})
+"""Code pages of EBCDIC, of which each byte is one character, both ways."""
+
 BLANKS = " \t\r\n\f\v\x00\x1a"
 _BLANK_RUN = re.compile(f"[{BLANKS}\x85\ufeff]*")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
@@ -41,12 +44,14 @@ class Source:
         self._base = 0
 
     def decode_as(self, encoding: str | None) -> None:
-        """Say once, before the first character is taken, what `identify` found out."""
-        self.means_characters = encoding in {"utf-16-le", "utf-16-be", "ebcdic"}
+        """Say once, before the first character is taken, what `identify` found out, or which EBCDIC it is."""
+        self.means_characters = encoding in {"utf-16-le", "utf-16-be", "ebcdic"} | EBCDIC
         if encoding in {"utf-16-le", "utf-16-be"}:
             self._codec, self.unit = encoding, 2
         elif encoding == "ebcdic":
             self._codec = "cp037"
+        elif encoding in EBCDIC:
+            self._codec = encoding
 
     def more(self) -> bool:
         """Bring in the next piece and let go of what has been taken, so that `at` becomes 0. False: the file ends."""

@@ -10,6 +10,8 @@ __all__ = ["open_map", "read", "starts"]
 
 def starts(text: str) -> bool:
     """An interchange begins with this text, be it cut off."""
+    if not text.startswith("ISA"):
+        return False
     try:
         read_isa(text)
     except NotThisStandard:

@@ -3,13 +3,15 @@
 import csv
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import parsers
-from parsers.events import Finished, RecordBatch, SetClosed
+from parsers.events import Finished, RecordBatch, SetClosed, SetOpened
 from parsers.findings import Finding
+from parsers.reader import READERS
 
 ROOT = Path(os.environ.get("MFT_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
 MANIFEST = ROOT / "MANIFEST.tsv"
@@ -23,16 +25,26 @@ ROWS = (
 SAME = {"fedwire-faim": "fedwire", "x12-frag": "x12"}
 """The manifest's names for what we name otherwise."""
 
-NOT_AS_LABELLED = {
-    "edifact": (r"/edi-input\.txt$|/testfiles/d9[36]a-.*/input\.edi$", 61, "bodies without UNB or UNH, of made-up segments"),
-    "hl7": (r"Exception/aoor1$|Exception/nullref1$|id_000014|id_000213|emptyfile\.txt$|simplesender/samples/hl7\.txt$", 6,
-            "empty files, fuzz without MSH and separator, and a message behind a tool's own marker"),
-    "x12": (r"/4905\.edi$|/4913\.edi$|/vda\.(minify|prettify)\.edi$", 4, "VDA messages, which are fixed-width"),
-    "nacha": (r"\.ach\.gz$|fixedLengthInvalid\.ach$", 3, "compressed, and one whose first record is shifted"),
-    "iso20022": (r"/invalid_(file[12]|pain_v11\.xml)$", 3, "no XML, or no namespace to tell by"),
-    "bai2": (r"sample-parseError\.txt$", 1, "its file header is not a 01"),
-    "swift-mt": (r"invalid_statement\.sta$", 1, "the numbers from 1 to 10"),
+NOT_AS_LABELLED = (
+    ("edifact", r"/edisax/.*/edi-input\.txt$|/data/edi-input\.txt$", {"text": 55, "csv": 2},
+     "no EDIFACT: segments of a made-up dialect (SEG*1*2, A|B|C), without UNA, UNB or UNH"),
+    ("x12", r"/49(?:05|13)\.edi$|/vda\.prettify\.edi$", {"fixed-width": 3}, "no X12: VDA, records of 128 characters in lines"),
+    ("x12", r"/vda\.minify\.edi$", {"text": 1}, "no X12: VDA records without line breaks, which no shape tells"),
+    ("hl7", r"/aoor1$|/emptyfile\.txt$", {"empty": 2}, "files without a byte"),
+    ("hl7", r"/nullref1$", {"text": 1}, "six bytes of fuzz, in which no separator follows MSH"),
+    ("iso20022", r"/invalid_file1$", {"json": 1}, "a message in JSON, which nobody exchanges"),
+    ("nacha", r"\.ach\.gz$", {"binary": 2}, "compressed: told as wrapped in gzip"),
+    ("bai2", r"/sample-parseError\.txt$", {"text": 1}, "one record, whose type is 00, with slashes in its date"),
+    ("swift-mt", r"/invalid_statement\.sta$", {"text": 1}, "the numbers from 1 to 10"),
+)  # fmt: skip
+"""Every file that is told otherwise than the manifest says: its label, which files, what they are told to be, why."""
+
+SENT_BY_AS2 = {
+    "content.encrypted.txt": ("text", "smime"), "content.signed.txt": ("text", "smime"), "mdn.signed.txt": ("text", "smime"),
+    "issue97.payload": ("text", "smime"), "content.mime.txt": ("text", "mime"), "content.txt": ("text", None),
+    "issue97.header": ("text", None), "issue12-1.txt": ("x12", None),
 }  # fmt: skip
+"""What the manifest calls as2 is whatever was sent. The last is a request line, headers, and plain X12 in one part."""
 
 
 def data_of(row: dict[str, str]) -> bytes:
@@ -45,18 +57,71 @@ def rows_of(*formats: str) -> list:
 
 @pytest.mark.parametrize("label", sorted({row["format"] for row in ROWS} - {"as2"}))
 def test_content_tells_the_standard(label):
-    """Transport wrappings (as2) are not in here: their content is whatever was sent."""
-    pattern, allowed, _ = NOT_AS_LABELLED.get(label, (None, 0, ""))
-    wrong = [
-        row["path"]
+    otherwise = {
+        row["path"]: told
         for row in ROWS
-        if row["format"] == label and parsers.identify(data_of(row)).standard != SAME.get(label, label)
-    ]
-    assert [path for path in wrong if not (pattern and re.search(pattern, path))] == []
-    assert len(wrong) <= allowed
+        if row["format"] == label and (told := parsers.identify(data_of(row)).standard) != SAME.get(label, label)
+    }
+    for _, pattern, standards, _ in (known for known in NOT_AS_LABELLED if known[0] == label):
+        paths = [path for path in otherwise if re.search(pattern, path)]
+        assert Counter(otherwise.pop(path) for path in paths) == standards
+    assert otherwise == {}
 
 
-@pytest.mark.parametrize("row", rows_of("x12", "x12-frag", "hl7"))
+def test_content_tells_what_as2_sent():
+    told = {Path(row["path"]).name: parsers.identify(data_of(row)) for row in ROWS if row["format"] == "as2"}
+    assert {name: (one.standard, one.wrapped) for name, one in told.items()} == SENT_BY_AS2
+
+
+UNNAMED = re.compile(r"|\?|\(.*\)|odd-length|MULTI|BATCH:\?")
+"""What stands in the manifest's column where it names no set."""
+
+OTHER_SETS = (
+    ("x12", r"/ProfessionalClaim1\.txt$|/essarsteelalgoma\.txt$|/DBSchenker_SampleMotorFreight", 3,
+     "the manifest takes elements that are ST for set headers"),
+    ("x12", r"/TechnicalAcknowledgment_|/x12_interchange_ack\.txt$", 3, "a TA1 stands in no set"),
+    ("x12-frag", r"", 2, "no ISA, so no interchange"),
+    ("edifact", r"/hupe1980-edifact-rs/|/d95b_coprar\.edi$", 14, "no UNB, so no interchange"),
+    ("hl7", r"/hang1$", 1, "fuzz: the component separator is the first character of MSH-9"),
+    ("hl7", r"/id_000205,", 1, "fuzz: MSH-2 makes no sense, and MSH-9 is no code"),
+    ("iso20022", r"/admi002\.xml$", 1, "the manifest names the message that this one is about, too"),
+    ("iso20022", r"/admn00[78]\.xml$", 2, "the manifest names the business header only"),
+    ("iso20022", r"/head001\.(?:no)?signature\.xml$", 2, "a business header without its document"),
+    ("swift-mt", r"/system\.txt$|/MT103-bulk-with-ack\.rje$", 2, "acknowledgments (F21) count as messages here"),
+)  # fmt: skip
+"""Every file whose sets the manifest names otherwise than they are read: its label, which files, how many, why."""
+
+
+def named_sets(row: dict[str, str]) -> set[str]:
+    """The manifest adds a letter for the guide to X12 sets ("837P"), and how messages are wrapped to HL7 ("BATCH:")."""
+    names = row["set"].removeprefix("BATCH:").removeprefix("MULTI:").split("+")
+    return {re.sub(r"^(\d{3})[A-Z]+$", r"\1", name) for name in names}
+
+
+def agree(named: set[str], read: set[str | None]) -> bool:
+    """ ".." is what the manifest writes for more than three."""
+    return named - {".."} <= read if ".." in named else named == read
+
+
+@pytest.mark.parametrize(
+    "label", sorted({row["format"] for row in ROWS if SAME.get(row["format"], row["format"]) in READERS})
+)
+def test_sets_are_the_ones_that_the_manifest_names(label):
+    """Standards without a reader are not asked."""
+    otherwise = []
+    for row in ROWS:
+        if row["format"] == label and not UNNAMED.fullmatch(row["set"]):
+            read = {item.set for item in parsers.segments([data_of(row)]) if isinstance(item, SetOpened)}
+            if not agree(named_sets(row), read):
+                otherwise.append(row["path"])
+    for _, pattern, count, _ in (known for known in OTHER_SETS if known[0] == label):
+        found = [path for path in otherwise if re.search(pattern, path)]
+        assert len(found) == count
+        otherwise = [path for path in otherwise if path not in found]
+    assert otherwise == []
+
+
+@pytest.mark.parametrize("row", rows_of("x12", "x12-frag", "hl7", "swift-mt"))
 def test_every_file_is_read_to_its_end(row):
     data = data_of(row)
     *events, last = parsers.read([data])

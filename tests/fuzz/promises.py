@@ -68,8 +68,9 @@ def nothing_is_silent(items: list) -> None:
 def elements_stand_where_they_say(data: bytes, items: list) -> None:
     for item in items:
         if isinstance(item, Segments):
+            offsets = item.offsets
             for index in range(len(item)):
-                start, stop = item.offsets[index], item.offsets[index + 1]
+                start, stop = offsets[index], offsets[index + 1]
                 for element in item.elements(index):
                     _within(element, start, stop, data)
 
