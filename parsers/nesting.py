@@ -3,6 +3,7 @@
 Each standard has its own rules of what opens and closes what; this is what they keep count with.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from parsers.events import GroupClosed, InterchangeClosed, SetClosed, Standard, Verdict
 from parsers.findings import INTEGRITY, Finding, Location, Severity
+from parsers.limits import Limits
 from parsers.segments import Raw, Run, Segments, Syntax
 
 
@@ -47,6 +49,7 @@ class Nesting:
         self.standard: Standard = standard
         self.stack: list[Open] = []
         self._counts = counts
+        self._long: tuple[str, int] | None = None
 
     @property
     def here(self) -> Open | None:
@@ -111,6 +114,31 @@ class Nesting:
             raw.path = here.path or None
             here.position += counts and raw.last
         return raw
+
+    @property
+    def long(self) -> str | None:
+        """The tag of the segment of which parts have been handed out, and more must come."""
+        return self._long[0] if self._long else None
+
+    def part(self, raw: Raw, tag: str, limits: Limits, hint: str, *, noun: str = "segment") -> Iterator[Finding | Raw]:
+        """Hand out a part of a segment that is too long to hold; that it is longer than any may be is said once.
+
+        Args:
+            tag: of the segment, if this is its first part.
+        """
+        if self._long is None:
+            self._long = (tag, raw.offset)
+        tag, begin = self._long
+        if raw.end - begin > limits.segment_bytes >= raw.offset - begin:
+            yield self.report(
+                f"{noun}-too-long",
+                f"A {noun} is longer than {limits.segment_bytes >> 20} MiB.",
+                hint,
+                self.place(begin, position=self.stack[-1].position + 1),
+            )
+        if raw.last:
+            self._long = None
+        yield self.owned(raw, tag or None)
 
     def place(
         self,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -43,16 +43,6 @@ RECOGNISED = frozenset(
     {"edifact", "tradacoms", "hl7-xml", "swift-mt", "iso20022", "nacha", "bai2", "fedwire"} | READERS.keys()
 )
 """Standards whose content is business data: without a reader they are unsupported, not opaque."""
-
-HEADERS = re.compile(
-    r"(?P<x12>ISA[^\w\s])|(?<![^\s\])}>])(?P<hl7>(?:MSH|FHS|BHS)[^\w\s])"
-    r"|(?P<swift_blocks>\{1:[A-Z]\d\d)|(?<![^\r\n])(?P<swift_fields>:20:)"
-    r"|(?P<edifact>UNA\W{6}|U[NI]B(?:\+[A-Z]{4}:|\x1d[A-Z]{4}\x1f))"
-    r"|(?P<nacha>101[ \d]{2}.{28,30}094101)|(?<!\S)(?P<bai2>01,)"
-    r"|(?P<iso20022><(?:\?xml\s|(?:\w{1,20}:)?Document\b))",
-    re.ASCII,
-)
-"""Where an interchange may begin below something else, each standard's in a group of its name."""
 
 
 def read(chunks: Iterable[bytes], limits: Limits | None = None) -> Iterator[Event]:
@@ -175,24 +165,32 @@ class _File:
                 "Remove what stands before, between and behind the interchanges.",
                 severity="warning",
             )
-        looked = 1  # Nothing begins here: that has been asked.
+        passed = 1  # Nothing begins here: that has been asked. So many characters need no second look.
         while True:
-            found = HEADERS.search(source.held, source.at + looked) if search else None
-            if found is None:
-                begun = _HEADER_CHARACTERS if search else 0  # A header may have come by half.
-                length = len(source.held) - source.at - begun
-                if length > 0:
-                    yield take_raw(source, length, "gap")
-                    looked = 0
-                if not source.more():
-                    break
+            found = _headers().search(source.held, source.at + passed) if search else None
+            if found is not None and len(source.held) - found.start() < START_CHARACTERS:
+                yield from self._pass(found.start() - source.at)
+                passed = 0
+                if source.more():
+                    continue
+                found = _headers().match(source.held, source.at)
+            if found is not None:
+                standard, passed = str(found.lastgroup).replace("_", "-"), found.start() - source.at
+                if _module(standard).starts(source.held[found.start() : found.start() + START_CHARACTERS]):
+                    yield from self._pass(passed)
+                    return
+                passed += 1
                 continue
-            yield take_raw(source, found.start() - source.at, "gap")
-            looked = 1
-            if _standard_at(source.ahead(START_CHARACTERS), str(found.lastgroup)) is not None:
+            length = len(source.held) - source.at - (_HEADER_CHARACTERS if search else 0)  # One may have come by half.
+            yield from self._pass(length)
+            passed = max(passed - length, 0) if length > 0 else passed
+            if not source.more():
+                yield from self._pass(len(source.held) - source.at)
                 return
-        if source.at < len(source.held):
-            yield take_raw(source, len(source.held) - source.at, "gap")
+
+    def _pass(self, length: int) -> Iterator[Raw]:
+        if length > 0:
+            yield take_raw(self._source, length, "gap")
 
     # --- summing up ---
 
@@ -232,6 +230,11 @@ class _File:
             return "incomplete", (
                 f"Interchange {self._cut.index} ends at byte {self._cut.end_offset} without its trailer."
             )
+        if self._interchanges and self._reading.header_cut_at is not None:
+            return (
+                "incomplete",
+                f"The file ends inside of the header of an interchange, at byte {self._reading.header_cut_at}.",
+            )
         if not self._interchanges:
             return "incomplete", f"There is no whole interchange header in {size} bytes."
         if not self._sets:
@@ -242,7 +245,14 @@ class _File:
 
 
 _HEADER_CHARACTERS = 48
-"""No pattern of `HEADERS` is longer."""
+"""No standard's HEADER is longer."""
+
+
+@cache
+def _headers() -> re.Pattern[str]:
+    """Each standard's header in a group of its name."""
+    each = (f"(?P<{name.replace('-', '_')}>{_module(name).HEADER})" for name in READERS)
+    return re.compile("|".join(each), re.ASCII)
 
 
 def _module(standard: str) -> Any:

@@ -1,7 +1,8 @@
 """What the reader of every standard is given, and what each must do.
 
-A standard is a package with two functions:
+A standard is a package with two functions, and a pattern:
 
+    HEADER: str                         where an interchange may begin, for the search below something else
     starts(text: str) -> bool           an interchange of it begins with this text (`START_CHARACTERS` of it)
     read(reading: Reading) -> Items     read one interchange, which begins where the source stands
 
@@ -36,6 +37,7 @@ class Reading:
     counts: ordinals over the whole file.
     foreign: an interchange of another standard than this one begins with this text.
     layout: how the file is made, where the caller says so: of fixed width, or delimited.
+    header_cut_at: where the header of an interchange begins inside of which the file ends.
     """
 
     source: Source
@@ -43,3 +45,4 @@ class Reading:
     foreign: Callable[[str], bool]
     counts: Counts = field(default_factory=dict)
     layout: Shape | None = None
+    header_cut_at: int | None = None

@@ -266,7 +266,7 @@ class Segments:
         if not raw.startswith(text):  # Line breaks stand inside of it: offsets need them, values do not.
             text = raw.rstrip(" \t\r\n")[: -run.width or None]
         elements = self.syntax.elements(text, run.offset + run.unit * start, run.unit)
-        if not (text.isascii() or run.means_characters or getattr(self.syntax, "resolves", False)):
+        if not (run.means_characters or getattr(self.syntax, "resolves", False)):
             _decode(elements, self.syntax.charset)
         return elements
 

@@ -14,6 +14,17 @@ def decoded(segment: str, charset: str | None = None) -> str:
         return raw.decode("cp1252", "replace")
 
 
+def fits(segment: str, charset: str | None) -> bool:
+    """Whether a segment's bytes are text in the character set that was declared."""
+    if charset is None or segment.isascii():
+        return True
+    try:
+        segment.encode("latin-1").decode(charset)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def within(text: str, limit: int) -> str | None:
     """The text without trailing blanks; None when nothing is left or it is longer than the standard allows."""
     text = text.rstrip()

@@ -2,4 +2,7 @@
 
 from parsers.bai2.envelope import read, starts
 
-__all__ = ["read", "starts"]
+__all__ = ["HEADER", "read", "starts"]
+
+HEADER = r"(?<!\S)01,"
+"""Where an interchange may begin below something else; `starts` decides."""

@@ -59,6 +59,7 @@ def read(reading: Reading) -> Items:
 
 class _Interchange:
     def __init__(self, reading: Reading) -> None:
+        self._reading = reading
         self._source = reading.source
         self._limits = reading.limits
         self._foreign = reading.foreign
@@ -70,7 +71,6 @@ class _Interchange:
         self._usage: str | None = None
         self._object_bytes: int | None = None
         self._loops: list[tuple[str, str]] = []  # Tag and code.
-        self._long: tuple[str, int] | None = None  # Tag and size so far of a segment that travels in parts.
         self._mixed = False  # Groups and messages without any have been met.
         self._remarks = Remarks(self._nesting, self._limits, self._delimiters, self._terminator)
 
@@ -78,6 +78,7 @@ class _Interchange:
         source = self._source
         header = read_header(source.ahead(MAX_HEADER_CHARS))
         if header is None:
+            self._reading.header_cut_at = source.offset(source.at)
             yield self._report(
                 "unb-cut-off",
                 "The file ends inside of the interchange header.",
@@ -327,21 +328,10 @@ class _Interchange:
             yield raw
             return
         here = self._nesting.stack[-1]
-        if self._long is None:
-            self._long = (self._delimiters.tag(raw.text[:64])[:3], 0)
-            if here.level is not Level.SET and "stray" not in self._remarks.said:
-                yield self._stray(raw.offset, here.position + 1)
-        tag, size = self._long
-        before, size = size, size + raw.end - raw.offset
-        if size > self._limits.segment_bytes >= before:
-            yield self._report(
-                "segment-too-long",
-                f"A segment is longer than {self._limits.segment_bytes >> 20} MiB.",
-                "Check that the segment terminator is the one that UNA announces.",
-                self._place(raw.offset, position=here.position + 1),
-            )
-        self._long = None if raw.last else (tag, size)
-        yield self._nesting.owned(raw, tag)
+        if self._nesting.long is None and here.level is not Level.SET and "stray" not in self._remarks.said:
+            yield self._stray(raw.offset, here.position + 1)
+        hint = "Check that the segment terminator is the one that UNA announces."
+        yield from self._nesting.part(raw, self._delimiters.tag(raw.text[:64])[:3], self._limits, hint)
 
     def _tail(self) -> Items:
         """What stands behind the last terminator when the file ends."""
@@ -352,7 +342,7 @@ class _Interchange:
             yield take_raw(source, stop - start, "blank")
         text = source.held[source.at :].rstrip(BLANKS)
         offset = source.offset(source.at)
-        whole = self._long is None
+        whole = self._nesting.long is None
         if whole and (self._is_header(text) or (len(text) > _FOREIGN_CHARS and self._foreign(text[:START_CHARACTERS]))):
             yield from self._close_through(Level.INTERCHANGE, offset, cut=True)
             return
@@ -376,7 +366,7 @@ class _Interchange:
                 "Send the whole file again.",
                 self._place(offset),
             )
-            tag = self._long[0] if self._long else self._delimiters.tag(text[:64])[:3]
+            tag = self._nesting.long or self._delimiters.tag(text[:64])[:3]
             yield self._nesting.owned(take_raw(source, len(source.held) - source.at, "cut"), tag)
         yield from self._close_through(Level.INTERCHANGE, source.size_bytes, cut=True)
 

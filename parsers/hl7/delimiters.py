@@ -1,13 +1,14 @@
 """The separators of an HL7 v2 message or batch, read out of its header segment; and what stands between them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from parsers.elements import Separators, element
 from parsers.findings import NotThisStandard
 from parsers.segments import Element
+from parsers.text import decoded
 
 
 class Delimiters(NamedTuple):
@@ -42,7 +43,7 @@ class Delimiters(NamedTuple):
             return ".".join((f"{tag}-{position}", *map(str, path)))
 
         def meant(text: str) -> str:
-            return unescape(text, self)
+            return unescape_bytes(text, self)
 
         for position, text in enumerate(fields, 1 + header):
             if header and position == 2:
@@ -80,15 +81,27 @@ def _declared(field: str, declared: str) -> Delimiters:
     return Delimiters(field, component, repetition, escape if escape > "\x03" else "", subcomponent)
 
 
-_SPACING = {".br": "\n", ".sp": "\n", ".ce": "\n", ".fi": "", ".nf": "", "H": "", "N": ""}
-_SEQUENCE = r"(?:[FSTREPHN]|X(?:[0-9A-Fa-f]{2})+|\.[a-z]{2})"
+_FORMATTING = {"br": "\n", "sp": "\n", "ce": "\n", "sk": " "}
+"""Formatting commands that leave something; "sp" and "sk" so many times as they say. The others are for printers."""
+
+_REPEATED_MAX = 100
+_SEQUENCE = r"(?:[FSTREPHN]|X(?:[0-9A-Fa-f]{2})+|\.[a-z]{2}[+-]?[0-9]{0,4})"
 
 
 def unescape(text: str, delimiters: Delimiters) -> str:
-    """Undo the escape sequences of a value; those that nobody can undo (character sets, local ones) stay as sent.
+    """Undo the escape sequences of a decoded value; those that nobody can undo (local ones) stay as sent.
 
     Spec: HL7 v2.5.1 chapter 2.7, use of escape sequences in text fields.
     """
+    return _unescaped(text, delimiters, lambda sent: decoded(sent.decode("latin-1"), delimiters.charset))
+
+
+def unescape_bytes(text: str, delimiters: Delimiters) -> str:
+    """The same of a value that is text of bytes: hexadecimal data becomes bytes, to be decoded with all the others."""
+    return _unescaped(text, delimiters, lambda sent: sent.decode("latin-1"))
+
+
+def _unescaped(text: str, delimiters: Delimiters, hexadecimal: Callable[[bytes], str]) -> str:
     if not delimiters.escape or delimiters.escape not in text:
         return text
     mark = re.escape(delimiters.escape)
@@ -99,13 +112,17 @@ def unescape(text: str, delimiters: Delimiters) -> str:
         "R": delimiters.repetition,
         "E": delimiters.escape,
         "P": "#",
-        **_SPACING,
+        "H": "",
+        "N": "",
     }
 
     def plain(found: re.Match[str]) -> str:
         sequence = found[1]
         if sequence[0] == "X":
-            return bytes.fromhex(sequence[1:]).decode("latin-1")
-        return known.get(sequence, found[0])
+            return hexadecimal(bytes.fromhex(sequence[1:]))
+        if sequence[0] == ".":
+            count = int(sequence[3:].lstrip("+-") or 1)
+            return _FORMATTING.get(sequence[1:3], "") * min(count, _REPEATED_MAX)
+        return known[sequence]
 
     return re.sub(f"{mark}({_SEQUENCE}){mark}", plain, text)

@@ -20,7 +20,7 @@ from parsers.nesting import Level, Nesting
 from parsers.reading import START_CHARACTERS, Reading
 from parsers.runs import Lines, marked, runs
 from parsers.segments import Item, Items, Raw, Run
-from parsers.text import decoded, within
+from parsers.text import decoded, fits, within
 
 HEADERS = frozenset({"FHS", "BHS", "MSH"})
 TRAILERS = {"FTS": "FHS", "BTS": "BHS"}
@@ -78,7 +78,6 @@ class _Interchange:
         self._nesting = Nesting("hl7", reading.counts)
         self._cutter = Lines("\r\n\x0b\x1c")
         self._delimiters = Delimiters()
-        self._long: tuple[str, int] | None = None  # Tag and size so far of a segment that travels in parts.
         self._odd_lines = False  # Somewhere in the run a line does not begin like a segment.
         self._reported: set[str] = set()  # What is said once between two headers.
 
@@ -191,24 +190,30 @@ class _Interchange:
                     self._place(run.byte(stray), position=here.position + stray - first + 1),
                     severity="warning",
                 )
+        if self._delimiters.charset and not (run.text.isascii() or run.means_characters):
+            yield from self._charset_mismatch(run, first, stop)
         yield nesting.segments(run, first, stop, self._delimiters)
+
+    def _charset_mismatch(self, run: Run, first: int, stop: int) -> Items:
+        charset = self._delimiters.charset
+        wrong = next((at for at in range(first, stop) if not fits(run.texts[at], charset)), None)
+        if wrong is not None and "charset" not in self._reported:
+            self._reported.add("charset")
+            yield self._report(
+                "charset-mismatch",
+                "Text is not in the character set that MSH-18 declares; what does not fit is lost in the records.",
+                "Declare in MSH-18 what the message is encoded in.",
+                self._place(run.byte(wrong), element="MSH-18"),
+                severity="warning",
+            )
 
     def _part(self, raw: Raw) -> Items:
         """A part of a segment that is too long to hold."""
         if raw.kind != "segment" or not self._nesting.stack:
             yield raw
             return
-        tag, size = self._long or (raw.text[:3], 0)
-        before, size = size, size + raw.end - raw.offset
-        if size > self._limits.segment_bytes >= before:
-            yield self._report(
-                "segment-too-long",
-                f"A segment is longer than {self._limits.segment_bytes >> 20} MiB.",
-                "Send large documents beside the message and refer to them.",
-                self._place(raw.offset, position=self._nesting.stack[-1].position + 1),
-            )
-        self._long = None if raw.last else (tag, size)
-        yield self._nesting.owned(raw, tag)
+        hint = "Send large documents beside the message and refer to them."
+        yield from self._nesting.part(raw, raw.text[:3], self._limits, hint)
 
     # --- opening ---
 
@@ -243,12 +248,15 @@ class _Interchange:
         if nesting.stack and nesting.stack[-1].level is Level.SET:
             yield nesting.close(nesting.verdict(), end=offset)
         fields = _fields(run, mark, delimiters)
+        if fields[18]:
+            charset = _CHARSETS.get(fields[18].split(delimiters.repetition)[0].strip())
+            delimiters = delimiters._replace(charset=charset) if charset else delimiters
+            fields = _fields(run, mark, delimiters)
         if not nesting.stack:
             yield from self._open_bare(fields, offset)
         here = nesting.open(Level.SET, "MSH")
         self._reported.clear()
-        charset = _CHARSETS.get(fields[18].split(delimiters.repetition)[0].strip()) if fields[18] else None
-        self._delimiters = delimiters._replace(charset=charset) if charset else delimiters
+        self._delimiters = delimiters
         yield SetOpened(
             interchange=nesting.stack[0].index,
             group=nesting.stack[1].index if len(nesting.stack) > 2 else None,
@@ -400,7 +408,7 @@ class _Interchange:
 def _fields(run: Run, mark: int, delimiters: Delimiters) -> list[str]:
     """A header's fields at the index of their number: MSH-3 at 3; field 1 is the separator itself."""
     text = run.texts[mark]
-    fields = ["", *(text if run.means_characters else decoded(text)).split(delimiters.field)]
+    fields = ["", *(text if run.means_characters else decoded(text, delimiters.charset)).split(delimiters.field)]
     return fields if len(fields) > 19 else fields + [""] * (20 - len(fields))
 
 

@@ -3,4 +3,7 @@
 from parsers.swift_mt.blocks import starts
 from parsers.swift_mt.envelope import read
 
-__all__ = ["read", "starts"]
+__all__ = ["HEADER", "read", "starts"]
+
+HEADER = r"\{1:[A-Z]\d\d|(?<![^\r\n]):20:"
+"""Where an interchange may begin below something else; `starts` decides."""

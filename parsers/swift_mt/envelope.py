@@ -65,7 +65,6 @@ class _Interchange:
         self._statement: Statement | None = None
         self._page_before: Statement | None = None
         self._loops: list[str] = []
-        self._long: tuple[str, int] | None = None  # Tag and size so far of a field that travels in parts.
         self._reported: set[str] = set()  # What is said once in a message.
 
     def read(self) -> Items:
@@ -361,7 +360,7 @@ class _Interchange:
         elif text.strip(BLANKS):
             stop = len(text.rstrip(BLANKS))
             text = text[:stop] + _LINE_BREAK.match(text, stop)[0]  # type: ignore[index]  # It matches nothing, too.
-        if self._long is not None:
+        if self._nesting.long is not None:
             return take_raw(source, len(text), "segment")
         if not text.strip(BLANKS):
             return take_raw(source, len(text), "blank")
@@ -436,20 +435,11 @@ class _Interchange:
         if raw.kind != "segment":
             yield raw
             return
-        tag, size = self._long or (SYNTAX.tag(raw.text[:8]), 0)
-        before, size = size, size + raw.end - raw.offset
-        if size > self._limits.segment_bytes >= before:
-            yield self._report(
-                "field-too-long",
-                f"A field is longer than {self._limits.segment_bytes >> 20} MiB.",
-                "Check that every field begins with its tag, at the start of a line.",
-                self._place(raw.offset, position=self._position),
-            )
-        self._long = None if raw.last else (tag, size)
         if raw.last and self._statement is not None:
             self._statement.pass_over()
         self._end = raw.end
-        yield self._nesting.owned(raw, tag or None)
+        hint = "Check that every field begins with its tag, at the start of a line."
+        yield from self._nesting.part(raw, SYNTAX.tag(raw.text[:8]), self._limits, hint, noun="field")
 
     def _loop(self, loop: re.Match[str], run: Run, mark: int) -> Items:
         """16R and 16S, which frame a sequence. Spec: ISO 15022, start and end of block."""

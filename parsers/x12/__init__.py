@@ -5,7 +5,10 @@ from parsers.x12.canonical import open_map
 from parsers.x12.delimiters import read_isa
 from parsers.x12.envelope import read
 
-__all__ = ["open_map", "read", "starts"]
+__all__ = ["HEADER", "open_map", "read", "starts"]
+
+HEADER = r"ISA[^\w\s]"
+"""Where an interchange may begin below something else; `starts` decides."""
 
 
 def starts(text: str) -> bool:

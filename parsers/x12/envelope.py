@@ -22,7 +22,7 @@ from parsers.reading import Reading
 from parsers.runs import INDENTS, Terminator, marked, runs, take_raw
 from parsers.segments import Item, Items, LoopClosed, LoopOpened, Raw, Run
 from parsers.source import BLANKS
-from parsers.text import within
+from parsers.text import decoded, within
 from parsers.x12.delimiters import MAX_HEADER_CHARS, WIDTHS, Delimiters, Header, read_isa
 
 CLOSES = {"SE": Level.SET, "GE": Level.GROUP, "IEA": Level.INTERCHANGE}
@@ -62,6 +62,7 @@ def read(reading: Reading) -> Items:
 
 class _Interchange:
     def __init__(self, reading: Reading) -> None:
+        self._reading = reading
         self._source = reading.source
         self._limits = reading.limits
         self._nesting = Nesting("x12", reading.counts)
@@ -72,13 +73,13 @@ class _Interchange:
         self._usage: str | None = None
         self._group_version = ""
         self._loops: list[str] = []
-        self._long: tuple[str, int] | None = None  # Tag and size so far of a segment that travels in parts.
         self._reported: set[str] = set()  # What is said once between two envelopes, or once an interchange.
 
     def read(self) -> Items:
         source = self._source
         header = read_isa(source.ahead(MAX_HEADER_CHARS))
         if header is None:
+            self._reading.header_cut_at = source.offset(source.at)
             yield self._report(
                 "isa-cut-off",
                 "The file ends inside of the interchange header ISA.",
@@ -114,7 +115,10 @@ class _Interchange:
         yield from self._crowded(run)
         done = 0
         for mark in marks:
-            elements = split(run.texts[mark], self._delimiters.element, self._delimiters.release)
+            text = run.texts[mark]
+            if not (text.isascii() or run.means_characters):
+                text = decoded(text)
+            elements = split(text, self._delimiters.element, self._delimiters.release)
             tag = elements[0]
             if tag not in CONTROL_TAGS:
                 continue
@@ -297,21 +301,10 @@ class _Interchange:
             yield raw
             return
         here = self._nesting.stack[-1]
-        if self._long is None:
-            self._long = (self._delimiters.tag(raw.text[:64])[:3], 0)
-            if here.level is not Level.SET and "stray" not in self._reported:
-                yield self._stray(raw.offset, here.position + 1)
-        tag, size = self._long
-        size += raw.end - raw.offset
-        if size > self._limits.segment_bytes >= size - (raw.end - raw.offset):
-            yield self._report(
-                "segment-too-long",
-                f"A segment is longer than {self._limits.segment_bytes >> 20} MiB.",
-                "Check that the segment terminator is the one that the ISA segment declares.",
-                self._place(raw.offset, position=here.position + 1),
-            )
-        self._long = None if raw.last else (tag, size)
-        yield self._nesting.owned(raw, tag)
+        if self._nesting.long is None and here.level is not Level.SET and "stray" not in self._reported:
+            yield self._stray(raw.offset, here.position + 1)
+        hint = "Check that the segment terminator is the one that the ISA segment declares."
+        yield from self._nesting.part(raw, self._delimiters.tag(raw.text[:64])[:3], self._limits, hint)
 
     def _tail(self) -> Items:
         """What stands behind the last terminator when the file ends."""
@@ -345,7 +338,7 @@ class _Interchange:
                 "Send the whole file again.",
                 self._place(offset),
             )
-            tag = self._delimiters.tag(text[:64])[:3]
+            tag = self._nesting.long or self._delimiters.tag(text[:64])[:3]
             yield self._nesting.owned(take_raw(source, len(source.held) - source.at, "cut"), tag)
         yield from self._close_through(Level.INTERCHANGE, source.size_bytes, cut=True)
 
@@ -353,6 +346,8 @@ class _Interchange:
 
     def _open_interchange(self, header: Header) -> Items:
         source, elements = self._source, header.elements
+        if not source.means_characters:
+            elements = [decoded(element) for element in elements]
         offset = source.offset(source.at)
         self._delimiters = header.delimiters
         self._cutter = Terminator(header.delimiters.segment)
@@ -381,6 +376,8 @@ class _Interchange:
         run = Run(source, text, [text[: header.end - width]], width=width)
         source.at = stop
         yield self._nesting.segments(run, 0, 1, self._delimiters, control=True)
+        run.broken = 0 if "\r" in run.texts[0] or "\n" in run.texts[0] else None
+        yield from self._line_break(run, 1)
         at = self._place(offset, segment="ISA", position=1)
         yield from self._too_long(elements, {6: 15, 8: 15, 13: 9}, at)
         wrong = next((n for n, width in enumerate(WIDTHS, 1) if len(elements[n]) != width), None)
