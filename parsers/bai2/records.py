@@ -167,11 +167,12 @@ class Records(NamedTuple):
         tag = self.tag(segment)
         if not tag:
             return [Element(name="text", position=1, offset=offset, text=content(f"88{segment}")[2:])]
-        at = offset + unit * 3
         if tag == "88" and self.continues_text:
-            return [Element(name="88/text", position=1, offset=at, text=content(segment)[3:])]
+            return [Element(name="88/text", position=1, offset=offset + unit * 3, text=content(segment)[3:])]
+        fields = split(segment)
+        at = offset + unit * (len(fields[0]) + 1)
         made = []
-        for position, (name, value) in enumerate(named(split(segment)), 1):
+        for position, (name, value) in enumerate(named([tag, *fields[1:]]), 1):
             made.append(Element(name=name, position=position, offset=at, text=value))
             at += unit * (len(value) + 1)
         return made

@@ -203,7 +203,9 @@ class _Interchange:
                 "charset-mismatch",
                 "Text is not in the character set that MSH-18 declares; what does not fit is lost in the records.",
                 "Declare in MSH-18 what the message is encoded in.",
-                self._place(run.byte(wrong), element="MSH-18"),
+                self._place(
+                    run.byte(wrong), position=self._nesting.stack[-1].position + wrong - first + 1, element="MSH-18"
+                ),
                 severity="warning",
             )
 

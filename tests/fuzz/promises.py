@@ -1,5 +1,6 @@
 """What must hold for any bytes whatever, asked of one file: for hypothesis, for the fuzzer and for real files."""
 
+from itertools import groupby
 from typing import Any
 from unittest import mock
 
@@ -108,7 +109,16 @@ def shape(items: list) -> tuple[list[Any], list[Any]]:
                     made.append([place, item.offset, item.end])
             case _:
                 events.append(item)
-    return made, events
+    return made, [event for _, some in groupby(events, _is_finding) for event in _by_place(list(some))]
+
+
+def _is_finding(item: Any) -> bool:
+    return isinstance(item, Finding)
+
+
+def _by_place(items: list[Any]) -> list[Any]:
+    """What is said between two events of one stretch of segments comes in the order of its kinds."""
+    return sorted(items, key=lambda item: (item.offset or 0, item.code)) if _is_finding(items[0]) else items
 
 
 def pieces_change_nothing(data: bytes, items: list, size: int) -> None:
