@@ -2,17 +2,21 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from enum import StrEnum
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from mft.cli.options import JsonOption
-from mft.errors import Missing
+from mft.errors import BadConfig, Missing
+
+if TYPE_CHECKING:
+    from parsers.layout import Layout
 
 
 class Form(StrEnum):
@@ -34,6 +38,15 @@ def parse(
             show_default=False,
         ),
     ] = None,
+    layout: Annotated[
+        Path | None,
+        typer.Option(
+            "--layout",
+            metavar="TOML",
+            help="With --to tree: the columns of a fixed-width file, as docs/standards/fixed-width.md describes them.",
+            show_default=False,
+        ),
+    ] = None,
     processes: Annotated[
         int, typer.Option(min=1, max=64, help="Records of a large file of many sets: map so many sets at a time.")
     ] = 1,
@@ -49,6 +62,7 @@ def parse(
     mft parse claims.edi
     mft parse orders.edi | jq .number
     mft parse --to tree orders.edi
+    mft parse --to tree payroll.dat --layout payroll.toml
     mft parse --to tree orders.edi --json | jq 'select(.tag == "PO1") | .offset'
     """
     if not file.is_file() and str(file) != "-":
@@ -60,7 +74,7 @@ def parse(
             out.mkdir(parents=True, exist_ok=True)
             written = out / f"{file.name}.{form}"
             sink = files.enter_context(written.open("wb"))
-        code, told = _tree(file, sink, as_json=as_json) if to is Form.TREE else _records(file, sink, processes)
+        code, told = _tree(file, sink, layout, as_json=as_json) if to is Form.TREE else _records(file, sink, processes)
         sink.flush()
     if written is not None:
         print(json.dumps({"file": str(written), **told}))
@@ -68,7 +82,18 @@ def parse(
         raise typer.Exit(code)
 
 
-def _tree(file: Path, sink: BinaryIO, *, as_json: bool) -> tuple[int, dict[str, int]]:
+def _layout(file: Path) -> "Layout":
+    from parsers.layout import layout_from
+
+    try:
+        return layout_from(tomllib.loads(file.read_text()))
+    except OSError as error:
+        raise Missing(f"{file}: {error.strerror}") from None
+    except ValueError as error:  # What TOML and layouts raise.
+        raise BadConfig(f"{file}: {error}") from None
+
+
+def _tree(file: Path, sink: BinaryIO, layout: Path | None, *, as_json: bool) -> tuple[int, dict[str, int]]:
     """Returns the exit code: 1 when something in the file is wrong, 3 when it is nothing that can be read."""
     import parsers
     from mft.cli.files import pieces
@@ -76,11 +101,12 @@ def _tree(file: Path, sink: BinaryIO, *, as_json: bool) -> tuple[int, dict[str, 
     from parsers.events import Finished
     from parsers.findings import Finding
 
+    shape = _layout(layout) if layout is not None else None
     wrong, opaque = False, False
 
     def watched() -> Iterator[parsers.Item]:
         nonlocal wrong, opaque
-        for item in parsers.segments(pieces(file, bar=not sink.isatty())):
+        for item in parsers.segments(pieces(file, bar=not sink.isatty()), layout=shape):
             if isinstance(item, Finding):
                 wrong |= item.severity == "error"
             elif isinstance(item, Finished):

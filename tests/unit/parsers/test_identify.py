@@ -393,11 +393,9 @@ def test_an_interchange_is_found_below_something_else(standard, above):
 
 
 @pytest.mark.parametrize("above", ABOVE)
-@pytest.mark.parametrize("standard", HEADED)
+@pytest.mark.parametrize("standard", [standard for standard in HEADED if standard in READERS])
 def test_an_interchange_below_something_else_is_read(standard, above):
     """And what stands above it comes out as bytes that are no part of it."""
-    if standard not in READERS:
-        pytest.skip(f"{standard} has no reader")
     data = ABOVE[above] + b"".join(HEADED[standard])
     items = list(parsers.segments([data]))
     assert b"".join(item.data for item in items if isinstance(item, Segments | Raw)) == data
