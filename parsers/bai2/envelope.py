@@ -56,12 +56,14 @@ class _Sum:
     total: of amounts, or of the totals one level below; `said` of what their trailers say.
     records: the header included.
     children: accounts of a group, groups of a file.
+    unreadable: an amount is no number, which is said once.
     """
 
     total: int = 0
     said: int = 0
     records: int = 0
     children: int = 0
+    unreadable: bool = False
 
 
 class _File:
@@ -138,8 +140,10 @@ class _File:
             return
         nesting, texts = self._nesting, run.texts
         self._count(stop - first)
-        if nesting.set is None and any(text[:2] == "16" for text in texts[first:stop]):
-            yield from self._stray(run, first)
+        if nesting.set is None:
+            stray = next((at for at in range(first, stop) if texts[at][:2] == "16"), None)
+            if stray is not None:
+                yield from self._stray(run, first, stray)
         if not self._in_transactions:
             begin = first
             while begin < stop and texts[begin][:2] == "88":
@@ -168,7 +172,9 @@ class _File:
             sums.total += sum(
                 _amount(one[0].split("/", 1)[0]) for one in amounts if one and _is_amount(one[0].split("/", 1)[0])
             )
-            yield self._not_numeric("16", self._place(run, first, at))
+            if not sums.unreadable:
+                sums.unreadable = True
+                yield self._not_numeric("16", self._place(run, first, at))
 
     def _not_numeric(self, tag: str, at: Location) -> Finding:
         return self._report(
@@ -211,14 +217,14 @@ class _File:
                 severity="warning",
             )
 
-    def _stray(self, run: Run, at: int) -> Items:
+    def _stray(self, run: Run, first: int, at: int) -> Items:
         if "stray" not in self._reported:
             self._reported.add("stray")
             yield self._report(
                 "record-out-of-place",
                 "A transaction stands outside of any account.",
                 "Put transactions (16) between an account (03) and its trailer (49).",
-                self._place(run, at, at),
+                self._place(run, first, at),
             )
 
     def _part(self, raw: Raw) -> Items:
