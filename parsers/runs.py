@@ -13,8 +13,8 @@ from parsers.limits import Limits
 from parsers.segments import INNER_BLANKS, Raw, Run
 from parsers.source import Source
 
-INDENTS = frozenset({" ", "\t", "\x85"})
-"""What may stand before a segment on its line; the last is the line break of EBCDIC, which begins no UTF-8 either."""
+INDENTS = frozenset({" ", "\t"})
+"""What may stand before a segment on its line."""
 
 
 class Cutter(Protocol):
@@ -137,12 +137,13 @@ class Lines:
 
     Args:
         ends: the characters that end a line.
+        blank: lines of nothing but these are blank, too.
     """
 
-    def __init__(self, ends: str = "\r\n") -> None:
+    def __init__(self, ends: str = "\r\n", blank: str = "") -> None:
         self._ends = ends
         self._all_alike = str.maketrans(dict.fromkeys(ends[1:], ends[0]))
-        self.blanks = re.compile(f"[{ends}]*")
+        self.blanks = re.compile(f"(?:[{blank}]*+[{ends}])*+" if blank else f"[{ends}]*")
         self._end = re.compile(f"[{ends}]")
         self._reach = FIRST_CHARACTERS
 
@@ -273,6 +274,7 @@ def _past_blanks(cutter: Cutter, text: str, at: int) -> int:
 def _long_segment(source: Source, cutter: Cutter) -> Iterator[Raw]:
     """Hand out the segment that begins here in parts, up to its terminator."""
     while True:
+        seen = source.size_bytes
         stop = cutter.end(source.held, source.at)
         if stop:
             yield take_raw(source, stop - source.at, "segment")
@@ -284,7 +286,7 @@ def _long_segment(source: Source, cutter: Cutter) -> Iterator[Raw]:
             length -= (len(part) - len(part.rstrip(release))) % 2
         if length > 0:
             yield take_raw(source, length, "segment", last=False)
-        if not source.more():
+        if source.size_bytes == seen and not source.more():  # Whoever took the part may have looked ahead.
             return
 
 

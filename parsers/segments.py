@@ -39,8 +39,8 @@ class Element(msgspec.Struct, kw_only=True, omit_defaults=True):
     components: list["Element"] | None = None
 
 
-INNER_BLANKS = " \t\r\n\x85"
-"""May stand between two segments; the last is the line break of EBCDIC."""
+INNER_BLANKS = " \t\r\n"
+"""May stand between two segments."""
 
 _LINE_BREAKS = str.maketrans("", "", "\r\n")
 
@@ -168,11 +168,11 @@ class Run:
                 return [at for at, text in enumerate(self.texts) if len(text) > characters]
         return []
 
-    def drop_empty(self) -> None:
-        """Leave out empty segments: what stands there belongs to the one before it."""
+    def drop_empty(self, blanks: str = "") -> None:
+        """Leave out segments of nothing but `blanks`: what stands there belongs to the one before it."""
         self.ending = None
         starts = self.starts
-        kept = [at for at, text in enumerate(self.texts) if text]
+        kept = [at for at, text in enumerate(self.texts) if not at or text.strip(blanks or "\n")]
         self.texts = [self.texts[at] for at in kept]
         self._starts = [*(starts[at] for at in kept), starts[-1]]
 

@@ -16,7 +16,11 @@ EBCDIC = frozenset({"cp037", "cp273", "cp500", "cp1026", "cp1140"})
 """Code pages of EBCDIC, of which each byte is one character, both ways."""
 
 BLANKS = " \t\r\n\f\v\x00\x1a"
-_BLANK_RUN = re.compile(f"[{BLANKS}\x85\ufeff]*")
+_BLANK_RUN = re.compile(f"[{BLANKS}\ufeff]*")
+_NEW_LINES = {0x85: "\n", 0x0A: "\x85"}
+"""EBCDIC has two line breaks, NL (0x15) and LF (0x25). The one that a file has is a line feed here."""
+
+_EITHER = re.compile("[\x85\n]")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -41,6 +45,7 @@ class Source:
         self.size_bytes = 0
         self.half = b""
         self._codec = "latin-1"
+        self._swaps: bool | None = None  # Not known before the first line break.
         self._base = 0
 
     def decode_as(self, encoding: str | None) -> None:
@@ -95,12 +100,15 @@ class Source:
     def encode(self, text: str) -> bytes:
         """Back to the very bytes that the text was read from."""
         if self.unit == 1:
-            return text.encode(self._codec)
+            return (text.translate(_NEW_LINES) if self._swaps else text).encode(self._codec)
         return text.encode(self._codec, "surrogatepass")
 
     def _text(self, piece: bytes) -> str:
         if self.unit == 1:
-            return piece.decode(self._codec)
+            text = piece.decode(self._codec)
+            if self._swaps is None and self._codec in EBCDIC and (first := _EITHER.search(text)):
+                self._swaps = first[0] == "\x85"
+            return text.translate(_NEW_LINES) if self._swaps else text
         piece = self.half + piece
         self.half = piece[len(piece) & ~1 :]
         piece = piece[: len(piece) & ~1]

@@ -483,4 +483,4 @@ def _amount(text: str) -> int:
         return int(text)
     if not _is_amount(text):
         raise ValueError("no amount")
-    return int(text) if text.strip() else 0
+    return int(text.strip() or 0)  # Unlike `int`, `strip` knows every blank.

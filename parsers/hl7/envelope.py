@@ -20,12 +20,13 @@ from parsers.nesting import Level, Nesting
 from parsers.reading import START_CHARACTERS, Reading
 from parsers.runs import Lines, marked, runs
 from parsers.segments import Item, Items, Raw, Run
+from parsers.source import BLANKS
 from parsers.text import decoded, fits, within
 
 HEADERS = frozenset({"FHS", "BHS", "MSH"})
 TRAILERS = {"FTS": "FHS", "BTS": "BHS"}
 COUNTED = {"FHS": "batches", "BHS": "messages"}
-FOREIGN = frozenset({"ISA", "UNA", "UNB", "STX", "{1:"})
+FOREIGN = frozenset({"ISA", "UNA", "UNB", "UIB", "{1:", ":20", "101", "01,", "<?x", "<Do"})
 """Lines that may begin an interchange of another standard."""
 
 MARKS = frozenset({*HEADERS, *TRAILERS, *FOREIGN})
@@ -76,7 +77,7 @@ class _Interchange:
         self._limits = reading.limits
         self._foreign = reading.foreign
         self._nesting = Nesting("hl7", reading.counts)
-        self._cutter = Lines("\r\n\x0b\x1c")
+        self._cutter = Lines("\r\n\x0b\x1c", blank=" \t\x00\x1a")
         self._delimiters = Delimiters()
         self._odd_lines = False  # Somewhere in the run a line does not begin like a segment.
         self._reported: set[str] = set()  # What is said once between two headers.
@@ -88,8 +89,8 @@ class _Interchange:
                 yield from self._part(token)
             elif (yield from self._walk(token)):
                 return
-        text = source.held[source.at :]
-        if text:  # A last line need not end.
+        text = source.held[source.at :].rstrip("\x00\x1a")
+        if text.strip(BLANKS):  # A last line need not end.
             run = Run(source, text, [text], width=0)
             source.at += len(text)
             if (yield from self._walk(run)):
@@ -109,8 +110,10 @@ class _Interchange:
         Returns:
             True when the interchange has ended, and the source stands behind it.
         """
+        self._odd_lines = not all(map(_SEGMENT.match, {text[:4] for text in run.texts}))
+        if self._odd_lines and any(not text.strip(BLANKS) for text in run.texts[1:]):
+            run.drop_empty(BLANKS)
         nesting, texts = self._nesting, run.texts
-        self._odd_lines = not all(map(_SEGMENT.match, {text[:4] for text in texts}))
         yield from self._crowded(run)
         done = 0
         for mark in marked(run, MARKS, _INITIALS):

@@ -3,6 +3,7 @@
 import re
 
 from parsers.events import Standard
+from parsers.source import BLANKS
 
 _PDF = re.compile(r"%PDF-\d\.\d|[^%]{1,1024}?[\r\n]%PDF-\d\.\d[\r\n]+%|%-12345X.{0,1024}?\n%PDF-\d", re.DOTALL)
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -63,7 +64,7 @@ def _lines(text: str, *, whole: bool) -> list[str]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not whole:
         lines = lines[:-1]
-    return [line for line in lines[: 2 * _ROWS] if line.strip()][:_ROWS]
+    return [line for line in lines[: 2 * _ROWS] if line.strip(BLANKS)][:_ROWS]
 
 
 def _is_csv(lines: list[str]) -> bool:

@@ -38,6 +38,9 @@ _BEGINS = re.compile(r"<(?:\?xml[ \t\r\n]|!--|!DOCTYPE|[A-Za-z_])")
 _WRAPPINGS = ("urn:swift:", "AppHdr", "DataPDU", "RequestPayload", "BizMsg", "<!--")
 _BARE = re.compile(r"<Document\b[^<]*+<[A-Z]\w{1,40}+[^<]*+<(?:GrpHdr|Assgnmt|MsgHdr)\b", re.ASCII)
 
+_FORBIDDEN = re.compile(r"(?:<\?xml[^>]{0,200}\?>\s*)?<!DOCTYPE\s+(?!html)", re.IGNORECASE)
+"""No message has a document type: one that has is read so far, and refused."""
+
 _NAME = r"<(?:[\w.-]{1,40}:)?"
 _ID = re.compile(
     rf"{_NAME}(?:(?:GrpHdr|MsgHdr)\s*>\s*{_NAME}MsgId|Assgnmt\s*>\s*{_NAME}Id)\s*>\s*([^<]{{1,200}}?)\s*</", re.ASCII
@@ -51,7 +54,7 @@ def starts(text: str) -> bool:
     """An XML document with a message of ISO 20022 in it begins with this text."""
     if not _BEGINS.match(text):
         return False
-    if _NAMESPACE.search(text) or _BARE.search(text):
+    if _NAMESPACE.search(text) or _BARE.search(text) or _FORBIDDEN.match(text):
         return True
     return len(text) >= START_CHARACTERS and any(mark in text for mark in _WRAPPINGS)
 

@@ -397,8 +397,8 @@ class _Interchange:
                 self._place(run.offset, position=self._position),
                 severity="warning",
             )
-        if "colon" not in self._reported and run.text.count("\n:") >= len(run.texts):
-            index = next((at for at, field in enumerate(run.texts) if "\n:" in field), None)
+        if "colon" not in self._reported and max(map(run.text.count, ("\n:", "\r:"))) >= len(run.texts):
+            index = next((at for at, field in enumerate(run.texts) if "\n:" in field or "\r:" in field), None)
             if index is not None:
                 self._reported.add("colon")
                 yield self._report(
