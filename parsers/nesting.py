@@ -28,12 +28,14 @@ Counts = dict[Level, int]
 @dataclass(slots=True)
 class Open:
     """Attributes:
+    tag: of its header; empty where the standard has none for it.
     position: of the last segment that stood in it, its header being 1.
     children: envelopes directly inside of it.
     failed: an error finding lies in its own structure.
     """
 
     level: Level
+    tag: str
     index: int
     path: str
     control_number: str = ""
@@ -74,7 +76,8 @@ class Nesting:
         name = f"{tag}[{self._counts[level]}]" if tag else ""
         if self.stack:
             self.stack[-1].children += 1
-        opened = Open(level, self._counts[level], f"{above}/{name}".strip("/"), control_number)
+        path = f"{above}/{name}" if above and name else above or name
+        opened = Open(level, tag, self._counts[level], path, control_number)
         self.stack.append(opened)
         return opened
 

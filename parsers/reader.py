@@ -22,7 +22,7 @@ from parsers.limits import Limits
 from parsers.reading import START_CHARACTERS, Reading, Shape
 from parsers.records import Elsewhere, nothing, with_records
 from parsers.runs import take_raw
-from parsers.segments import Item, Items, Raw, Segments
+from parsers.segments import Item, Items, Raw
 from parsers.source import Source
 
 READERS = {
@@ -108,24 +108,29 @@ class _File:
 
     def items(self, refine: Callable[[Items], Iterator[Item]]) -> Items:
         yield self._identified
+        counted = {Finding, InterchangeOpened, InterchangeClosed, SetClosed}
         for item in refine(self._interchanges_of()):
-            if isinstance(item, Segments):
-                pass
-            elif isinstance(item, Finding):
-                self._findings += 1
-                if self._findings > self._reading.limits.findings:
-                    continue
-            elif isinstance(item, InterchangeOpened):
-                self._interchanges += 1
-            elif isinstance(item, SetClosed):
-                self._sets += 1
-                self._records += item.records
-                self._unsupported += item.verdict == "unsupported"
-            elif isinstance(item, InterchangeClosed) and item.verdict == "incomplete":
-                self._cut = self._cut or item
+            if type(item) in counted and self._leaves_out(item):
+                continue
             yield item
         yield from self._left_out()
         yield self._finished()
+
+    def _leaves_out(self, item: Item) -> bool:
+        """Count what passes; whether it is one finding too many."""
+        match item:
+            case SetClosed():
+                self._sets += 1
+                self._records += item.records
+                self._unsupported += item.verdict == "unsupported"
+            case Finding():
+                self._findings += 1
+                return self._findings > self._reading.limits.findings
+            case InterchangeOpened():
+                self._interchanges += 1
+            case InterchangeClosed(verdict="incomplete"):
+                self._cut = self._cut or item
+        return False
 
     # --- from one interchange to the next ---
 

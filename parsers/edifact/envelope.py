@@ -37,7 +37,7 @@ from parsers.segments import Item, Items, LoopClosed, LoopOpened, Raw, Run
 from parsers.source import BLANKS
 from parsers.text import decoded, within
 
-_LOOPS = frozenset({"UNS", "UGH", "UGT"})
+_LOOPS = frozenset({"UGH", "UGT"})
 _INTERCHANGES = frozenset({"UNA", "UNB", "UIB"})
 """Segments that may begin an interchange."""
 
@@ -70,7 +70,7 @@ class _Interchange:
         self._groups = 0
         self._usage: str | None = None
         self._object_bytes: int | None = None
-        self._loops: list[tuple[str, str]] = []  # Tag and code.
+        self._loops: list[str] = []  # What UGH calls them.
         self._mixed = False  # Groups and messages without any have been met.
         self._remarks = Remarks(self._nesting, self._limits, self._delimiters, self._terminator)
 
@@ -125,6 +125,8 @@ class _Interchange:
                 continue
             if notes:
                 yield from self._remarkable(run, done, mark, notes)
+            elif done < mark and stack[-1].level is Level.SET:
+                yield self._nesting.segments(run, done, mark, self._delimiters)
             elif done < mark:
                 yield from self._content(run, done, mark)
             done = mark + 1
@@ -209,16 +211,14 @@ class _Interchange:
         return True
 
     def _loop(self, tag: str, run: Run, mark: int) -> Items:
-        """Sections (UNS) and anti-collision groups (UGH, UGT). Spec: ISO 9735-1, annex C."""
+        """Anti-collision groups of segments, UGH to UGT. Spec: ISO 9735-1, annex C."""
         nesting, loops = self._nesting, self._loops
         if nesting.set is None:
             yield from self._content(run, mark, mark + 1)
             return
         offset, code = run.byte(mark), at(self._fields(run, mark), 1)
-        if tag == "UNS" and loops:
-            yield from self._leave_loops(offset, trailer_seen=True)
-        if tag != "UGT":
-            loops.append((tag, code))
+        if tag == "UGH":
+            loops.append(code)
             if len(loops) <= self._limits.nesting:
                 yield LoopOpened(code=within(code, 4), offset=offset, depth=len(loops))
             elif "deep" not in self._remarks.said:
@@ -232,35 +232,33 @@ class _Interchange:
             yield nesting.segments(run, mark, mark + 1, self._delimiters)
             return
         yield nesting.segments(run, mark, mark + 1, self._delimiters)
-        is_open = bool(loops) and loops[-1][0] == "UGH"
-        if not is_open or loops[-1][1] != code:
+        if not loops or loops[-1] != code:
             yield self._report(
-                "ugt-mismatch" if is_open else "ugt-out-of-place",
+                "ugt-mismatch" if loops else "ugt-out-of-place",
                 "UGT-1 is not the identification of the UGH that it closes."
-                if is_open
+                if loops
                 else "UGT closes no segment group: no UGH is open.",
                 "Close each UGH by a UGT with the same identification, the innermost first.",
                 self._place(offset, segment=tag, position=nesting.stack[-1].position, element="UGT-1"),
                 severity="warning",
             )
-        if is_open:
+        if loops:
             yield from self._leave_loop(run.byte(mark + 1), trailer_seen=True)
 
-    def _leave_loops(self, offset: int, *, trailer_seen: bool) -> Items:
-        if any(tag == "UGH" for tag, _ in self._loops):
-            yield self._report(
-                "ugt-missing",
-                "A segment group that UGH opened has no UGT.",
-                "Close each UGH by a UGT with the same identification.",
-                self._place(offset, segment="UGT"),
-                severity="warning",
-            )
+    def _leave_loops(self, offset: int) -> Items:
+        yield self._report(
+            "ugt-missing",
+            "A segment group that UGH opened has no UGT.",
+            "Close each UGH by a UGT with the same identification.",
+            self._place(offset, segment="UGT"),
+            severity="warning",
+        )
         while self._loops:
-            yield from self._leave_loop(offset, trailer_seen=trailer_seen and self._loops[-1][0] == "UNS")
+            yield from self._leave_loop(offset, trailer_seen=False)
 
     def _leave_loop(self, end: int, *, trailer_seen: bool) -> Items:
         depth = len(self._loops)
-        _, code = self._loops.pop()
+        code = self._loops.pop()
         if depth <= self._limits.nesting:
             yield LoopClosed(code=within(code, 4), end_offset=end, depth=depth, trailer_seen=trailer_seen)
 
@@ -424,7 +422,8 @@ class _Interchange:
         else:
             yield self._set(here, envelope, fields, offset, parent)
         yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
-        yield from self._envelope_elements(tag, fields, offset)
+        if not all(0 < len(at(fields, nth, part)) <= limit for _, nth, part, limit in CHECKED[tag]):
+            yield from self._envelope_elements(tag, fields, offset)
         if parent is nesting.stack[0] and 0 < self._groups < parent.children and not self._mixed:
             self._mixed = True
             yield self._report(
@@ -493,7 +492,7 @@ class _Interchange:
 
     def _trailer(self, envelope: Envelope, run: Run, mark: int, *, unterminated: bool = False) -> Items:
         offset, nesting = run.byte(mark), self._nesting
-        if not any(envelope_of(one) is envelope for one in reversed(nesting.stack)):
+        if nesting.stack[-1].tag != envelope.header and not any(one.tag == envelope.header for one in nesting.stack):
             yield self._report(
                 "trailer-out-of-place",
                 f"{envelope.trailer} closes nothing: no {envelope.header} is open.",
@@ -505,12 +504,13 @@ class _Interchange:
         while nesting.stack[-1].level is not envelope.level:
             yield from self._close_missing(offset, cut=False)
         if self._loops:
-            yield from self._leave_loops(offset, trailer_seen=True)
+            yield from self._leave_loops(offset)
         here = nesting.stack[-1]
         yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
         fields = self._fields(run, mark)
-        yield from self._check(envelope, here, fields, offset)
         sent, wanted = at(fields, envelope.reference_at), here.control_number
+        if sent != wanted or at(fields, envelope.count_at) != str(self._counted(envelope, here)):
+            yield from self._check(envelope, here, fields, offset)
         cut = unterminated and sent != wanted and wanted.startswith(sent)
         yield nesting.close(nesting.verdict(cut=cut), end=run.byte(mark + 1), trailer_seen=not cut)
         self._remarks.said.clear()
@@ -557,7 +557,7 @@ class _Interchange:
         here = nesting.stack[-1]
         envelope = envelope_of(here)
         if self._loops:
-            yield from self._leave_loops(offset, trailer_seen=False)
+            yield from self._leave_loops(offset)
         if not cut or here.level is Level.INTERCHANGE:  # Of a cut, the outermost trailer tells all.
             yield self._report(
                 f"{envelope.trailer.lower()}-missing",

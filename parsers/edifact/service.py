@@ -68,8 +68,8 @@ def at(composites: Sequence[Sequence[str]], position: int, component: int = 1) -
 
 
 def envelope_of(one: Open) -> Envelope:
-    """Which envelope it is that is open, by the header that its path ends with."""
-    return OPENS[one.path.rpartition("/")[2][:3]]
+    """Which envelope it is that is open."""
+    return OPENS[one.tag]
 
 
 def version_of(parts: Sequence[str], first: int, code_at: int) -> str:

@@ -100,7 +100,7 @@ class _Interchange:
     @property
     def _bare(self) -> bool:
         """The interchange is one that we opened ourselves, for messages outside of any file or batch."""
-        return not self._nesting.stack or not self._nesting.stack[0].path
+        return not self._nesting.stack or not self._nesting.stack[0].tag
 
     # --- walking ---
 
@@ -163,7 +163,7 @@ class _Interchange:
         """A header that belongs to the next interchange, since this one cannot hold it."""
         if not self._nesting.stack or tag == "MSH":
             return False
-        return tag == "FHS" or not self._nesting.stack[0].path.startswith("FHS")
+        return tag == "FHS" or self._nesting.stack[0].tag != "FHS"
 
     def _content(self, run: Run, first: int, stop: int) -> Items:
         """Segments of which none opens or closes an envelope, but for the MSH that a message begins with."""
@@ -331,7 +331,7 @@ class _Interchange:
         nesting, header = self._nesting, TRAILERS[tag]
         offset, end = run.byte(mark), run.byte(mark + 1)
         yield from self._close_through(Level.SET, offset, cut=False)
-        if not any(one.path.rsplit("/", 1)[-1].startswith(header) for one in nesting.stack):
+        if not any(one.tag == header for one in nesting.stack):
             yield self._report(
                 "trailer-out-of-place",
                 f"{tag} closes nothing: no {header} is open.",
@@ -341,7 +341,7 @@ class _Interchange:
             )
             yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
             return
-        while not nesting.stack[-1].path.rsplit("/", 1)[-1].startswith(header):
+        while nesting.stack[-1].tag != header:
             yield from self._close(offset, cut=False)
         here = nesting.stack[-1]
         yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
@@ -363,7 +363,7 @@ class _Interchange:
     def _close(self, end: int, *, cut: bool, trailer_seen: bool = False) -> Items:
         nesting = self._nesting
         here = nesting.stack[-1]
-        header = here.path.rsplit("/", 1)[-1][:3]
+        header = here.tag
         if header in COUNTED and not trailer_seen and (not cut or len(nesting.stack) == 1):
             # Of a cut, the outermost trailer tells all.
             trailer = header.replace("H", "T", 1)

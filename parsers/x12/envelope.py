@@ -122,7 +122,9 @@ class _Interchange:
             tag = elements[0]
             if tag not in CONTROL_TAGS:
                 continue
-            if done < mark:
+            if done < mark and self._nesting.stack[-1].level is Level.SET and run.broken is None:
+                yield self._nesting.segments(run, done, mark, self._delimiters)
+            elif done < mark:
                 yield from self._content(run, done, mark)
             if run.broken is not None:
                 yield from self._line_break(run, mark + 1)

@@ -195,7 +195,7 @@ def test_a_package_and_an_interactive_message_tell_what_they_have():
     assert (message.set, message.version, message.control_number) == ("SCRIPT", "010006", "M1")
 
 
-def test_sections_and_segment_groups_are_loops():
+def test_segment_groups_are_loops_and_sections_are_none():
     body = "UNS+D'LIN+1'UGH+G1'UGH+G2'UGT+G2'UGT+G1'UNS+S'"
     text = GOOD.replace("UNS+S'", body).replace("UNT+4", "UNT+10")
     loops = [item for item in parsers.segments([text.encode()]) if isinstance(item, LoopOpened | LoopClosed)]
@@ -204,23 +204,13 @@ def test_sections_and_segment_groups_are_loops():
         f"{text[loop.offset if isinstance(loop, LoopOpened) else loop.end_offset :][:5]}"
         for loop in loops
     ]
-    assert shown == [
-        "+D 1 UNS+D",
-        "+G1 2 UGH+G",
-        "+G2 3 UGH+G",
-        "-G2 3 UGT+G",
-        "-G1 2 UNS+S",
-        "-D 1 UNS+S",
-        "+S 1 UNS+S",
-        "-S 1 UNT+1",
-    ]
-    assert all(loop.trailer_seen for loop in loops if isinstance(loop, LoopClosed))
+    assert shown == ["+G1 1 UGH+G", "+G2 2 UGH+G", "-G2 2 UGT+G", "-G1 1 UNS+S"]
 
 
 ENDS = [
-    ("closed", "UNS+D'UGH+1'UGT+1'UNS+S'UNT+6+1'", [True, True, True]),
-    ("group left open", "UNS+D'UGH+1'UNS+S'UNT+5+1'", [False, True, True]),
-    ("message left open", "UNS+D'UNS+S'", [True, False]),
+    ("closed", "UGH+1'UGT+1'UNT+4+1'", [True]),
+    ("group left open", "UGH+1'UGH+2'UNT+4+1'", [False, False]),
+    ("message left open", "UGH+1'", [False]),
 ]
 
 
