@@ -6,24 +6,16 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
-from parsers.events import (
-    Event,
-    Finished,
-    Identified,
-    InterchangeClosed,
-    InterchangeOpened,
-    Outcome,
-    SetClosed,
-    Standard,
-)
+from parsers.events import Event, Identified, Outcome, Standard
 from parsers.findings import Finding, Location
 from parsers.identify import identify
 from parsers.limits import Limits
 from parsers.reading import START_CHARACTERS, Reading, Shape
-from parsers.records import Elsewhere, nothing, with_records
+from parsers.records import with_records
 from parsers.runs import take_raw
 from parsers.segments import Item, Items, Raw
 from parsers.source import Source
+from parsers.tally import Tally
 
 READERS = {
     "x12": "parsers.x12",
@@ -59,12 +51,9 @@ def read(chunks: Iterable[bytes], limits: Limits | None = None) -> Iterator[Even
     return _File(chunks, limits or Limits()).items(with_records)  # type: ignore[return-value]  # No segments leave it.
 
 
-def read_share(
-    chunks: Iterable[bytes], limits: Limits | None, *, mine: Callable[[int], bool], elsewhere: Elsewhere = nothing
-) -> Iterator[Event]:
-    """As `read`, with the sets that are not `mine` by what `elsewhere` says of them; see `parsers.parallel`."""
-    refine = partial(with_records, mine=mine, elsewhere=elsewhere)
-    return _File(chunks, limits or Limits()).items(refine)  # type: ignore[return-value]  # No segments leave it.
+def read_share(chunks: Iterable[bytes], limits: Limits, mine: Callable[[int], bool]) -> Iterator[Event]:
+    """As `read`, but of the sets that are not `mine` there is only SetClosed; see `parsers.parallel`."""
+    return _File(chunks, limits).items(partial(with_records, mine=mine))  # type: ignore[return-value]  # No segments.
 
 
 def segments(chunks: Iterable[bytes], limits: Limits | None = None, *, layout: Shape | None = None) -> Items:
@@ -84,7 +73,7 @@ def segments(chunks: Iterable[bytes], limits: Limits | None = None, *, layout: S
 
 
 class _File:
-    """Counts what passes, for what Finished says."""
+    """Leads from one interchange to the next, and says at the end what came of the file."""
 
     def __init__(
         self, chunks: Iterable[bytes], limits: Limits, *, layout: Shape | None = None, lossless: bool = False
@@ -99,38 +88,18 @@ class _File:
         self._shape = SHAPES.get(self._identified.standard) if lossless and told else None
         self._source.decode_as(self._identified.encoding)
         self._blank = True
-        self._interchanges = 0
-        self._sets = 0
-        self._records = 0
-        self._findings = 0
-        self._unsupported = 0
-        self._cut: InterchangeClosed | None = None
+        self._tally = Tally(limits.findings)
 
     def items(self, refine: Callable[[Items], Iterator[Item]]) -> Items:
         yield self._identified
-        counted = {Finding, InterchangeOpened, InterchangeClosed, SetClosed}
+        tally = self._tally
         for item in refine(self._interchanges_of()):
-            if type(item) in counted and self._leaves_out(item):
+            if type(item) in tally.counted and tally.leaves_out(item):
                 continue
             yield item
-        yield from self._left_out()
-        yield self._finished()
-
-    def _leaves_out(self, item: Item) -> bool:
-        """Count what passes; whether it is one finding too many."""
-        match item:
-            case SetClosed():
-                self._sets += 1
-                self._records += item.records
-                self._unsupported += item.verdict == "unsupported"
-            case Finding():
-                self._findings += 1
-                return self._findings > self._reading.limits.findings
-            case InterchangeOpened():
-                self._interchanges += 1
-            case InterchangeClosed(verdict="incomplete"):
-                self._cut = self._cut or item
-        return False
+        yield from tally.left_out(self._identified.standard)
+        outcome, reason = self._outcome()
+        yield tally.finished(outcome, reason, self._source.size_bytes)
 
     # --- from one interchange to the next ---
 
@@ -197,30 +166,6 @@ class _File:
         if length > 0:
             yield take_raw(self._source, length, "gap")
 
-    # --- summing up ---
-
-    def _left_out(self) -> Iterator[Finding]:
-        limit = self._reading.limits.findings
-        if self._findings > limit:
-            yield Finding.at(
-                Location(standard=self._identified.standard),
-                "findings.more-left-out",
-                f"{self._findings - limit} more findings were left out.",
-                "Mend the first ones and check again: later ones often follow from them.",
-                severity="info",
-            )
-
-    def _finished(self) -> Finished:
-        outcome, reason = self._outcome()
-        return Finished(
-            outcome=outcome,
-            interchanges=self._interchanges,
-            sets=self._sets,
-            records=self._records,
-            size_bytes=self._source.size_bytes,
-            reason=reason,
-        )
-
     def _outcome(self) -> tuple[Outcome, str | None]:
         identified, size = self._identified, self._source.size_bytes
         if self._blank:
@@ -231,21 +176,13 @@ class _File:
             if identified.standard not in RECOGNISED:
                 return "opaque", None
             return "unsupported", f"{identified.standard} cannot be read yet."
-        if self._cut is not None:
-            return "incomplete", (
-                f"Interchange {self._cut.index} ends at byte {self._cut.end_offset} without its trailer."
-            )
-        if self._interchanges and self._reading.header_cut_at is not None:
-            return (
-                "incomplete",
-                f"The file ends inside of the header of an interchange, at byte {self._reading.header_cut_at}.",
-            )
-        if not self._interchanges:
+        cut, header_cut_at = self._tally.cut, self._reading.header_cut_at
+        if cut is not None:
+            return "incomplete", f"Interchange {cut.index} ends at byte {cut.end_offset} without its trailer."
+        if self._tally.interchanges and header_cut_at is not None:
+            return "incomplete", f"The file ends inside of the header of an interchange, at byte {header_cut_at}."
+        if not self._tally.interchanges:
             return "incomplete", f"There is no whole interchange header in {size} bytes."
-        if not self._sets:
-            return "complete", "There are no transaction sets or messages."
-        if self._unsupported == self._sets:
-            return "complete", f"There are no records: no map exists for any of the {self._sets} sets."
         return "complete", None
 
 

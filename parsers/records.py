@@ -47,29 +47,19 @@ OpenMap = Callable[[str, str, Any, Location], Map | None]
 """Set, version, the standard's delimiters and the place of the set to its map, or None where there is none."""
 
 
-Elsewhere = Callable[[int], Iterator[Event]]
-"""The ordinal of a set to its events, from SetOpened to SetClosed, as another process made them."""
-
-
-def nothing(_: int) -> Iterator[Event]:
-    yield from ()
-
-
-def with_records(
-    items: Iterable[Item], mine: Callable[[int], bool] | None = None, elsewhere: Elsewhere = nothing
-) -> Iterator[Event]:
+def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = None) -> Iterator[Event]:
     """The events of the lossless level without its segments, and with the records that they hold.
 
     Args:
-        mine: whether to map the set of this ordinal; what happens in the others is told by `elsewhere`.
+        mine: whether to map the set of this ordinal; of the others nothing comes out but SetClosed.
     """
     records: _SetRecords | None = None
-    passing = False  # We are in a set that is another's.
+    passing = False  # We are in a set that is not mine.
     for item in items:
         if passing:
             if isinstance(item, SetClosed):
                 passing = False
-                yield from elsewhere(item.index)
+                yield item
             continue
         match item:
             case Segments() | Raw():
