@@ -6,7 +6,7 @@ the segment before it.
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, Protocol
 
 from parsers.limits import Limits
@@ -82,8 +82,8 @@ class Terminator:
         aside, marks = self._aside(text)
         ending = self._uniform_ending(aside)
         if ending is not None:
-            texts = self._split(aside, ending, marks)
-            return Run(source, text, texts, width=len(ending), plain=aside, ending=ending)
+            split = partial(self._split, aside, ending, marks)
+            return Run(source, text, split, width=len(ending), plain=aside, ending=ending)
         run = Run(source, text, self._split(aside, self.characters, marks), width=len(self.characters))
         run.strip()
         if any(line_break in text for line_break in self._line_breaks):
@@ -202,6 +202,7 @@ def _found(run: Run, pattern: re.Pattern[str], ending: str) -> list[int] | None:
     index, counted, found = 0, 0, []
     if pattern.match(ending + text[:3] + ending):
         found.append(0)
+        run.know(0, 0)
     for match in pattern.finditer(text):
         start = match.start() + width
         if start == len(text):
@@ -211,6 +212,7 @@ def _found(run: Run, pattern: re.Pattern[str], ending: str) -> list[int] | None:
         index += text.count(ending, counted, start)
         counted = start
         found.append(index)
+        run.know(index, start)
     if text[:1] in INDENTS or text.startswith(ending):
         return None
     return found

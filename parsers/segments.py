@@ -8,7 +8,7 @@ What a segment is, by standard: X12, EDIFACT, TRADACOMS and HL7 a segment; SWIFT
 and fixed width a record; XML a tag or the text between two.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Literal, Protocol
 
@@ -70,7 +70,6 @@ class Run:
     """A stretch of the file that was split into segments at once.
 
     Attributes:
-        texts: the segments without their terminators and the line breaks around them; a character a byte.
         offset: the byte where the first segment begins; `text` begins there, too.
         ending: what every one of them ends with in `plain`, and nothing else does; None where that is not so simple.
         plain: `text` with released terminators out of the way, of the same length.
@@ -78,14 +77,15 @@ class Run:
     """
 
     __slots__ = (
-        "_anchor", "_source", "_starts", "broken", "ending", "offset", "plain", "text", "texts", "unit", "width"
+        "_anchor", "_count", "_known", "_source", "_starts", "_texts", "broken", "ending", "offset", "plain", "text",
+        "unit", "width",
     )  # fmt: skip
 
     def __init__(
         self,
         source: Source,
         text: str,
-        texts: list[str],
+        texts: list[str] | Callable[[], list[str]],
         *,
         width: int,
         starts: list[int] | None = None,
@@ -94,12 +94,15 @@ class Run:
     ) -> None:
         """Args:
         source: stands where `text` begins.
-        texts: what lies between the terminators, each `width` characters wide.
+        texts: what lies between the terminators, each `width` characters wide; or how to split it, once it is asked
+            for.
         starts: where they do not, the index of each in `text`, and last the length of `text`.
         """
         self._source = source
         self.text = text
-        self.texts = texts
+        self._texts = texts
+        self._count = -1
+        self._known: dict[int, int] = {}
         self.offset = source.offset(source.at)
         self.unit = source.unit
         self.width = width
@@ -108,6 +111,36 @@ class Run:
         self.plain = plain or text
         self.ending = ending
         self._anchor = (0, 0)
+
+    @property
+    def texts(self) -> list[str]:
+        """The segments without their terminators and the line breaks around them; a character a byte."""
+        if not isinstance(self._texts, list):
+            self._texts = self._texts()
+        return self._texts
+
+    @texts.setter
+    def texts(self, texts: list[str]) -> None:
+        self._texts = texts
+
+    def __len__(self) -> int:
+        """How many segments."""
+        if isinstance(self._texts, list) or self.ending is None:
+            return len(self.texts)
+        if self._count < 0:
+            self._count = self.plain.count(self.ending)
+        return self._count
+
+    def segment(self, index: int) -> str:
+        """One of the texts; all are split for it only when nobody knows where it stands."""
+        start = self._known.get(index)
+        if isinstance(self._texts, list) or start is None or self.ending is None:
+            return self.texts[index]
+        return self.text[start : self.plain.find(self.ending, start)]
+
+    def know(self, index: int, start: int) -> None:
+        """Remember that this segment begins at this index of `text`."""
+        self._known[index] = start
 
     @property
     def starts(self) -> list[int]:
@@ -125,8 +158,12 @@ class Run:
         """The index in `text` where this segment begins; asked in order, it is cheaper than all of them."""
         if self._starts is not None:
             return self._starts[index]
-        if index == len(self.texts):
+        if index in self._known:
+            return self._known[index]
+        if index == len(self):
             return len(self.text)
+        if self.ending is not None and index - 1 in self._known:
+            return self.plain.find(self.ending, self._known[index - 1]) + self.width
         known, start = self._anchor
         if index == known:
             return start
@@ -225,9 +262,8 @@ class Segments:
     @property
     def texts(self) -> list[str]:
         """The segments without terminators and line breaks; a character a byte, escapes as sent."""
-        if len(self) == len(self._run.texts):
-            return self._run.texts
-        return self._run.texts[self._first : self._stop]
+        texts = self._run.texts
+        return texts if len(self) == len(texts) else texts[self._first : self._stop]
 
     @property
     def characters(self) -> list[str]:

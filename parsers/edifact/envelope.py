@@ -114,9 +114,9 @@ class _Interchange:
         stack = self._nesting.stack
         marks = marked(run, CONTROL_TAGS, _INITIALS)
         notes = self._remarks.of(run)
-        texts, done = run.texts, 0
+        done = 0
         for mark in marks:
-            text = texts[mark]
+            text = run.segment(mark)
             tag = text[:3]
             begins = tag in _INTERCHANGES
             if begins and not self._begins(run, mark):
@@ -148,7 +148,7 @@ class _Interchange:
                 yield from self._loop(tag, run, mark)
             else:
                 yield from self._empty(run, mark)
-        yield from self._remarkable(run, done, len(texts), notes)
+        yield from self._remarkable(run, done, len(run), notes)
         return False
 
     def _remarkable(self, run: Run, done: int, stop: int, notes: list[tuple[int, str]]) -> Items:
@@ -196,7 +196,7 @@ class _Interchange:
 
     def _begins(self, run: Run, mark: int) -> bool:
         """An interchange begins at this segment."""
-        source, end = self._source, run.byte(len(run.texts))
+        source, end = self._source, run.byte(len(run))
         source.go_back(run.byte(mark))
         text = source.ahead(MAX_HEADER_CHARS)
         source.go_back(end)
@@ -571,7 +571,7 @@ class _Interchange:
     # --- findings ---
 
     def _fields(self, run: Run, mark: int) -> list[list[str]]:
-        return self._delimiters.composites(self._decoded(run.texts[mark]))
+        return self._delimiters.composites(self._decoded(run.segment(mark)))
 
     def _decoded(self, text: str) -> str:
         return text if text.isascii() or self._source.means_characters else decoded(text, self._delimiters.charset)

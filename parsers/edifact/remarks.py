@@ -63,17 +63,17 @@ class Remarks:
 
     def of(self, run: Run) -> list[tuple[int, str]]:
         """What is odd about some segments of a run: index and kind, last first. Each is told when its turn comes."""
-        text, texts, delimiters, limits = run.text, run.texts, self._delimiters, self._limits
+        text, delimiters, limits = run.text, self._delimiters, self._limits
         notes = []
         if run.broken is not None and "break" not in self._said_for_all:
             notes.append((run.broken, "break"))
         if "charset" not in self._said_for_all and not text.isascii() and not run.means_characters:
-            notes += [(nth, "charset") for nth, one in enumerate(texts) if not one.isascii()][:1]
+            notes += [(nth, "charset") for nth, one in enumerate(run.texts) if not one.isascii()][:1]
         if delimiters.syntax == "UNOA" and "lower" not in self._said_for_all and text != text.upper():
-            notes += [(nth, "lower") for nth, one in enumerate(texts) if _LOWER.search(one)][:1]
+            notes += [(nth, "lower") for nth, one in enumerate(run.texts) if _LOWER.search(one)][:1]
         least = min(limits.elements, limits.repeats)
         if self._cutter.sparse(text, least):
-            notes += [(nth, "crowd") for nth, one in enumerate(texts) if len(one) > least]
+            notes += [(nth, "crowd") for nth, one in enumerate(run.texts) if len(one) > least]
         if delimiters.release is not None:
             released = delimiters.release + delimiters.segment
             found = text.find(released)

@@ -115,7 +115,7 @@ class _Interchange:
         yield from self._crowded(run)
         done = 0
         for mark in marks:
-            text = run.texts[mark]
+            text = run.segment(mark)
             if not (text.isascii() or run.means_characters):
                 text = decoded(text)
             elements = split(text, self._delimiters.element, self._delimiters.release)
@@ -144,7 +144,7 @@ class _Interchange:
                 yield from self._loop(tag, run, mark, elements[1])
             else:
                 yield from self._empty(run, mark)
-        yield from self._content(run, done, len(run.texts))
+        yield from self._content(run, done, len(run))
         return False
 
     def _content(self, run: Run, first: int, stop: int) -> Items:
@@ -197,7 +197,7 @@ class _Interchange:
             self._delimiters = self._delimiters._replace(release=elements[1])
             self._cutter = Terminator(self._delimiters.segment, elements[1])
             return True
-        source.go_back(run.byte(len(run.texts)))
+        source.go_back(run.byte(len(run)))
         return False
 
     def _is_header(self) -> bool:
