@@ -12,6 +12,7 @@ Spec: HL7 v2.5.1 chapter 2.10.3, batch protocol.
 
 import re
 from collections.abc import Generator
+from functools import lru_cache
 
 from parsers.events import GroupOpened, InterchangeOpened, SetOpened
 from parsers.findings import Finding, Location, NotThisStandard, Severity
@@ -123,8 +124,13 @@ class _Interchange:
                     delimiters = read_header(texts[mark])
                 except NotThisStandard:
                     continue
-                if done < mark:
+                here = nesting.here
+                if here is None or here.level is not Level.SET or self._odd_lines or self._delimiters.charset:
                     yield from self._content(run, done, mark)
+                elif done < mark:
+                    yield nesting.segments(run, done, mark, self._delimiters)
+                if here is not None and here.level is Level.SET:
+                    yield nesting.close(nesting.verdict(), end=run.byte(mark))
                 yield from self._message(run, mark, delimiters)
                 done = mark  # Unlike other headers it is content, too.
                 continue
@@ -250,8 +256,6 @@ class _Interchange:
 
     def _message(self, run: Run, mark: int, delimiters: Delimiters) -> Items:
         nesting, offset = self._nesting, run.byte(mark)
-        if nesting.stack and nesting.stack[-1].level is Level.SET:
-            yield nesting.close(nesting.verdict(), end=offset)
         fields = _fields(run, mark, delimiters)
         if fields[18]:
             charset = _CHARSETS.get(fields[18].split(delimiters.repetition)[0].strip())
@@ -262,19 +266,20 @@ class _Interchange:
         here = nesting.open(Level.SET, "MSH")
         self._reported.clear()
         self._delimiters = delimiters
+        sender, sender_qualifier, receiver, receiver_qualifier = _parties(*fields[3:7])
         yield SetOpened(
             interchange=nesting.stack[0].index,
             group=nesting.stack[1].index if len(nesting.stack) > 2 else None,
             index=here.index,
-            set=within("^".join([name for name in fields[9].split(delimiters.component)[:2] if name]), 7),
-            version=_version(fields),
+            set=_message_type(fields[9], delimiters.component),
+            version=_version(fields[12]),
             control_number=within(fields[10], 199),
             usage=within(fields[11].split(delimiters.component)[0], 1),
             offset=offset,
-            sender=within(fields[3], 227),
-            sender_qualifier=within(fields[4], 227),
-            receiver=within(fields[5], 227),
-            receiver_qualifier=within(fields[6], 227),
+            sender=sender,
+            sender_qualifier=sender_qualifier,
+            receiver=receiver,
+            receiver_qualifier=receiver_qualifier,
         )
         if len(run.texts[mark]) > 199:
             yield from self._too_long(fields, offset)
@@ -283,7 +288,7 @@ class _Interchange:
 
     def _open_bare(self, fields: list[str], offset: int) -> Items:
         self._nesting.open(Level.INTERCHANGE, "")
-        yield self._interchange(fields, fields[10], offset, version=_version(fields), usage=within(fields[11], 3))
+        yield self._interchange(fields, fields[10], offset, version=_version(fields[12]), usage=within(fields[11], 3))
 
     def _interchange(
         self,
@@ -417,7 +422,23 @@ def _fields(run: Run, mark: int, delimiters: Delimiters) -> list[str]:
     return fields if len(fields) > 19 else fields + [""] * (20 - len(fields))
 
 
-def _version(fields: list[str]) -> str | None:
+# Messages of one file mostly say the same here: what was worked out for one is kept for the next.
+
+
+@lru_cache(maxsize=256)
+def _parties(*fields: str) -> tuple[str | None, ...]:
+    """MSH-3 to MSH-6, as far as the standard allows them."""
+    return tuple(within(field, 227) for field in fields)
+
+
+@lru_cache(maxsize=256)
+def _message_type(field: str, component: str) -> str | None:
+    """MSH-9.1 and MSH-9.2: "ADT^A01"."""
+    return within("^".join([name for name in field.split(component)[:2] if name]), 7)
+
+
+@lru_cache(maxsize=64)
+def _version(field: str) -> str | None:
     """MSH-12 without its components: "2.5.1"."""
-    match = _VERSION.match(fields[12])
+    match = _VERSION.match(field)
     return match[0] if match else None
