@@ -79,12 +79,12 @@ class Terminator:
         return (at - first) % 2 == 1
 
     def cut(self, source: Source, text: str) -> Run:
-        aside, marks = self._aside(text)
+        aside, mark = self._aside(text)
         ending = self._uniform_ending(aside)
         if ending is not None:
-            split = partial(self._split, aside, ending, marks)
+            split = partial(self._split, aside, ending, mark)
             return Run(source, text, split, width=len(ending), plain=aside, ending=ending)
-        run = Run(source, text, self._split(aside, self.characters, marks), width=len(self.characters))
+        run = Run(source, text, self._split(aside, self.characters, mark), width=len(self.characters))
         run.strip()
         if any(line_break in text for line_break in self._line_breaks):
             run.join_broken(self._trailing)
@@ -104,32 +104,38 @@ class Terminator:
         return ending
 
     def _aside(self, text: str) -> tuple[str, str]:
-        """The text with released terminators and release characters out of the way.
+        """The text with released terminators out of the way.
 
         Returns:
-            Also the two marks that stand for them; none where nothing is released.
+            Also the mark that stands for each of their characters; none where nothing is released.
         """
-        release = self.release
-        if release is None or (release + self.characters not in text and release * 2 not in text):
+        release, characters = self.release, self.characters
+        if release is None or release + characters not in text:
             return text, ""
-        marks = next(marks for marks in _MARKS if marks[0] not in text and marks[1] not in text)
-        return text.replace(release * 2, marks[0] * 2).replace(release + self.characters, marks), marks
+        mark = next(mark for mark in _MARKS if mark not in text)
+        made: list[str] = []
+        done, at = 0, text.find(release)
+        while at >= 0:
+            if text.startswith(characters, at + 1):
+                made += (text[done : at + 1], mark * len(characters))
+                done = at + 1 + len(characters)
+            at = text.find(release, at + 2)
+        return "".join([*made, text[done:]]), mark if made else ""
 
-    def _split(self, text: str, ending: str, marks: str) -> list[str]:
+    def _split(self, text: str, ending: str, mark: str) -> list[str]:
         texts = text.split(ending)
-        if marks:
-            release, last, at = str(self.release), -1, 0
-            for piece in text.split(marks[0])[:-1]:
+        if mark:
+            last, at = -1, 0
+            for piece in text.split(mark)[:-1]:
                 at += piece.count(ending)
                 if at != last:
-                    back = texts[at].replace(marks, release + self.characters)
-                    texts[at], last = back.replace(marks[0], release), at
+                    texts[at], last = texts[at].replace(mark * len(self.characters), self.characters), at
         texts.pop()
         return texts
 
 
-_MARKS = ("\x80\x81", "\ufdd0\ufdd1", "\U0010fffe\U0010ffff")
-"""The first pair that a text does not hold; it never holds the last, because no character of a window is so high."""
+_MARKS = ("\x80", "\ufdd0", "\U0010ffff")
+"""The first that a text does not hold; it never holds the last, because no character of a window is so high."""
 
 
 class Lines:

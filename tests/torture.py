@@ -5,6 +5,7 @@
     ext4 xfs  power cuts, with the data on such a file system (as root)
     syscall   every syscall of receiving fails in its turn (with strace)
     clock     kill -9, and a clock that jumps by up to an hour
+    fuzz      bytes that grow by what they reach in the parsers, a thousand a round
 
 What the tests do some dozens of times, here thousands of times, with new seeds. Each seed is a site of its own, some
 rounds long: whoever did not hear yes sends the file again, and in the end nothing that was promised is lost, doubled or
@@ -16,6 +17,7 @@ Resource handling: whatever ends a loop, Ctrl-C and SIGTERM too, its server is k
 import argparse
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -188,18 +190,38 @@ def loop(name: str, rounds: int, seed: int, fresh: Path) -> bool:
     return True
 
 
+def fuzz(rounds: int, seed: int) -> bool:
+    """Runs of the guided fuzzer, each with a seed of its own; returns whether every promise held."""
+    per_run = 20
+    for begun in range(0, rounds, per_run):
+        runs = min(per_run, rounds - begun) * 1000
+        command = [sys.executable, "-m", "tests.fuzz.guided", f"-runs={runs}", f"-seed={seed + 1}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            say(f"\nfuzz: seed {seed}: {done.stderr[-3000:]}")
+            return False
+        say(f"\rfuzz {begun + runs // 1000:,}/{rounds:,}  seed {seed} ", end="")
+        seed += 1
+    say(f"\nfuzz: {rounds * 1000:,} files, every promise held")
+    return True
+
+
+FUZZ_ROUNDS = {False: 1_000, True: 6}
+"""Thousands of files, by whether it is the short form."""
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
 def main() -> int:
     about = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.splitlines()[0])
-    about.add_argument("loops", nargs="*", metavar="LOOP", help=f"{', '.join(LOOPS)} [default: all]")
+    about.add_argument("loops", nargs="*", metavar="LOOP", help=f"{', '.join([*LOOPS, 'fuzz'])} [default: all]")
     about.add_argument("--short", action="store_true", help="a minute or two, as CI runs it")
     about.add_argument("--rounds", type=int, help="so many of each")
     about.add_argument("--seed", type=int, help="of the first site [default: a new one]")
     asked = about.parse_args()
-    if unknown := set(asked.loops) - LOOPS.keys():
+    if unknown := set(asked.loops) - LOOPS.keys() - {"fuzz"}:
         about.error(f"no such loop: {', '.join(sorted(unknown))}")
     seed = asked.seed if asked.seed is not None else SystemRandom().randrange(1_000_000)
     say(f"seed {seed}")
@@ -212,6 +234,8 @@ def main() -> int:
                 for name, (_, long, short) in LOOPS.items()
                 if not asked.loops or name in asked.loops
             ]
+            if not asked.loops or "fuzz" in asked.loops:
+                kept.append(fuzz(asked.rounds or FUZZ_ROUNDS[asked.short], seed))
         except KeyboardInterrupt:
             say("\nstopped")
             return 130
