@@ -62,14 +62,17 @@ def element(
     """
     repetition, *components = separators.inner or (None,)
 
+    def parted(text: str, left: Sequence[str | None]) -> bool:
+        return any(mark and mark in text and len(split(text, mark, separators.release)) > 1 for mark in left)
+
     def part(text: str, at: int, number: int, path: list[int], left: Sequence[str | None]) -> Element:
         name = naming(position, path)
         for depth, separator in enumerate(left):
-            if separator is None or separator not in text:
+            if separator is None:
                 continue
-            pieces = split(text, separator, separators.release)
-            if len(pieces) == 1:
-                continue
+            pieces = split(text, separator, separators.release) if separator in text else [text]
+            if len(pieces) == 1 and not parted(text, left[depth + 1 :]):
+                continue  # A lone component is told from its element only where it has parts itself.
             inner, begin = [], at
             for nth, piece in enumerate(pieces, 1):
                 inner.append(part(piece, begin, nth, [*path, nth], left[depth + 1 :]))

@@ -182,3 +182,35 @@ def test_every_check_can_say_no(source: str, check: object, tmp_path: Path, monk
     assert callable(check)
     with pytest.raises(AssertionError):
         check(None, path)
+
+
+STANDARDS = {
+    "bai2": "bai2", "delimited": "csv", "edifact": "edifact", "fixed_width": "fixed-width", "hl7": "hl7",
+    "iso20022": "iso20022", "markup": "iso20022", "nacha": "nacha", "swift_mt": "swift-mt", "x12": "x12",
+}  # fmt: skip
+
+
+def finding_codes(package: str) -> set[str]:
+    """Codes that a standard's reader reports, as far as they stand there whole."""
+    codes: set[str] = set()
+    for path in (ROOT / "parsers" / package).glob("*.py"):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).endswith(("_report", ".report")):
+                code = node.args[0]
+                parts = [code.body, code.orelse] if isinstance(code, ast.IfExp) else [code]
+                codes |= {
+                    part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                }
+    return codes
+
+
+@pytest.mark.parametrize("package", STANDARDS)
+def test_every_finding_of_a_standard_is_on_its_page(package):
+    page = (ROOT / "docs" / "standards" / f"{STANDARDS[package]}.md").read_text(encoding="utf-8")
+    told = {part.split(".", 1)[-1] for part in re.findall(r"`([^`\s]+)`", page)}
+    assert {code for code in finding_codes(package) if code.split(".", 1)[-1] not in told} == set()
+
+
+def test_the_page_of_findings_can_fail():
+    assert "isa-width" in finding_codes("x12")
+    assert "line-not-a-segment" in finding_codes("hl7")

@@ -56,3 +56,22 @@ def test_nothing_is_unescaped_when_no_escape_character_is_declared():
 
 def test_other_separators_come_back_as_themselves():
     assert unescape("a!F!b!S!c", read_header("MSH*@~!&*")) == "a*b@c"
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("A", [("PV1-1", "A", 4)]),
+        ("A^B", [("PV1-1.1", "A", 4), ("PV1-1.2", "B", 6)]),
+        ("A&B", [("PV1-1.1.1", "A", 4), ("PV1-1.1.2", "B", 6)]),
+        ("A&B^C", [("PV1-1.1.1", "A", 4), ("PV1-1.1.2", "B", 6), ("PV1-1.2", "C", 8)]),
+        ("A~B&C", [("PV1-1", "A", 4), ("PV1-1.1.1", "B", 6), ("PV1-1.1.2", "C", 8)]),
+        ("A\\T\\B", [("PV1-1", "A&B", 4)]),
+    ],
+)
+def test_parts_have_their_place_in_the_name(field, expected):
+    def leaves(element):
+        parts = [*(element.repetitions or ()), *(element.components or ())]
+        return [leaf for part in parts for leaf in leaves(part)] or [(element.name, element.text, element.offset)]
+
+    assert [leaf for element in Delimiters().elements(f"PV1|{field}", 0) for leaf in leaves(element)] == expected

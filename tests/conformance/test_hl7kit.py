@@ -1,0 +1,82 @@
+"""hl7kit reads the same messages: segment by segment, and every field, repetition, component and subcomponent.
+
+It takes one message, in UTF-8, whose segments end with CR; other spellings are not asked of it.
+"""
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import parsers
+from parsers import Segments
+from parsers.segments import Element
+
+hl7kit = pytest.importorskip("hl7kit", reason="hl7kit is not installed")
+
+ROOT = Path(os.environ.get("MFT_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
+MANIFEST = ROOT / "MANIFEST.tsv"
+pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason="no corpus: set MFT_CORPUS to a folder with MANIFEST.tsv")
+
+ROWS = (
+    [row for row in csv.DictReader(MANIFEST.read_text().splitlines(), delimiter="\t") if row["role"] == "data"]
+    if MANIFEST.exists()
+    else []
+)
+PATHS = [row["path"] for row in ROWS if row["format"] == "hl7" and row["label"] == "valid"]
+
+
+def messages(data: bytes) -> Iterator[list[tuple[str, list[Element], str]]]:
+    """Each message of a file: tag, elements and text of its segments."""
+    made: dict[int, list[tuple[str, list[Element], str]]] = {}
+    for item in parsers.segments([data]):
+        if isinstance(item, Segments) and item.set is not None and not item.control:
+            made.setdefault(item.set, []).extend(
+                (text[:3], item.elements(at), text) for at, text in enumerate(item.characters)
+            )
+    yield from made.values()
+
+
+def leaves(element: Element, path: str) -> Iterator[tuple[str, str]]:
+    """What hl7kit calls a value, and the value: "PID-3[2].4.1"."""
+    if element.repetitions is not None:
+        for part in element.repetitions:
+            yield from leaves(part, f"{path}[{part.position}]")
+    elif element.components is not None:
+        for part in element.components:
+            yield from leaves(part, f"{path}.{part.position}")
+    else:
+        yield path, element.text or ""
+
+
+def difference(message: list[tuple[str, list[Element], str]]) -> str | None:
+    """The first place in which the two differ; None where they do not."""
+    theirs = hl7kit.parse("\r".join(text for _, _, text in message) + "\r")
+    if list(theirs.segments()) != [tag for tag, _, _ in message]:
+        return "segments"
+    counts = Counter(tag for tag, _, _ in message)
+    for tag, elements, _ in message:
+        for element in elements if counts[tag] == 1 else ():
+            if element.name in {"MSH-1", "MSH-2"}:
+                continue
+            for path, value in leaves(element, element.name):
+                if (theirs.get(path) or "").rstrip() != value.rstrip():  # It strips segments.
+                    return path
+    return None
+
+
+def test_both_find_the_same_values():
+    compared, different = 0, {}
+    for path in PATHS:
+        data = (ROOT / path).read_bytes()
+        if len(data) > 200_000:
+            continue
+        for message in messages(data):
+            compared += 1
+            if (where := difference(message)) is not None:
+                different[path] = where
+    assert different == {}
+    assert compared > 200
