@@ -3,28 +3,17 @@
 achkit reads records of 94 characters on lines of their own, and knows one layout for all classes.
 """
 
-import csv
-import os
-from pathlib import Path
-
 import pytest
 
 import parsers
 from parsers import Finding, Segments
+from tests import corpus
+from tests.corpus import data_of
 
 achkit = pytest.importorskip("achkit", reason="achkit is not installed")
-ROOT = Path(os.environ.get("MFT_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
-MANIFEST = ROOT / "MANIFEST.tsv"
-pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason="no corpus: set MFT_CORPUS to a folder with MANIFEST.tsv")
-ROWS = (
-    [
-        row
-        for row in csv.DictReader(MANIFEST.read_text().splitlines(), delimiter="\t")
-        if row["format"] == "nacha" and row["role"] == "data" and not row["path"].endswith(".gz")
-    ]
-    if MANIFEST.exists()
-    else []
-)
+pytestmark = corpus.needed
+
+ROWS = [row for row in corpus.ROWS if row["format"] == "nacha" and not row["path"].endswith(".gz")]
 
 SAME = {
     "BAD_BATCH_COUNT": "8/entry-addenda-count", "BAD_ENTRY_HASH": "8/entry-hash", "BAD_BATCH_DEBIT": "8/total-debit",
@@ -49,10 +38,6 @@ DISAGREE = {
 
 def disagrees(row: dict[str, str]) -> str | None:
     return next((reason for path, reason in DISAGREE.items() if row["path"].endswith(path)), None)
-
-
-def data_of(row: dict[str, str]) -> bytes:
-    return (ROOT / row["path"]).read_bytes()
 
 
 def ours(data: bytes) -> set[str]:

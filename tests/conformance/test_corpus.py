@@ -1,7 +1,5 @@
 """Real files of many senders, where they are at hand: `MFT_CORPUS` names the folder, with its MANIFEST.tsv."""
 
-import csv
-import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -12,16 +10,11 @@ import parsers
 from parsers.events import Finished, RecordBatch, SetClosed, SetOpened
 from parsers.findings import Finding
 from parsers.reader import READERS
+from tests import corpus
+from tests.corpus import ROWS, data_of
+from tests.fuzz import promises
 
-ROOT = Path(os.environ.get("MFT_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
-MANIFEST = ROOT / "MANIFEST.tsv"
-pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason="no corpus: set MFT_CORPUS to a folder with MANIFEST.tsv")
-
-ROWS = (
-    [row for row in csv.DictReader(MANIFEST.read_text().splitlines(), delimiter="\t") if row["role"] == "data"]
-    if MANIFEST.exists()
-    else []
-)
+pytestmark = corpus.needed
 SAME = {"fedwire-faim": "fedwire", "x12-frag": "x12"}
 """The manifest's names for what we name otherwise."""
 
@@ -45,10 +38,6 @@ SENT_BY_AS2 = {
     "issue97.header": ("text", None), "issue12-1.txt": ("x12", None),
 }  # fmt: skip
 """What the manifest calls as2 is whatever was sent. The last is a request line, headers, and plain X12 in one part."""
-
-
-def data_of(row: dict[str, str]) -> bytes:
-    return (ROOT / row["path"]).read_bytes()
 
 
 def rows_of(*formats: str) -> list:
@@ -133,6 +122,13 @@ def test_every_file_is_read_to_its_end(row):
         for event in events
     )
     assert last.records or last.reason or told or last.outcome == "opaque", "nothing came of it, and nobody was told"
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row["path"]) for row in ROWS])
+def test_every_promise_holds(row):
+    """Every byte is handed out, once and in order, wherever the feed is cut; elements stand where they say."""
+    data = data_of(row)
+    promises.hold(data, 61 if len(data) < 100_000 else 5003)
 
 
 RECORDED = {"837P": "claim/1", "850": "purchase-order/1"}

@@ -3,29 +3,20 @@
 It takes one message, in UTF-8, whose segments end with CR; other spellings are not asked of it.
 """
 
-import csv
-import os
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 import parsers
 from parsers import Segments
 from parsers.segments import Element
+from tests import corpus
+from tests.corpus import ROOT, ROWS
 
 hl7kit = pytest.importorskip("hl7kit", reason="hl7kit is not installed")
 
-ROOT = Path(os.environ.get("MFT_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
-MANIFEST = ROOT / "MANIFEST.tsv"
-pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason="no corpus: set MFT_CORPUS to a folder with MANIFEST.tsv")
-
-ROWS = (
-    [row for row in csv.DictReader(MANIFEST.read_text().splitlines(), delimiter="\t") if row["role"] == "data"]
-    if MANIFEST.exists()
-    else []
-)
+pytestmark = corpus.needed
 PATHS = [row["path"] for row in ROWS if row["format"] == "hl7" and row["label"] == "valid"]
 
 

@@ -1,8 +1,5 @@
 """Real files against the standard library's ElementTree, and what is said of those that their senders call good."""
 
-import csv
-import os
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -11,20 +8,16 @@ import parsers
 from parsers import Raw, Segments
 from parsers.events import Finished, SetOpened
 from parsers.findings import Finding
+from tests import corpus
+from tests.corpus import ROOT
 
-ROOT = Path(os.environ.get("MFT_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
-MANIFEST = ROOT / "MANIFEST.tsv"
-pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason="no corpus: set MFT_CORPUS to a folder with MANIFEST.tsv")
+pytestmark = corpus.needed
 
-ROWS = (
-    [
-        row
-        for row in csv.DictReader(MANIFEST.read_text().splitlines(), delimiter="\t")
-        if (row["role"], row["format"]) == ("data", "iso20022") and not row["path"].endswith("/invalid_file1")  # JSON.
-    ]
-    if MANIFEST.exists()
-    else []
-)
+ROWS = [
+    row
+    for row in corpus.ROWS
+    if row["format"] == "iso20022" and not row["path"].endswith("/invalid_file1")  # It is JSON.
+]
 
 NOT_AS_LABELLED = {
     "musterfile_pain.001_Nov2020.xml": ("iso20022.nboftxs-mismatch",),  # It says 7 and has 8 transactions.

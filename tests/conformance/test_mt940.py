@@ -7,10 +7,11 @@ import pytest
 import parsers
 from parsers.segments import Segments
 from parsers.swift_mt.statement import amount_moved, signed_balance
-from tests.conformance.test_corpus import ROOT, ROWS, data_of
+from tests import corpus
+from tests.corpus import ROOT, ROWS, data_of
 
 mt940 = pytest.importorskip("mt940", reason="the package mt-940 is not installed")
-pytestmark = pytest.mark.skipif(not ROWS, reason="no corpus: set MFT_CORPUS to a folder with MANIFEST.tsv")
+pytestmark = corpus.needed
 
 STATEMENTS = [row for row in ROWS if row["format"] == "swift-mt" and row["set"] in {"MT940", "MT942"}]
 MADE = sorted((ROOT / "iso20022").glob("*/expected-fin/*.fin"))

@@ -4,27 +4,17 @@ It drops empty components at the end of an element, knows no repetitions, stops 
 no second interchange; where it differs beyond that, the file is listed here with the reason.
 """
 
-import csv
-import os
-from pathlib import Path
-
 import pytest
 
 import parsers
 from parsers import Segments
 from parsers.segments import Element
+from tests import corpus
+from tests.corpus import ROOT, ROWS
 
 pydifact = pytest.importorskip("pydifact", reason="pydifact is not installed")
 
-ROOT = Path(os.environ.get("MFT_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
-MANIFEST = ROOT / "MANIFEST.tsv"
-pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason="no corpus: set MFT_CORPUS to a folder with MANIFEST.tsv")
-
-ROWS = (
-    [row for row in csv.DictReader(MANIFEST.read_text().splitlines(), delimiter="\t") if row["role"] == "data"]
-    if MANIFEST.exists()
-    else []
-)
+pytestmark = corpus.needed
 PATHS = [row["path"] for row in ROWS if row["format"] == "edifact"]
 LARGE_BYTES = 1_000_000  # It reads a third of a megabyte a second.
 

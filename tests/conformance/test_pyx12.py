@@ -4,27 +4,18 @@ It reads versions 00401 and 00501 only (here as text: by itself it reads no byte
 stops at an empty segment.
 """
 
-import csv
 import io
-import os
-from pathlib import Path
 
 import pytest
 
 import parsers
 from parsers import Segments
+from tests import corpus
+from tests.corpus import ROOT, ROWS
 
 pyx12 = pytest.importorskip("pyx12.x12file", reason="pyx12 is not installed")
 
-ROOT = Path(os.environ.get("MFT_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
-MANIFEST = ROOT / "MANIFEST.tsv"
-pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason="no corpus: set MFT_CORPUS to a folder with MANIFEST.tsv")
-
-ROWS = (
-    [row for row in csv.DictReader(MANIFEST.read_text().splitlines(), delimiter="\t") if row["role"] == "data"]
-    if MANIFEST.exists()
-    else []
-)
+pytestmark = corpus.needed
 PATHS = [row["path"] for row in ROWS if row["format"] == "x12"]
 LARGE_BYTES = 1_000_000  # It reads five megabytes a second.
 

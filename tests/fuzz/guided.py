@@ -4,7 +4,6 @@ It begins with the samples, the vectors of the hard cases and, where it is at ha
 that breaks a promise is written to ./crash-*, as libFuzzer does, and the process ends with its traceback.
 """
 
-import os
 import sys
 import tempfile
 from importlib import resources
@@ -18,6 +17,7 @@ with atheris.instrument_imports(include=["parsers"]):
     for module in parsers.reader.READERS.values():
         __import__(module)
 
+from tests import corpus
 from tests.fuzz import promises
 
 _SEED_BYTES_MAX = 8_000
@@ -29,9 +29,8 @@ def seeds() -> list[bytes]:
     found = [sample.read_bytes() for sample in resources.files("mft.samples").iterdir() if sample.is_file()]
     vectors = Path(__file__).parents[1] / "conformance" / "vectors"
     found += [path.read_bytes() for path in sorted(vectors.rglob("*.vector"))]
-    root = Path(os.environ.get("MFT_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
-    small = [path for path in sorted(root.rglob("*")) if path.is_file() and path.stat().st_size < _SEED_BYTES_MAX]
-    found += [path.read_bytes() for path in small[:: max(len(small) // _CORPUS_SEEDS, 1)]]
+    small = [row for row in corpus.ROWS if int(row["bytes"]) < _SEED_BYTES_MAX]
+    found += [corpus.data_of(row) for row in small[:: max(len(small) // _CORPUS_SEEDS, 1)]]
     return [data for data in found if len(data) < _SEED_BYTES_MAX]
 
 
