@@ -11,7 +11,8 @@ a rule is rejected.
 Spec: ISO 9735-1 (batch), 9735-3 (interactive), 9735-8 (packages); ISO 9735:1988 for syntax versions 1 to 3.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
+from functools import lru_cache
 
 from parsers.edifact.delimiters import MAX_HEADER_CHARS, Cutter, Delimiters, Header, read_header
 from parsers.edifact.remarks import Remarks
@@ -447,18 +448,14 @@ class _Interchange:
         )
 
     def _set(self, here: Open, envelope: Envelope, fields: list[list[str]], offset: int, parent: Open) -> SetOpened:
-        identifier: Sequence[str] = ()
-        name: str | None = envelope.header  # A package has no type of its own.
-        if envelope.header != "UNO":
-            nth = 2 if envelope.header == "UNH" else 1
-            identifier = fields[nth] if len(fields) > nth else ()
-            name = within(identifier[0], 6) if identifier else None
+        nth = 2 if envelope.header == "UNH" else 1
+        name, version = _type_of(envelope.header, tuple(fields[nth]) if len(fields) > nth else ())
         return SetOpened(
             interchange=self._nesting.stack[0].index,
             group=parent.index if parent.level is Level.GROUP else None,
             index=here.index,
             set=name,
-            version=within(version_of(identifier, 1, 4 if envelope.header == "UNH" else 5), 13),
+            version=version,
             control_number=self._reference(envelope, here.control_number),
             usage=self._usage,
             offset=offset,
@@ -592,3 +589,12 @@ class _Interchange:
         element: str | None = None,
     ) -> Finding:
         return self._nesting.report(code, message, hint, at, severity=severity, element=element)
+
+
+@lru_cache(maxsize=256)
+def _type_of(header: str, identifier: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """Type and version out of S009 or S306; messages of one file mostly have the same."""
+    if header == "UNO":  # A package has no type of its own.
+        return header, None
+    name = within(identifier[0], 6) if identifier else None
+    return name, within(version_of(identifier, 1, 4 if header == "UNH" else 5), 13)
