@@ -89,7 +89,7 @@ def _work(chunks: Chunks, limits: Limits, share: int, processes: int, out: Conne
     unlimited = replace(limits, findings=sys.maxsize)  # Who puts all in order counts them.
     parcel: list[Event] = []
     size, opened, inside = 0, 0, False
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError, KeyboardInterrupt):  # Who is asked to stop says so; helpers go in silence.
         for event in read_share(chunks(), unlimited, lambda index: _share(index, processes) == share):
             if isinstance(event, SetOpened):
                 opened, inside = event.index, True

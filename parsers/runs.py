@@ -233,6 +233,8 @@ def _pattern(ending: str, tags: frozenset[str]) -> re.Pattern[str]:
 
 
 _BLANKS_MAX = 4096
+_END_CHARACTERS = 8
+"""No terminator is longer."""
 
 
 def runs(source: Source, cutter: Cutter, limits: Limits) -> Iterator[Run | Raw]:
@@ -245,7 +247,7 @@ def runs(source: Source, cutter: Cutter, limits: Limits) -> Iterator[Run | Raw]:
         Raw "segment" for each part of a segment longer than `limits.held_bytes`; Raw "blank" for blanks that stand
         before a run.
     """
-    held = max(limits.held_bytes // source.unit, 1)
+    held = max(limits.held_bytes // source.unit, 2 * _END_CHARACTERS)
     while True:
         stop = cutter.last_end(source.held, source.at)
         while not stop:
@@ -287,7 +289,7 @@ def _long_segment(source: Source, cutter: Cutter) -> Iterator[Raw]:
         if stop:
             yield take_raw(source, stop - source.at, "segment")
             return
-        length = len(source.held) - source.at - 8  # A terminator may have come by half.
+        length = len(source.held) - source.at - _END_CHARACTERS  # A terminator may have come by half.
         release = getattr(cutter, "release", None)
         if release and length > 0:  # Release characters stay together with what they release.
             part = source.held[source.at : source.at + length]

@@ -16,7 +16,7 @@ import msgspec
 
 from parsers.events import Event, Standard
 from parsers.source import Source
-from parsers.text import decoded
+from parsers.text import decoded, whole
 
 
 class Element(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -269,8 +269,10 @@ class Segments:
     def characters(self) -> list[str]:
         """The segments in the characters that the sender meant; escapes as sent."""
         texts = self.texts
-        if self._run.means_characters or self._run.text.isascii():
+        if self._run.text.isascii():
             return texts
+        if self._run.means_characters:
+            return list(map(whole, texts))
         charset = self.syntax.charset
         return [decoded(text, charset) for text in texts]
 
@@ -302,7 +304,9 @@ class Segments:
         if not raw.startswith(text):  # Line breaks stand inside of it: offsets need them, values do not.
             text = raw.rstrip(" \t\r\n")[: -run.width or None]
         elements = self.syntax.elements(text, run.offset + run.unit * start, run.unit)
-        if not (run.means_characters or getattr(self.syntax, "resolves", False)):
+        if run.means_characters:
+            _put_together(elements)
+        elif not getattr(self.syntax, "resolves", False):
             _decode(elements, self.syntax.charset)
         return elements
 
@@ -313,6 +317,15 @@ def _decode(elements: list[Element], charset: str | None) -> None:
             element.text = decoded(element.text, charset)
         _decode(element.repetitions or [], charset)
         _decode(element.components or [], charset)
+
+
+def _put_together(elements: list[Element]) -> None:
+    for element in elements:
+        element.name = whole(element.name)  # A tag is the sender's text, too.
+        if element.text is not None:
+            element.text = whole(element.text)
+        _put_together(element.repetitions or [])
+        _put_together(element.components or [])
 
 
 class Raw:

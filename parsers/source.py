@@ -95,7 +95,10 @@ class Source:
     @property
     def ended(self) -> bool:
         """Nothing is left, neither in the window nor in the file."""
-        return self.at == len(self.held) and not self.more()
+        while self.at == len(self.held):  # A piece may hold but half of a character.
+            if not self.more():
+                return True
+        return False
 
     def encode(self, text: str) -> bytes:
         """Back to the very bytes that the text was read from."""

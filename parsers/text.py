@@ -1,4 +1,8 @@
-"""Characters out of segments that were split as bytes (latin-1 text, a character for each byte)."""
+"""Characters out of segments that were split as bytes (latin-1, a character a byte), or as halves (UTF-16)."""
+
+import re
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def decoded(segment: str, charset: str | None = None) -> str:
@@ -25,7 +29,14 @@ def fits(segment: str, charset: str | None) -> bool:
     return True
 
 
+def whole(text: str) -> str:
+    """The text with characters beyond the first plane put together: UTF-16 is split in halves. One alone is U+FFFD."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def within(text: str, limit: int) -> str | None:
     """The text without trailing blanks; None when nothing is left or it is longer than the standard allows."""
-    text = text.rstrip()
+    text = whole(text.rstrip())
     return text if 0 < len(text) <= limit else None

@@ -129,6 +129,8 @@ def _records(file: Path, sink: BinaryIO, processes: int) -> tuple[int, dict[str,
     wrong, printed = False, 0
     if str(file) == "-":
         processes = 1  # It can be read only once.
+    if processes > 1:
+        next(pieces(file, bar=False), None)  # That it cannot be read is said here, not by each process.
 
     def chunks() -> Iterator[bytes]:
         return pieces(file, bar=not sink.isatty() and parent_process() is None)

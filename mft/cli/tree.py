@@ -17,6 +17,7 @@ from parsers.events import (
 )
 from parsers.findings import Finding
 from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments
+from parsers.text import whole
 
 _NAMES: Final = {
     Identified: "identified",
@@ -53,7 +54,7 @@ def _segments(segments: Segments) -> Iterator[dict[str, Any]]:
     for index, text in enumerate(segments.texts):
         yield {
             "event": "segment",
-            "tag": tag(text),
+            "tag": whole(tag(text)),
             "set": segments.set,
             "path": segments.path,
             "position": segments.position + index,
@@ -67,7 +68,7 @@ def _raw(raw: Raw) -> dict[str, Any]:
     return {
         "event": "raw",
         "kind": raw.kind,
-        "segment": raw.segment,
+        "segment": whole(raw.segment) if raw.segment else None,
         "set": raw.set,
         "path": raw.path,
         "position": raw.position,

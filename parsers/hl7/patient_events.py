@@ -88,7 +88,10 @@ class PatientEvents:
 
     def _close(self, end: int) -> None:
         place = Provenance(self._place.set or 0, self._start, end)
-        self._records.append(PatientEvent(provenance=place, **self._message, **self._patient))
+        patient: dict[str, Any] = {
+            name: tuple(told) if isinstance(told, list) else told for name, told in self._patient.items()
+        }
+        self._records.append(PatientEvent(provenance=place, **self._message, **patient))
         self._patient = {}
         self._start = end
 
@@ -188,7 +191,7 @@ class PatientEvents:
         self._add("extensions", Extension(fields[0], tuple(sent)))
 
     def _add(self, name: str, value: msgspec.Struct) -> None:
-        self._patient[name] = (*self._patient.get(name, ()), value)
+        self._patient.setdefault(name, []).append(value)
 
     # --- values ---
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from parsers.elements import Separators, element, released, split
 from parsers.findings import NotThisStandard
 from parsers.segments import Element
+from parsers.text import decoded
 
 MAX_HEADER_CHARS = 512
 """A proper header has 106; this leaves room for elements padded far beyond their width."""
@@ -23,6 +24,7 @@ class Delimiters(NamedTuple):
 
     Attributes:
         release: out of an ISX segment (007040 and later), None before.
+        sent_component: `component` as segments are cut with it, where that differs.
     """
 
     element: str
@@ -30,6 +32,7 @@ class Delimiters(NamedTuple):
     segment: str
     repetition: str | None
     release: str | None = None
+    sent_component: str | None = None
 
     @property
     def charset(self) -> str | None:
@@ -44,8 +47,7 @@ class Delimiters(NamedTuple):
         tag, *texts = split(segment, self.element, self.release)
         at = offset + unit * (len(tag) + 1)
         tag = _unwrapped(tag)
-        component = self.component.encode().decode("latin-1") if self.component else None
-        inner = (self.repetition, component) if tag != "ISA" else ()
+        inner = (self.repetition, self.sent_component or self.component) if tag != "ISA" else ()
         separators = Separators(self.element, inner, self.release)
 
         def naming(position: int, path: Sequence[int]) -> str:
@@ -122,9 +124,10 @@ def read_isa(text: str, start: int = 0) -> Header | None:
     repetition = elements[11] if takes_repetition(elements[12]) else ""
     if len(repetition) != 1 or repetition.isalnum() or repetition == " ":
         repetition = ""
-    if component is not None:
-        component = component.encode("latin-1").decode("utf-8", "replace")
-    return Header(Delimiters(separator, component, terminator, repetition or None), elements, end)
+    delimiters = Delimiters(separator, component, terminator, repetition or None)
+    if component is not None and not component.isascii() and max(component) <= "\xff":
+        delimiters = delimiters._replace(component=decoded(component), sent_component=component)
+    return Header(delimiters, elements, end)
 
 
 def takes_repetition(version: str) -> bool:
@@ -146,5 +149,7 @@ def _character(text: str) -> str:
             text[:length].encode("latin-1").decode("utf-8")
         except UnicodeDecodeError:
             continue
+        except UnicodeEncodeError:  # A file in UTF-16.
+            break
         return text[:length]
     return text[:1]

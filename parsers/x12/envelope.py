@@ -97,7 +97,8 @@ class _Interchange:
                 moved = yield from self._walk(token)
                 if not self._nesting.stack:
                     return
-                if moved:
+                if moved:  # What is cut there may be one segment only, and the next turn come soon.
+                    self._cutter = Terminator(self._delimiters.segment, self._delimiters.release)
                     break
             else:
                 yield from self._tail()
@@ -195,7 +196,6 @@ class _Interchange:
         yield from self._content(run, mark, mark + 1)
         if tag == "ISX" and len(elements[1]) == 1 and self._nesting.here is self._nesting.stack[0]:
             self._delimiters = self._delimiters._replace(release=elements[1])
-            self._cutter = Terminator(self._delimiters.segment, elements[1])
             return True
         source.go_back(run.byte(len(run)))
         return False
@@ -348,10 +348,12 @@ class _Interchange:
 
     def _open_interchange(self, header: Header) -> Items:
         source, elements = self._source, header.elements
+        self._delimiters = header.delimiters
         if not source.means_characters:
             elements = [decoded(element) for element in elements]
+        elif sent := header.delimiters.sent_component:  # It is what it is, no byte.
+            self._delimiters = header.delimiters._replace(component=sent)
         offset = source.offset(source.at)
-        self._delimiters = header.delimiters
         self._cutter = Terminator(header.delimiters.segment)
         separator = header.delimiters.element
         self._marks = frozenset(f"{tag}{separator}"[:3] for tag in CONTROL_TAGS) | CONTROL_TAGS

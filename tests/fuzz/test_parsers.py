@@ -3,6 +3,7 @@
 from itertools import pairwise
 from unittest import mock
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -138,6 +139,13 @@ def test_every_byte_is_handed_out_wherever_it_is_cut(data, size):
 def test_limits_bound_what_is_held_and_lose_no_byte(data):
     small = Limits(findings=3, segment_bytes=40, held_bytes=10, elements=2, repeats=2, nesting=1, attributes=1)
     promises.every_byte_is_handed_out(data, small)
+
+
+@pytest.mark.parametrize("held", [1, 2, 7, 17])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le"])
+@pytest.mark.parametrize("text", ["FHS|", X12[0] + "ISX*?~A??", "UNB+UNOA:3+S+R+260302:0915+1'A??"])
+def test_the_smallest_limits_hang_nothing(text, encoding, held):
+    promises.every_byte_is_handed_out(text.encode(encoding), Limits(held_bytes=held))
 
 
 @PATIENCE

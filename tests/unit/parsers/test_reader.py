@@ -1,8 +1,10 @@
 import gzip
 
+import msgspec
 import pytest
 
 import parsers
+from mft.cli.tree import json_lines, text_lines
 from parsers import source
 from parsers.events import Finished, Identified, RecordBatch, SetClosed
 from parsers.findings import Finding
@@ -104,3 +106,29 @@ def test_what_the_feed_raises_comes_through():
 
     with pytest.raises(OSError):
         list(parsers.read(feed()))
+
+
+BEYOND = {
+    "x12": "ISA*00*          *00*          *ZZ*@              *ZZ*R              *260302*0915*^*00501*00000090@*0*T*:~"
+    "GS*HC*@*R*20260302*0915*17*X*005010X222A1~ST*837*00@~NM1*85*2*@~@*1~SE*4*00@~GE*1*17~IEA*1*00000090@~",
+    "edifact": "UNB+UNOC:3+S@+R+260302:0915+1@'UNH+1@+ORDERS:D:96A:UN'BGM+@'@+1'UNT+4+1@'UNZ+1+1@'",
+    "hl7": "MSH|^~\\&|A@|B|C|D|20260302||ADT^A01|1@|P|2.5.1\rPID|1||M@||A@^B\rZPI|@\r",
+    "swift-mt": ":20:A@\r\n:25:B\r\n:28C:1\r\n:60F:C260302EUR1,\r\n:86:@\r\n:62F:C260302EUR1,\r\n",
+    "bai2": "01,A@,B,260302,0915,1@,80,1,2/\n02,A@,B,1,260302,0915,EUR,2/\n",
+    "iso20022": "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:pain.001.001.03'><A><GrpHdr><MsgId>@</MsgId></GrpHdr></A></Document>",
+}
+
+
+@pytest.mark.parametrize("odd", ["\U0001f600", "\ud83d"])
+@pytest.mark.parametrize("standard", BEYOND)
+def test_characters_beyond_the_first_plane_travel_whole(standard, odd):
+    """In UTF-16 they are two, and nothing that is encoded may hold but one of them."""
+    data = b"\xff\xfe" + BEYOND[standard].replace("@", odd).encode("utf-16-le", "surrogatepass")
+    told = "".join(str(event) for event in parsers.read([data]))
+    items = list(parsers.segments([data]))
+    assert items[0].standard == standard
+    told += b"".join(json_lines(items)).decode() + b"".join(text_lines(items)).decode()
+    assert not any("\ud800" <= character <= "\udfff" for character in told)
+    assert ("\U0001f600" if len(odd.encode("utf-16-le", "surrogatepass")) == 4 else "\ufffd") in told
+    for event in parsers.read([data]):
+        msgspec.msgpack.encode(event)

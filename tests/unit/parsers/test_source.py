@@ -55,3 +55,8 @@ def test_what_is_ahead_keeps_what_was_not_taken(monkeypatch):
     assert made.ahead(2) == "de"
     made.go_back(4)
     assert made.ahead(9) == "ef"
+
+
+def test_a_piece_of_half_a_character_is_no_text_yet(monkeypatch):
+    monkeypatch.setattr(source, "PIECE_BYTES", 1)
+    assert texts([b"A\x00B\x00C"], "utf-16-le") == ["A", "B"]

@@ -23,7 +23,7 @@ SHORT = "ISA*00**00**ZZ*SENDER*ZZ*RECEIVER*260302*0915*^*00501*905*0*T*:~"
         (PROPER.replace(":~", "~GS*HC"), ("*", None, "~", "^")),
         (PROPER.replace("~", "\r\n"), ("*", ":", "\r", "^")),
         (PROPER.replace("~", "…").encode().decode("latin-1"), ("*", ":", "…".encode().decode("latin-1"), "^")),
-        (PROPER.replace(":", "¶").encode().decode("latin-1"), ("*", "¶", "~", "^")),
+        (PROPER.replace(":", "¶").encode().decode("latin-1"), ("*", "¶", "~", "^", None, "¶".encode().decode("latin-1"))),
         (PROPER[:80] + "\r\n" + PROPER[80:], ("*", ":", "~", "^")),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@ import pytest
 
 import parsers
 from parsers import Finding, Limits, Raw, Segments
+from parsers.runs import FIRST_CHARACTERS, Terminator
 
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260302*0915*^*00501*000000905*0*T*:~"
 IEA = "IEA*0*000000905~"
@@ -99,3 +100,32 @@ def test_a_segment_too_long_to_hold_travels_in_parts():
     assert told[:2] == ["ISA@0", ("ST*1", 106)]
     assert {kind for kind, _ in told[2:-2]} == {"segment"}
     assert told[-2:] == [("SE*2", 3_000_116), ("IEA*0*000000905", 3_000_121)]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "cp037", "utf-16-le"])
+def test_a_component_separator_beyond_ascii(encoding):
+    """The broken bar is one on mainframes."""
+    data = (ISA.replace(":~", "¦~") + "ST*1~SV1*HC¦1~SE*3~" + IEA).encode(encoding)
+    (first, *_) = (
+        item for item in parsers.segments([data]) if isinstance(item, Segments) and item.texts[0][:2] == "SV"
+    )
+    (service,) = first.elements(0)
+    assert [(part.name, part.text) for part in service.components] == [("SV101-1", "HC"), ("SV101-2", "1")]
+    assert first.syntax.component == "¦"
+
+
+@pytest.mark.parametrize("tail", ["\u5158~", "\ud83d~", ":\u5158", ":\ud83d"])
+def test_separators_that_are_no_bytes(tail):
+    data = (ISA[:-2] + tail + f"ST*1{tail[-1]}SE*2{tail[-1]}").encode("utf-16-le", "surrogatepass")
+    assert b"".join(item.data for item in parsers.segments([data]) if isinstance(item, Segments | Raw)) == data
+
+
+def test_many_binary_segments_are_each_cut_once(monkeypatch):
+    cut = []
+    whole = Terminator.cut
+    monkeypatch.setattr(
+        Terminator, "cut", lambda self, source, text: cut.append(len(text)) or whole(self, source, text)
+    )
+    data = (ISA + "ST*1~" + "BIN*1*a~" * 2_000).encode()
+    list(parsers.segments([data]))
+    assert max(cut) <= 2 * FIRST_CHARACTERS
