@@ -116,6 +116,7 @@ class Site:
         """Serve on a free port; returns when the door is open. With a planted fault, see `faulty_serve`."""
         settings = {
             "MFT_DOORS__SFTP__LISTEN": "127.0.0.1:0",
+            "MFT_DOORS__SFTP__ARRIVALS_PER_SECOND_MAX": "1000",  # All tests come from one source.
             "MFT_PIPELINE__PARSERS": "1",
             **environment(),
             **(env or {}),

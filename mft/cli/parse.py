@@ -65,6 +65,10 @@ def parse(
     mft parse --to tree payroll.dat --layout payroll.toml
     mft parse --to tree orders.edi --json | jq 'select(.tag == "PO1") | .offset'
     """
+    if layout is not None and to is not Form.TREE:
+        raise typer.BadParameter(
+            "it is for --to tree: fixed-width files have no canonical records", param_hint="--layout"
+        )
     if not file.is_file() and str(file) != "-":
         raise Missing(f"{file}: no such file")
     form = "tree" if to is Form.TREE and not as_json else "ndjson"

@@ -488,17 +488,21 @@ class Breaking:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         left = [self._rng.randrange(self._rng.choice((4_000, 20_000, 200_000, 3_000_000)))]
         hard = self._rng.random() < 0.5  # By RST, which may take with it what was on its way.
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
-        pumps = [
-            asyncio.create_task(_pump(reader, back, left)),
-            asyncio.create_task(_pump(there, writer, left)),
-        ]
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        for pump in pumps:
-            pump.cancel()
-        self.breaks += 1
-        for end in (writer, back):
-            (end.transport.abort if hard else end.close)()
+        ends = [writer]
+        try:  # The round may end before the connection breaks.
+            there, back = await asyncio.open_connection("127.0.0.1", self._to)
+            ends.append(back)
+            pumps = [
+                asyncio.create_task(_pump(reader, back, left)),
+                asyncio.create_task(_pump(there, writer, left)),
+            ]
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            for pump in pumps:
+                pump.cancel()
+            self.breaks += 1
+        finally:
+            for end in ends:
+                (end.transport.abort if hard else end.close)()
 
 
 async def _pump(source: asyncio.StreamReader, to: asyncio.StreamWriter, left: list[int]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import paramiko
 from paramiko.sftp import int64
 
+from mft.config import SftpDoor
 from tests.harness import Partner, Site, eventually, peer
 from tests.integration.test_sftp_clients import deposit
 
@@ -35,9 +36,11 @@ def hears(found: socket.socket) -> bytes:
         return b""
 
 
-def test_ssh_audit_finds_no_failure(serving: Site) -> None:
+def test_ssh_audit_finds_no_failure(site: Site) -> None:
+    arrivals = SftpDoor.model_fields["arrivals_per_second_max"].default
+    site.start(env={"MFT_DOORS__SFTP__ARRIVALS_PER_SECOND_MAX": str(arrivals)})
     done = subprocess.run(
-        [peer(SSH_AUDIT), "-n", "-p", str(serving.port), "127.0.0.1"], capture_output=True, text=True, timeout=120
+        [peer(SSH_AUDIT), "-n", "-p", str(site.port), "127.0.0.1"], capture_output=True, text=True, timeout=120
     )
     assert "[fail]" not in done.stdout
     assert "throttling" not in done.stdout, done.stdout  # Its own flood was held to less than 20 a second.
