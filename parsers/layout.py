@@ -295,6 +295,9 @@ def layout_from(definition: Mapping[str, Any]) -> Layout:
     records = tuple(
         _record_from(one, f"records[{index}].") for index, one in enumerate(_list(definition, "records", ""))
     )
+    for index, record in enumerate(records):
+        if charset not in EBCDIC and not all(mark.text.isascii() for mark in record.marks):
+            raise ValueError(f"records[{index}].when: a text that tells a record is in ASCII")
     names = [record.tag for record in records]
     if len(set(names)) < len(names):
         raise ValueError("records: two have the same name")

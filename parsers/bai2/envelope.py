@@ -14,7 +14,7 @@ import re
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from parsers.bai2.records import FIELDS, TAGS, Blocks, RecordLines, Records, content, named, split
+from parsers.bai2.records import FIELDS, TAGS, Blocks, RecordLines, Records, content, named, split, whole_balances
 from parsers.events import GroupOpened, InterchangeOpened, SetOpened
 from parsers.findings import Finding, Location, Severity
 from parsers.nesting import Level, Nesting
@@ -38,6 +38,11 @@ _CHILDREN = {Level.GROUP: "accounts", Level.INTERCHANGE: "groups"}
 _CONTENT = frozenset({"16", "88"})
 _FIELD_RECORDS = Records()
 _TEXT_RECORDS = Records(continues_text=True)
+_MOST_CONTINUED = 50_000
+"""Fields of an account that are held to be added up; one balance has 20,003 at most."""
+
+_LONGEST_KEPT = 64
+"""Characters of each; a longer one is no amount."""
 
 
 def starts(text: str) -> bool:
@@ -74,6 +79,7 @@ class _File:
         self._nesting = Nesting("bai2", reading.counts)
         self._sums = {level: _Sum() for level in Level}
         self._continued: list[str] = []  # The fields of the 03 that an 88 may continue.
+        self._account_at = 0  # Where the 03 stands.
         self._in_transactions = False
         self._reported: set[str] = set()  # What is said once.
 
@@ -148,7 +154,9 @@ class _File:
             begin = first
             while begin < stop and texts[begin][:2] == "88":
                 if nesting.set is not None:
-                    self._continued += content(texts[begin])[3:].split(",")
+                    self._continued += [field[:_LONGEST_KEPT] for field in content(texts[begin])[3:].split(",")]
+                    if len(self._continued) > _MOST_CONTINUED:
+                        yield from self._balances(whole_balances(self._continued))
                 begin += 1
             if begin > first:
                 yield nesting.segments(run, first, begin, _FIELD_RECORDS)
@@ -325,7 +333,8 @@ class _File:
                     offset=offset,
                 )
             case Level.SET:
-                self._continued = split(run.texts[mark])
+                self._continued = [field[:_LONGEST_KEPT] for field in split(run.texts[mark])]
+                self._account_at = offset
                 group = nesting.of(Level.GROUP)
                 yield SetOpened(
                     interchange=nesting.index(Level.INTERCHANGE),
@@ -379,9 +388,14 @@ class _File:
         )
         yield from self._close(run.byte(mark + 1), cut=False, trailer_seen=True, said=fields[1])
 
-    def _balances(self) -> Items:
-        """Add up the amounts of the account record and its continuations."""
-        fields, self._continued = self._continued, []
+    def _balances(self, stop: int | None = None) -> Items:
+        """Add up the amounts of the account record and its continuations.
+
+        Args:
+            stop: of the fields that are added up so far, when more may come.
+        """
+        fields = self._continued[:stop]
+        self._continued = [] if stop is None else fields[: len(FIELDS["03"]) + 1] + self._continued[stop:]
         for name, value in named(fields or ["03"]):
             if name != "03/amount":
                 continue
@@ -389,7 +403,7 @@ class _File:
                 self._sums[Level.SET].total += _amount(value)
             elif "balance" not in self._reported:
                 self._reported.add("balance")
-                yield self._not_numeric("03", self._nesting.place(None, segment="03", position=1))
+                yield self._not_numeric("03", self._nesting.place(self._account_at, segment="03", position=1))
 
     def _wrong_total(self, level: Level, said: str, at: Location) -> Items:
         sums = self._sums[level]

@@ -18,7 +18,7 @@ TEXT_TAGS = frozenset({"16", "88"})
 _CODE = r"(?:01|02|03|16|49|88|98|99),"
 _TWO_A_LINE = re.compile(rf"/[ \t]*{_CODE}")
 _ANOTHER = re.compile(rf"/[ \t]*(?={_CODE})")
-_ANOTHER_BEHIND_TEXT = re.compile(rf"/[ \t]+(?={_CODE})")
+ANOTHER_BEHIND_TEXT = re.compile(rf"/[ \t]+(?={_CODE})")
 """In text a slash alone ends nothing: "12/03,04" is a value."""
 
 FIELDS = {
@@ -77,6 +77,18 @@ def _text_index(fields: Sequence[str]) -> int:
 def _distributions(count: Sequence[str]) -> int:
     text = count[0].strip() if count else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
+
+
+def whole_balances(fields: Sequence[str]) -> int:
+    """The index behind the last balance of a 03 that is there with all that belongs to it."""
+    at = len(FIELDS["03"]) + 1
+    while at + 4 < len(fields):
+        funds = fields[at + 3]
+        inner = 1 + 2 * _distributions(fields[at + 4 : at + 5]) if funds == "D" else len(_FUNDS.get(funds, ()))
+        if at + 4 + inner > len(fields):
+            break
+        at += 4 + inner
+    return at
 
 
 class Named(NamedTuple):
@@ -209,7 +221,7 @@ def _several(line: str) -> Iterator[tuple[int, int]]:
     """Where the records of one line begin and end."""
     begin = 0
     while True:
-        behind = _ANOTHER_BEHIND_TEXT if line[begin : begin + 2] in TEXT_TAGS else _ANOTHER
+        behind = ANOTHER_BEHIND_TEXT if line[begin : begin + 2] in TEXT_TAGS else _ANOTHER
         found = behind.search(line, begin)
         if found is None:
             yield begin, len(line)

@@ -13,7 +13,7 @@ Spec: BAI, "Cash Management Balance Reporting Specifications, Version 2".
 import re
 from collections.abc import Iterable, Iterator
 
-from parsers.bai2.records import named, split
+from parsers.bai2.records import ANOTHER_BEHIND_TEXT, named, split
 from parsers.segments import Item, Value
 from parsers.writing import segment_values
 
@@ -34,6 +34,8 @@ class Writer:
     """
 
     def __init__(self, *, line_ending: str = "\r\n", physical_length: int | None = None) -> None:
+        if not line_ending or line_ending.strip("\r\n"):
+            raise ValueError("line_ending is a line break")
         self._ending = line_ending
         self._length = physical_length
         self._totals = dict.fromkeys(_LEVELS, 0)
@@ -155,7 +157,9 @@ class Writer:
                 raise ValueError(f"{tag} field {position} has a comma or a slash, which only text may hold")
             if is_text and (value.startswith("/") or value.rstrip().endswith("/")):
                 raise ValueError(f"{tag} field {position}: text neither begins nor ends with a slash")
-        if not (text_at and texts[-1]):
+            if is_text and ANOTHER_BEHIND_TEXT.search(value):
+                raise ValueError(f"{tag} field {position}: text holds what would be read as the next record")
+        if not (text_at and texts[-1]) or self._length is not None:  # A slash tells text from what pads it.
             record += "/"
         if self._length is not None:
             if len(record) > self._length:

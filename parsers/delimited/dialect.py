@@ -14,7 +14,7 @@ DELIMITERS = "\t;|,"
 """In the order of preference: a comma also stands inside of numbers and prose, a tab hardly ever does."""
 
 SNIFFED_ROWS = 20
-_NUMBER = re.compile(r"[-+]?[\d.,' \u00a0]*\d[%\d]*|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}.*")
+_NUMBER = re.compile(r"[-+]?(?:[.,' \u00a0]*+\d)++(?:%[%\d]*+)?|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}.*")
 
 
 class Dialect(NamedTuple):

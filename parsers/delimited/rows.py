@@ -44,6 +44,9 @@ class _File:
         self._held = max(reading.limits.held_bytes // self._source.unit, 1)
         self._formula: re.Pattern[str] | None = None
         self._reported: set[str] = set()
+        self._waits = False  # For the end of a row that goes on in quotes: the window is not cut into lines until then.
+        self._ragged_rows = 0
+        self._last_ragged: Finding | None = None
 
     def read(self) -> Items:
         source, nesting = self._source, self._nesting
@@ -103,6 +106,8 @@ class _File:
         blank = _ENDS.match(source.held, source.at)
         if blank is not None and blank.end() > source.at:
             return take_raw(source, blank.end() - source.at, "blank")
+        if self._waits:
+            return self._row_alone()
         stop = self._lines.last_end(source.held, source.at)
         if not stop:
             return None
@@ -116,9 +121,27 @@ class _File:
         if quote and quote in text:
             joined = self._joined(run)
             if joined is None:
-                return None
+                return self._row_alone()
             run = joined
         source.at += len(run.text)
+        return run
+
+    def _row_alone(self) -> Run | None:
+        """The first row of the window with its line break; None while it is not whole."""
+        source = self._source
+        end = self._cells.row_end(source.held, source.at)
+        self._waits = end is None or end == len(source.held)
+        if end is None or self._waits:
+            return None
+        length = end - source.at
+        behind = length
+        while behind < length + HEAD_CHARACTERS and (source.at + behind < len(source.held) or source.more()):
+            if source.held[source.at + behind] not in "\r\n":  # Blank lines belong to the row before, as elsewhere.
+                break
+            behind += 1
+        text = source.held[source.at : source.at + behind]
+        run = Run(source, text, [text[:length]], width=0, starts=[0, len(text)])
+        source.at += len(text)
         return run
 
     def _joined(self, lines: Run) -> Run | None:
@@ -269,15 +292,22 @@ class _File:
         for at in range(first, len(counts)):
             if counts[at] == expected or not run.texts[at].strip(BLANKS):
                 continue
-            cells = len(self._cells.split(run.texts[at])) if counts[at] <= self._limits.elements else counts[at] + 1
+            cells = counts[at] + 1
+            if quote and quote in run.texts[at] and cells <= self._limits.elements:
+                cells = len(self._cells.split(run.texts[at]))
             if cells - 1 != expected:
-                yield self._report(
+                self._ragged_rows += 1
+                if self._last_ragged is not None and self._ragged_rows > self._limits.findings:
+                    yield self._last_ragged  # It is counted and left out, as all others would be.
+                    continue
+                self._last_ragged = self._report(
                     "row-ragged",
                     f"Row {position + at} has {cells} cells; the first row has {expected + 1}.",
                     "Write as many cells in every row, empty ones included, and quote cells that hold the delimiter.",
                     self._nesting.place(run.byte(at), position=position + at),
                     severity="warning",
                 )
+                yield self._last_ragged
             if cells > self._limits.elements and "cells" not in self._reported:
                 self._reported.add("cells")
                 yield self._report(

@@ -13,6 +13,9 @@ from parsers.segments import Item, Value
 from parsers.source import BLANKS
 from parsers.writing import segment_values
 
+_MARKS = ("\ufeff", "\xef\xbb\xbf")
+"""Byte order marks: at the beginning of a file they would be passed over."""
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -47,12 +50,16 @@ class Writer:
         self._guard = guard_formulas
         if not line_ending or line_ending.strip("\r\n"):
             raise ValueError("line_ending is a line break")
+        if "".encode(self._codec):
+            raise ValueError("the character set begins each row with a mark: name one without, as utf-16-le")
 
     def row(self, *values: Value) -> bytes:
         """One row with its line ending."""
+        if not values:
+            raise ValueError("a row has at least one cell")
         cells = [self._cell(value, position) for position, value in enumerate(values, 1)]
-        if not "".join(cells).strip(BLANKS) and len(cells) == 1:
-            cells = [self._quoted("", 1)]  # Else it would be a blank line, which is no row.
+        if len(cells) == 1 and not cells[0].strip(BLANKS):
+            cells = [self._quoted(cells[0], 1)]  # Else it would be a blank line, which is no row.
         try:
             return (self._delimiter.join(cells) + self._ending).encode(self._codec)
         except UnicodeEncodeError:
@@ -70,6 +77,7 @@ class Writer:
             value = f"'{value}"
         needed = self._delimiter in value or "\n" in value or "\r" in value
         needed = needed or (self._quote != "" and self._quote in value)
+        needed = needed or value.startswith(_MARKS)
         return self._quoted(value, position) if needed or self._all else value
 
     def _quoted(self, value: str, position: int) -> str:

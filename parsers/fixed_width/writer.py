@@ -10,6 +10,8 @@ from parsers.layout import Layout
 from parsers.segments import Item, Value
 from parsers.writing import segment_values
 
+_LINE_ENDS = frozenset("\r\n\x85")
+
 
 class Writer:
     """Args:
@@ -31,10 +33,12 @@ class Writer:
         if record is None:
             raise ValueError("the layout has no record of this name")
         written = self._layout.compose(record, values)
-        for start, text in record.marks:
-            mark = text.encode(self._layout.charset or "utf-8")
-            if not self._layout.counts_characters and not written.startswith(mark, start - 1):
-                raise ValueError(f"{name} is told by what stands at column {start}, and the values do not say it")
+        text = written.decode(self._layout.byte_codec)
+        if self._layout.line_ends and not _LINE_ENDS.isdisjoint(text):
+            raise ValueError(f"{name} has a byte that would end its line")
+        if self._layout.record(text) is not record:
+            at = f", which is told by what stands at column {record.marks[0].start}" if record.marks else ""
+            raise ValueError(f"the values would not be read as the record {name}{at}")
         return written + self._ending
 
     def rewrite(self, items: Iterable[Item]) -> Iterator[bytes]:

@@ -36,7 +36,8 @@ _MESSAGE = re.compile(r"\b([a-z]{4}\.\d{3}\.\d{3}\.\d{2})\b", re.ASCII)
 _NAMESPACE = re.compile(rf"xmlns(?::[\w.-]{{1,40}})?\s*+=\s*+[\"'][^\"'<>]{{0,100}}?{_MESSAGE.pattern}", re.ASCII)
 _BEGINS = re.compile(r"<(?:\?xml[ \t\r\n]|!--|!DOCTYPE|[A-Za-z_])")
 _WRAPPINGS = ("urn:swift:", "AppHdr", "DataPDU", "RequestPayload", "BizMsg", "<!--")
-_BARE = re.compile(r"<Document\b[^<]*+<[A-Z]\w{1,40}+[^<]*+<(?:GrpHdr|Assgnmt|MsgHdr)\b", re.ASCII)
+_BARE_HEADERS = ("<GrpHdr", "<Assgnmt", "<MsgHdr")
+_BARE = re.compile(rf"<Document\b[^<]*+<[A-Z]\w{{1,40}}+[^<]*+(?:{'|'.join(_BARE_HEADERS)})\b", re.ASCII)
 
 _FORBIDDEN = re.compile(r"(?:<\?xml[^>]{0,200}\?>\s*)?<!DOCTYPE\s+(?!html)", re.IGNORECASE)
 """No message has a document type: one that has is read so far, and refused."""
@@ -54,7 +55,11 @@ def starts(text: str) -> bool:
     """An XML document with a message of ISO 20022 in it begins with this text."""
     if not _BEGINS.match(text):
         return False
-    if _NAMESPACE.search(text) or _BARE.search(text) or _FORBIDDEN.match(text):
+    if "xmlns" in text and _NAMESPACE.search(text):
+        return True
+    if any(name in text for name in _BARE_HEADERS) and _BARE.search(text):
+        return True
+    if _FORBIDDEN.match(text):
         return True
     return len(text) >= START_CHARACTERS and any(mark in text for mark in _WRAPPINGS)
 

@@ -22,6 +22,8 @@ EXACT = Context(prec=80)
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,17})?|\.\d{1,17})", re.ASCII)
 _INITIAL_CHARACTERS = 6
 _CDATA = "<![CDATA["
+_ASIDE = ("<!--", "<?")
+"""Comments and instructions, which may stand before a text."""
 
 
 class Counted(NamedTuple):
@@ -160,13 +162,20 @@ class Totals:
         awaited = self._awaited
         if awaited is None:
             return
-        for text in texts[first : min(first + awaited.tokens, stop)]:
+        left = awaited.tokens
+        for at in range(first, stop):
+            text = texts[at]
+            if text.startswith(_ASIDE):
+                continue
             if text[0] != "<" or text.startswith(_CDATA):
                 self._hold(awaited, text)
                 self._awaited = None
                 return
-        left = awaited.tokens - (stop - first)
-        self._awaited = awaited._replace(tokens=left) if left > 0 else None
+            left -= 1
+            if not left:
+                self._awaited = None
+                return
+        self._awaited = awaited._replace(tokens=left)
 
     def _hold(self, awaited: _Awaited, text: str) -> None:
         text = (text[len(_CDATA) : -3] if text[0] == "<" else resolved(text)).strip(BLANKS)

@@ -40,9 +40,10 @@ _DOCTYPE = "<!DOCTYPE"
 _DECLARATION = re.compile(
     r"<\?xml[ \t\r\n][^>]{0,200}?\bencoding[ \t\r\n]*=[ \t\r\n]*[\"']([A-Za-z][\w.-]{0,40})[\"']", re.ASCII
 )
-_EPILOG = re.compile(r"(?:(?:<!--.*?-->|<\?(?!xml[ \t\r\n]).*?\?>)[ \t\r\n]*+)+", re.DOTALL)
+_EPILOG_BEGINS = re.compile(r"<!--|<\?(?!xml[ \t\r\n])")
 
-_FIRST_CHARACTERS = 4096
+_FIRST_CHARACTERS = 2048
+_DECLARATION_CHARACTERS = 4096
 _MOST_CHARACTERS = 1 << 20
 """What is cut at once: little at first, since many small documents may stand in one file."""
 
@@ -143,9 +144,8 @@ class Document:
             if flaw is not None:
                 yield flaw
                 return
-        epilog = _EPILOG.match(source.ahead(_EPILOG_CHARACTERS))
-        if epilog:
-            tokens = _TOKEN.findall(epilog[0])
+        if epilog := _epilog(source.ahead(_EPILOG_CHARACTERS)):
+            tokens = _TOKEN.findall(epilog)
             starts = list(accumulate(map(len, tokens), initial=0))
             yield self._stretch([token.rstrip(BLANKS) for token in tokens], starts, [0] * len(starts))
 
@@ -153,7 +153,7 @@ class Document:
         """Find out the encoding: what the bytes say for themselves stands above what is declared."""
         source = self._source
         offset = source.offset(source.at)
-        found = _DECLARATION.match(source.ahead(_FIRST_CHARACTERS))
+        found = _DECLARATION.match(source.ahead(_DECLARATION_CHARACTERS))
         declared = found[1].lower() if found else ""
         wide = declared.startswith(_WIDE)
         self._charset = _CODECS.get(declared, "utf-8")
@@ -381,6 +381,21 @@ class Document:
 
 
 _ENCODING = "encoding"
+_BLANK = frozenset(BLANKS)
+
+
+def _epilog(text: str) -> str:
+    """The comments and instructions that this begins with, and the blanks behind them."""
+    stop = 0
+    while begun := _EPILOG_BEGINS.match(text, stop):
+        end = _ENDS[begun[0]]
+        found = text.find(end, begun.end())
+        if found < 0:
+            break
+        stop = found + len(end)
+        while text[stop : stop + 1] in _BLANK:
+            stop += 1
+    return text[:stop]
 
 
 def _is_tag(text: str) -> bool:

@@ -33,6 +33,8 @@ class Writer:
     """
 
     def __init__(self, *, line_ending: str = "\n", fill: bool = True) -> None:
+        if line_ending.strip("\r\n"):
+            raise ValueError("line_ending is a line break, or nothing")
         self._ending = line_ending.encode("ascii")
         self._fill = fill
         self._records = self._batches = 0

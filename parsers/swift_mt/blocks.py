@@ -25,6 +25,8 @@ ORDER = "12345S"
 MAX_BLOCK_CHARACTERS = 1 << 16
 """Of a block that is no text; one that is not closed by then is taken for one whose brace is missing."""
 
+SHORT_BLOCK_CHARACTERS = 256
+
 MARKS = "$\x01\x03"
 """What stands before, between and behind messages in a file: "$" in RJE, SOH and ETX in DOS-PCC."""
 
@@ -63,7 +65,7 @@ _NESTED = re.compile(r"\{(?P<tag>[^{}:]*):?(?P<value>[^{}]*)\}")
 _BLOCK = re.compile(r"\{(?P<tag>\w{1,3}):")
 _FIELD = re.compile(rf":({ANY_TAG}|94[0-2]|NS[A-Z]?):")
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_QUALIFIED = re.compile(r":(?P<qualifier>[A-Z0-9]{4})/(?P<source>[A-Z0-9]{0,8})/(?P<value>[^\r\n]*)")
+QUALIFIED = re.compile(r":(?P<qualifier>[A-Z0-9]{4})/(?P<source>[A-Z0-9]{0,8})/(?P<value>[^\r\n]*)")
 _AMOUNT = r"(?P<amount>\d[\d,]*)(?= *(?:[\r\n]|\Z))"
 _BALANCE = re.compile(r"(?P<mark>[CD])(?P<date>\d{6})(?P<currency>[A-Z]{3})" + _AMOUNT)
 _ENTRIES = re.compile(r"(?P<number>\d{1,5})(?P<currency>[A-Z]{3})" + _AMOUNT)
@@ -117,7 +119,7 @@ SYNTAX = Blocks()
 
 def _subfields(tag: str, segment: str, at: int) -> re.Match[str] | None:
     layout = SUBFIELDS.get(tag)
-    return layout.match(segment, at) if layout else _QUALIFIED.match(segment, at)
+    return layout.match(segment, at) if layout else QUALIFIED.match(segment, at)
 
 
 def _parts_of_block(segment: str, block: re.Match[str], offset: int, unit: int) -> list[Element]:
@@ -156,9 +158,9 @@ def _named(found: re.Match[str], name: str, offset: int, unit: int) -> list[Elem
     ]
 
 
-def block_length(source: Source) -> tuple[int, bool]:
+def block_length(source: Source, longest: int = MAX_BLOCK_CHARACTERS) -> tuple[int, bool]:
     """How long the block is that stands next, and whether its brace ends it; else its line or the next block does."""
-    needed = 256
+    needed = SHORT_BLOCK_CHARACTERS
     while True:
         source.ahead(needed)
         depth, at = 0, source.at
@@ -171,7 +173,7 @@ def block_length(source: Source) -> tuple[int, bool]:
                 return _line_length(source, found.start()), False
             else:
                 depth += 1
-        if len(source.held) - at < needed or needed == MAX_BLOCK_CHARACTERS:
+        if len(source.held) - at < needed or needed >= longest:
             return _line_length(source, at + needed), False
         needed *= 4
 
@@ -285,9 +287,9 @@ def _header_of_fields(text: str) -> Header:
     lines = _BARE_HEADER.match(text)
     begin = lines.end() if lines else 0
     named = _BANKS_TYPE.search(text, 0, begin)
-    fields = _up_to_end("\n" + text[begin:])
+    fields = "\n" + text[begin:]
     following = fields.find("\n:20:", 1)
-    fields = fields if following < 0 else fields[:following]
+    fields = _up_to_end(fields if following < 0 else fields[:following])
     kind = named[1] if named else _told_by_fields(fields)
     reference = _REFERENCE.match(fields)
     return Header(

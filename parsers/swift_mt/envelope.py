@@ -27,8 +27,10 @@ from parsers.source import BLANKS
 from parsers.swift_mt.blocks import (
     LAYOUTS,
     MARKS,
+    MAX_BLOCK_CHARACTERS,
     ORDER,
     REFERENCE_CHARACTERS,
+    SHORT_BLOCK_CHARACTERS,
     SYNTAX,
     Header,
     block_length,
@@ -42,6 +44,8 @@ from parsers.swift_mt.statement import BALANCED, Spot, Statement
 from parsers.text import within
 
 LOOP_CODE_CHARACTERS = 16
+_UNCLOSED_MAX = 16
+"""Behind so many blocks without their brace, nobody looks far for the next one's."""
 _ACKNOWLEDGES = "F21"
 _BLOCK = re.compile(r"\{(\w{1,3}):", re.ASCII)
 _USUAL_HEADERS = re.compile(r"(\{1:[^{}]*\})(\{2:[^{}]*\})(\{3:(?:\{[^{}]*\})*\})?(\{4:)\r?\n")
@@ -65,6 +69,7 @@ class _Interchange:
         self._statement: Statement | None = None
         self._page_before: Statement | None = None
         self._loops: list[str] = []
+        self._unclosed = 0  # Blocks of the message.
         self._reported: set[str] = set()  # What is said once in a message.
 
     def read(self) -> Items:
@@ -121,6 +126,7 @@ class _Interchange:
         nesting.open(Level.SET, "message")
         yield self._set(header, offset)
         self._reported.clear()
+        self._unclosed = 0
         self._statement = Statement(header.type or "") if header.statement else None
         if header.reference.strip() and header.control_number is None:
             yield self._report(
@@ -205,7 +211,7 @@ class _Interchange:
             if block is None or _begins_next(block[1], seen):
                 break
             yield from self._in_order(block[1], seen, header)
-            seen += block[1] if block[1] in ORDER else ""
+            seen += block[1] if block[1] in ORDER and block[1] not in seen else ""
             if block[1] == "4" and text[3:4] != "{":
                 yield from self._segment(3)
                 closed = yield from self._text(FIELDS[False, header.statement])
@@ -269,7 +275,9 @@ class _Interchange:
     def _block(self, name: str) -> Generator[Item, None, bool]:
         """A block that is no text. Returns: False when it is not closed."""
         source = self._source
-        length, closed = block_length(source)
+        longest = MAX_BLOCK_CHARACTERS if self._unclosed < _UNCLOSED_MAX else SHORT_BLOCK_CHARACTERS
+        length, closed = block_length(source, longest)
+        self._unclosed += not closed
         at = self._place(self._offset, segment=name if name in ORDER else None, position=self._position)
         text = source.held[source.at : source.at + length]
         if not closed:

@@ -5,7 +5,7 @@ Spec: SWIFT Standards MT, Category 9, MT940 and MT950: fields 60a, 61, 62a; 28C 
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import NamedTuple
 
 from parsers.segments import Run
@@ -23,6 +23,9 @@ BALANCED = frozenset({"940", "950"})
 
 _ENTRY = re.compile(r":61:\d{6}(?:\d{4})?(R?[CD])[A-Z]?(\d[\d,]*)[A-Z]")
 _BALANCE = re.compile(r":6[02][FM]:([CD])\d{6}([A-Z]{3})?(\d[\d,]*)\s*\Z")
+EXACT = Context(prec=100)
+"""Sums of amounts as long as `_amount` takes them."""
+
 _NUMBER = re.compile(r":28C?:\s*(\d{1,18})(?:/(\d{1,18}))?")
 _MOVES = {"C": 1, "D": -1, "RC": -1, "RD": 1}
 """A reversal takes back what it reverses."""
@@ -97,7 +100,7 @@ class Statement:
         if moved is None:
             self._readable = False
         else:
-            self._moved += moved
+            self._moved = EXACT.add(self._moved, moved)
 
     def _take(self, tag: str, field: str, spot: Spot) -> None:
         if tag == "60":
@@ -144,7 +147,7 @@ class Statement:
             self._readable
             and opening.amount is not None
             and closing.amount is not None
-            and opening.amount + self._moved != closing.amount
+            and EXACT.add(opening.amount, self._moved) != closing.amount
         ):
             yield Problem(
                 "closing-balance",
@@ -187,7 +190,7 @@ def _balance(field: str, spot: Spot) -> Balance:
     found = _BALANCE.match(field)
     amount = _amount(found[3]) if found else None
     if found and amount is not None and found[1] == "D":
-        amount = -amount
+        amount = amount.copy_negate()  # Unlike "-", it never rounds.
     return Balance(interim=tag.endswith("M"), tag=tag, currency=found[2] if found else None, amount=amount, spot=spot)
 
 
@@ -195,7 +198,7 @@ def amount_moved(field: str) -> Decimal | None:
     """What an entry, with its tag, adds to the balance; None when that cannot be read."""
     entry = _ENTRY.match(field)
     amount = _amount(entry[2]) if entry else None
-    return _MOVES[entry[1]] * amount if entry and amount is not None else None
+    return EXACT.multiply(amount, _MOVES[entry[1]]) if entry and amount is not None else None
 
 
 def signed_balance(field: str) -> tuple[str, Decimal] | None:

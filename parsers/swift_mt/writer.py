@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from parsers.segments import Item, Value
-from parsers.swift_mt.blocks import MARKS, REFERENCE_CHARACTERS, SUBFIELDS, SYNTAX
-from parsers.swift_mt.fields import NOT_SWIFT
-from parsers.swift_mt.statement import amount_moved, signed_balance
+from parsers.swift_mt.blocks import MARKS, QUALIFIED, REFERENCE_CHARACTERS, SUBFIELDS, SYNTAX
+from parsers.swift_mt.fields import FIELDS, NOT_SWIFT
+from parsers.swift_mt.statement import EXACT, amount_moved, signed_balance
 from parsers.writing import segment_values
 
 _BIC = re.compile(r"[A-Z0-9]{8}(?:[A-Z0-9]{3})?")
@@ -79,11 +79,14 @@ class Writer:
             lines: the first may be a tuple: of qualifier, data source scheme and value; or of the subfields that the
                 field has at fixed places, as mark, date, currency and amount of a balance.
         """
-        name = f"field {tag}" if re.fullmatch(r"\w{2,3}", tag) and SYNTAX.tag(f":{tag}:") == tag else ""
+        name = f"field {tag}" if re.fullmatch(r"\w{2,3}", tag, re.ASCII) and SYNTAX.tag(f":{tag}:") == tag else ""
         if not name or tag[:2] == "94":
             raise ValueError("a tag has two digits and at most one letter")
         first, *others = lines or ("",)
         texts = [_first_line(tag, first, name), *(_plain(line, name) for line in others)]
+        endings = FIELDS[not self._in_blocks, False].ending
+        if any(endings.match(f"{line}\n") for line in texts[1:]) and not any(line[:1] in {":", "-"} for line in texts):
+            raise ValueError(f"{name}: a line would be read as the beginning of the next message")
         if any(line[:1] in {":", "-"} for line in texts[1:]):
             raise ValueError(f"{name}: no line but the first begins with a colon or a hyphen")
         if len(texts) > 1 and not texts[-1]:
@@ -106,14 +109,14 @@ class Writer:
             if moved is None:
                 self._opening = None
             else:
-                self._moved += moved
+                self._moved = EXACT.add(self._moved, moved)
 
     def closing(self, tag: str, date: str) -> bytes:
         """The closing balance, 62F or 62M: the opening balance and all entries added up."""
         if self._opening is None:
             raise ValueError(f"field {tag} needs an opening balance (60a), and entries (61) that can be added up")
-        currency, amount = self._opening[0], self._opening[1] + self._moved
-        whole, _, decimals = f"{abs(amount):f}".partition(".")
+        currency, amount = self._opening[0], EXACT.add(self._opening[1], self._moved)
+        whole, _, decimals = f"{amount.copy_abs():f}".partition(".")
         return self.field(tag, ("D" if amount < 0 else "C", date, currency, f"{whole},{decimals}"))
 
     def end(self, trailer: Sequence[tuple[str, str]] = ()) -> bytes:
@@ -157,6 +160,10 @@ class Writer:
             parts = [content] if isinstance(content, str) else [_plain(part, f"block {name}") for part in content]
             if any(brace in part for part in parts for brace in "{}"):
                 raise ValueError(f"block {name}: a value holds a brace")
+            if any(line_break in part for part in parts for line_break in "\r\n"):
+                raise ValueError(f"block {name}: a value holds a line break")
+            if not isinstance(content, str) and ":" in parts[0]:
+                raise ValueError(f"block {name}: a tag holds a colon")
             texts.append(parts[0] if isinstance(content, str) else f"{{{':'.join(parts)}}}")
         self._in_blocks = name == "4" and not texts
         closed = self._line_break if self._in_blocks else "}"
@@ -181,11 +188,18 @@ def _first_line(tag: str, line: Value, name: str) -> str:
         return _plain(line, name)
     parts = [_plain(part, name) for part in line]
     if tag in SUBFIELDS:
-        return "".join(parts)
+        found = SUBFIELDS[tag].fullmatch("".join(parts))
+        if found is None or list(found.groups()) != parts:
+            raise ValueError(f"{name}: its subfields are not as long, or not of the characters, that they must be")
+        return found[0]
     if len(parts) != _QUALIFIED_PARTS:
         raise ValueError(f"{name}: a line in parts has a qualifier, a data source scheme and a value")
     qualifier, source, value = parts
-    return f":{qualifier}/{source}/{value}"
+    text = f":{qualifier}/{source}/{value}"
+    found = QUALIFIED.fullmatch(text)
+    if found is None or list(found.groups()) != parts:
+        raise ValueError(f"{name}: qualifier or data source scheme is none")
+    return text
 
 
 def _plain(value: Value, name: str) -> str:

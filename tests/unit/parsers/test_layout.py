@@ -160,3 +160,10 @@ def test_columns_count_characters_where_the_layout_says_so():
     ]  # fmt: skip
     by_bytes = layout_from({"records": [{"name": "line", "fields": fields}]})
     assert [(len(one.text), one.offset) for one in by_bytes.elements(sent, 10)] == [(4, 10), (4, 14)]
+
+
+def test_what_tells_a_record_is_ascii():
+    record = {"name": "line", "when": {"start": 1, "text": "é"}, "fields": [{"name": "a", "length": 5}]}
+    with pytest.raises(ValueError, match=r"records\[0\]\.when"):
+        layout_from({"records": [record]})
+    assert layout_from({"charset": "cp037", "records": [record]}).records

@@ -92,3 +92,12 @@ def test_opened_envelopes_carry_what_was_sent():
     assert [(item.group, item.index, item.set) for item in items if isinstance(item, SetOpened)] == [
         (1, 1, "account"), (1, 2, "account"), (2, 3, "account"),
     ]  # fmt: skip
+
+
+def test_an_account_that_goes_on_and_on_is_added_up_as_it_comes():
+    balances = "88,010,1,,V,260302,,015,2,,D,2,0,1,1,1,040,3,,/\n"
+    count = 12_000
+    text = "01,A,B,260302,0915,1,,,2/\n02,A,B,1,260302,,,2/\n03,1,/\n" + balances * count
+    total, records = 6 * count, count + 2
+    text += f"49,{total},{records}/\n98,{total},1,{records + 2}/\n99,{total},1,{records + 4}/\n"
+    assert [item.code for item in parsers.segments([text.encode()]) if isinstance(item, parsers.Finding)] == []

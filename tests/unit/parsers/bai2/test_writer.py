@@ -70,3 +70,29 @@ def test_records_in_the_wrong_order_are_refused():
             call()
     with pytest.raises(ValueError, match="continues"):
         writer.continuation("A")
+
+
+@pytest.mark.parametrize("text", ["A/ 16,399,500,0,,,B", "A/\t49,1,2"])
+def test_text_cannot_begin_another_record(text):
+    writer = Writer()
+    writer.file("A", "B", "260302", "0915", "1", "", "", "2")
+    writer.group("B", "A", "1", "260301", "", "USD", "2")
+    writer.account("12345", "USD")
+    with pytest.raises(ValueError, match="16 field 6: text holds what would be read as the next record"):
+        writer.transaction("195", "1", "0", "R", "", text)
+
+
+def test_padding_is_no_part_of_text():
+    writer = Writer(physical_length=80)
+    data = writer.file("A", "B", "260302", "0915", "1", "", "", "2")
+    data += writer.group("B", "A", "1", "260301", "", "USD", "2") + writer.account("12345", "USD")
+    data += writer.transaction("195", "1", "0", "R", "", "TEXT")
+    data += writer.end_account() + writer.end_group() + writer.end_file()
+    items = list(parsers.segments([data]))
+    assert not [item for item in items if isinstance(item, parsers.Finding)]
+    assert ("16", ["195", "1", "0", "R", "", "TEXT"]) in segment_values(items)
+
+
+def test_a_line_ending_is_a_line_break():
+    with pytest.raises(ValueError, match="line break"):
+        Writer(line_ending="")

@@ -45,3 +45,7 @@ CELLS = [
 @pytest.mark.parametrize(("row", "cells"), CELLS)
 def test_cells(row, cells):
     assert [(one.text, one.offset) for one in Dialect(",").elements(row, 0)] == cells
+
+
+def test_a_long_cell_of_digits_that_is_no_number_takes_no_time():
+    assert sniff("a,b\n1," + "1" * 60_000 + "x\n", Dialect(), whole=True).header is True

@@ -106,3 +106,20 @@ def test_any_bytes_read_the_same_however_they_come(monkeypatch):
         whole = laid_out(monkeypatch, data, layout=Dialect(","))
         assert laid_out(monkeypatch, data, 1, layout=Dialect(",")) == whole, data
         assert laid_out(monkeypatch, data, 7, layout=Dialect(",")) == whole, data
+
+
+@pytest.mark.parametrize("lines", [5_000, 200_000])
+def test_a_long_quoted_row_is_taken_whole(lines):
+    cell = '"' + "x\n" * lines + '"'
+    data = f"id,name\n1,{cell}\r\n\r\n2,b\n".encode()
+    assert texts(data, layout=Dialect()) == ["id,name", f"1,{cell}", "2,b"]
+
+
+def test_ragged_rows_beyond_the_limit_are_counted():
+    found = [
+        item
+        for item in parsers.segments([b"a,b\n" + b"1\n" * 50], parsers.Limits(findings=5), layout=Dialect())
+        if isinstance(item, parsers.Finding)
+    ]
+    assert [item.code for item in found] == ["csv.row-ragged"] * 5 + ["findings.more-left-out"]
+    assert found[-1].message.startswith("45 ")

@@ -63,3 +63,21 @@ def test_what_cannot_be_written_is_refused(arguments, values, message):
 def test_a_line_ending_is_a_line_break():
     with pytest.raises(ValueError, match="line break"):
         Writer(line_ending="")
+
+
+@pytest.mark.parametrize("row", [("   ",), ("\ufeffa", "b"), ("\xef\xbb\xbfa", "b")])
+def test_blanks_and_marks_read_back(row):
+    dialect = Dialect(",", header=False)
+    items = parsers.segments([Writer().row(*row)], layout=dialect)
+    assert [values for _, values in segment_values(items)] == [list(row)]
+
+
+def test_a_row_has_a_cell():
+    with pytest.raises(ValueError, match="at least one cell"):
+        Writer().row()
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-8-sig"])
+def test_rows_begin_with_no_mark(charset):
+    with pytest.raises(ValueError, match="begins each row with a mark"):
+        Writer(Dialect(charset=charset))

@@ -47,3 +47,27 @@ def test_a_character_that_the_charset_does_not_know():
     layout = layout_from({"charset": "latin-1", "records": [{"name": "line", "fields": [{"name": "a", "length": 5}]}]})
     with pytest.raises(ValueError, match="line/a has a character"):
         Writer(layout).record("line", "10€")
+
+
+def test_values_that_would_be_read_as_another_record_are_refused():
+    layout = layout_from(
+        {
+            "records": [
+                {"name": "header", "when": {"start": 1, "text": "H"}, "fields": [{"name": "kind", "length": 1}]},
+                {"name": "line", "fields": [{"name": "a", "length": 5}]},
+            ]
+        }
+    )
+    assert Writer(layout).record("line", "ALBA") == b"ALBA \r\n"
+    with pytest.raises(ValueError, match="would not be read as the record line"):
+        Writer(layout).record("line", "HALBA")
+
+
+@pytest.mark.parametrize(
+    ("charset", "values"), [("utf-8", ("A", "-10")), ("cp037", ("A\x85", "1")), ("cp037", ("A", "150"))]
+)
+def test_a_byte_that_would_end_the_line_is_refused(charset, values):
+    fields = [{"name": "a", "length": 5}, {"name": "b", "length": 2, "type": "packed"}]
+    layout = layout_from({"charset": charset, "records": [{"name": "line", "fields": fields}]})
+    with pytest.raises(ValueError, match="line has a byte that would end its line"):
+        Writer(layout).record("line", *values)

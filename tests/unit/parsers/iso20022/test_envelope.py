@@ -84,6 +84,7 @@ CASES = [
     ("counts and sums", pain(), [], GOOD),
     ("padded, with a plus", pain("0002", "+30.50"), [], GOOD),
     ("in CDATA", pain("<![CDATA[2]]>", "<![CDATA[30.50]]>"), [], GOOD),
+    ("behind a comment", pain("<!-- n -->2", "<?n?><!-- n -->30.50"), [], GOOD),
     ("referred to", pain("&#50;", "30&#46;5"), [], GOOD),
     ("counts and sums of a batch", pain(batch="<NbOfTxs>2</NbOfTxs><CtrlSum>30.50</CtrlSum>"), [], GOOD),
     ("equivalent amounts", EQUIVALENT, [], GOOD),

@@ -70,3 +70,8 @@ def test_records_in_the_wrong_order_are_refused():
     writer.file(*file_header())
     with pytest.raises(ValueError, match="open"):
         writer.file(*file_header())
+
+
+def test_a_line_ending_is_a_line_break_or_nothing():
+    with pytest.raises(ValueError, match="line_ending"):
+        Writer(line_ending=" ")

@@ -1,5 +1,7 @@
 """The envelope by its rules: each case breaks one thing in a good file and names all that must be said of it."""
 
+import time
+
 import pytest
 
 import parsers
@@ -173,3 +175,11 @@ def test_sequences_left_open_are_closed_where_the_message_ends():
 
 def test_without_a_map_a_good_message_is_unsupported():
     assert [event.verdict for event in parsers.read([GOOD.encode()]) if isinstance(event, SetClosed)] == ["unsupported"]
+
+
+@pytest.mark.parametrize("block", ["{3:\n", "{3:{\n", "{x:\n", "{x:{"])
+def test_blocks_that_are_never_closed_take_no_longer_each(block):
+    data = ("{1:F01BANKBEBBAXXX0000000000}" + block * 20_000).encode()
+    begun = time.process_time()
+    assert list(parsers.segments([data]))[-1].size_bytes == len(data)
+    assert time.process_time() - begun < 10  # It took hours.

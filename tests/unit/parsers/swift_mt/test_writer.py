@@ -96,6 +96,13 @@ REFUSED = [
     ("another alphabet", lambda w: message(w) and w.headers("103", sender="BANKBEBB", receiver="ACMEDEFF") and w.field("70", "SÉCRET"), "field 70 holds a char"),
     ("not in the encoding", lambda _: Writer(encoding="latin-1").field("86", "SECRET €"), "field 86 holds a char"),
     ("no opening balance", lambda writer: writer.closing("62F", "260302"), "field 62F needs an opening balance"),
+    ("the next message", lambda writer: writer.field("86", "A", "{1:F01SECRET"), "field 86: a line would be read"),
+    ("a line break in a block", lambda w: w.headers("103", sender="BANKBEBB", receiver="ACMEDEFF", user=[("108", "SECRET\nB")]), "block 3: a value holds a line"),
+    ("a colon in a tag", lambda w: w.headers("103", sender="BANKBEBB", receiver="ACMEDEFF", user=[("SECRET:A", "B")]), "block 3: a tag"),
+    ("other digits", lambda writer: writer.field("\u0662\u0660", "SECRET"), "a tag has two digits"),
+    ("no date", lambda writer: writer.field("60F", ("C", "SECRET", "EUR", "1,")), "field 60F: its subfields"),
+    ("no amount", lambda writer: writer.field("60F", ("C", "260302", "EURSECRET", "1,")), "field 60F: its subfields"),
+    ("a slash in a qualifier", lambda writer: writer.field("20C", ("SECRET/", "", "B")), "field 20C: qualifier"),
     ("a trailer without blocks", lambda writer: writer.end([("CHK", "0")]), "block 5 needs"),
 ]  # fmt: skip
 
@@ -105,3 +112,10 @@ def test_what_cannot_be_written_is_named_by_its_place(write, place):
     with pytest.raises(ValueError, match=f"^{place}") as refused:
         write(Writer())
     assert "CRET" not in str(refused.value)
+
+
+def test_balances_are_not_rounded():
+    writer = Writer(line_break="\n")
+    writer.field("60F", ("C", "260301", "EUR", "1" * 35 + ","))
+    writer.field("61", "2603020302D25,5NTRFNONREF")
+    assert writer.closing("62F", "260302") == f":62F:C260302EUR{'1' * 32}085,5\n".encode()
