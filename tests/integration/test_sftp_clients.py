@@ -263,9 +263,10 @@ def test_access_that_is_withdrawn_ends_the_session(serving: Site, acme: Partner)
     assert [row["name"] for row in serving.transfers()] == ["before.txt"]
 
 
-def test_a_client_ahead_of_the_disk_is_held_back(fresh_home: Path, tmp_path: Path) -> None:
+def test_a_client_ahead_of_the_disk_is_held_back(site: Site, acme: Partner, tmp_path: Path) -> None:
     """Memory stays bounded however slow the disk is: the segments that wait are few."""
-    directory = load_partners(Home(fresh_home / "home"))
+    directory = load_partners(Home(site.home))
+    readers = Readers(Ledger(f"sqlite:{site.home / 'data' / 'ledger.db'}"))
     profile = directory.named("acme")
     assert profile is not None
     gate, most = threading.Event(), [0]
@@ -297,11 +298,11 @@ def test_a_client_ahead_of_the_disk_is_held_back(fresh_home: Path, tmp_path: Pat
         door = SftpDoor(
             host="127.0.0.1",
             port=0,
-            host_keys=[fresh_home / "home" / "keys" / "ssh_host_ed25519_key"],
+            host_keys=[site.home / "keys" / "ssh_host_ed25519_key"],
             directory=lambda: directory,
             on_broken=lambda error: None,
             submit=submit,
-            readers=Readers(Ledger(f"sqlite:{fresh_home / 'home' / 'data' / 'ledger.db'}")),
+            readers=readers,
             vault=vault,
             admission=Admission(unproven_max=9, unproven_per_source_max=9, arrivals_per_second_max=9),
             login_seconds=30,
@@ -316,7 +317,7 @@ def test_a_client_ahead_of_the_disk_is_held_back(fresh_home: Path, tmp_path: Pat
                 "127.0.0.1",
                 port,
                 username="acme",
-                client_keys=[str(fresh_home / "acme")],
+                client_keys=[str(acme.key)],
                 known_hosts=None,
                 config=None,
             ) as connection,

@@ -97,34 +97,36 @@ class Walkers:
 
     def __init__(self, root: Path, fresh_home: Path) -> None:
         self.loop = asyncio.new_event_loop()
-        self.site: Site
+        self.site: Site | None = None
         self._root = root
         self._fresh = fresh_home
         self._numbers = count()
 
-    def next(self) -> Partner:
+    def next(self) -> tuple[Site, Partner]:
         number = next(self._numbers)
-        if number % WALKERS == 0:
-            self._settle_in(self._root / f"{number:05}")
+        if self.site is None or number % WALKERS == 0:
+            self.end()
+            self.site = self._settle_in(self._root / f"{number:05}")
         if self.site.process is None:
             self.site.start(env=SETTINGS)
-        return Partner(f"walker-{number % WALKERS}", self._fresh / "acme")
+        return self.site, Partner(f"walker-{number % WALKERS}", self._fresh / "acme")
 
-    def _settle_in(self, root: Path) -> None:
-        self.end()
+    def _settle_in(self, root: Path) -> Site:
         shutil.copytree(self._fresh, root)
-        self.site = Site(root)
+        site = Site(root)
         key = Key(key=(self._fresh / "acme.pub").read_text().strip())
         profile = Uploads(folders=("claims",), staging=("tmp",), make_folders=True)
         for number in range(WALKERS):
             name = f"walker-{number}"
             connection = Connection(id=new_id(), name=name, uploads=profile, logins=[Login(user=name, keys=[key])])
-            (self.site.home / "config" / "partners" / f"{name}.toml").write_text(render(connection))
+            (site.home / "config" / "partners" / f"{name}.toml").write_text(render(connection))
+        return site
 
     def end(self) -> None:
-        if hasattr(self, "site"):
+        if self.site is not None:
             self.site.kill()
             shutil.rmtree(self.site.root)
+            self.site = None
 
 
 @pytest.fixture(scope="module")
@@ -148,16 +150,16 @@ def walks(share: float) -> Any:
 
 def go(walkers: Walkers, steps: list[tuple[Any, ...]]) -> None:
     """Walk, and reckon up."""
-    partner = walkers.next()
-    walk = Walk(walkers.loop, walkers.site, partner)
+    site, partner = walkers.next()
+    walk = Walk(walkers.loop, site, partner)
     try:
         for step in steps:
             walk.take(step)
         published = walk.reckon()
-        eventually(lambda: published <= announced(walkers.site).keys(), what="every transfer is announced")
-        assert not {transfer for transfer in published if announced(walkers.site)[transfer] > 1}
+        eventually(lambda: published <= announced(site).keys(), what="every transfer is announced")
+        assert not {transfer for transfer in published if announced(site)[transfer] > 1}
     except BaseException:
-        walkers.site.kill()  # The next walk begins with a server in its right mind.
+        site.kill()  # The next walk begins with a server in its right mind.
         raise
     finally:
         for line in walk.told:
