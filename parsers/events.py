@@ -68,6 +68,11 @@ class InterchangeOpened(_Event, frozen=True, kw_only=True):
 
     Parties and control number are text as sent, None when absent or longer than the standard allows. For HL7,
     `sender` is the sending application (MSH-3) and `sender_qualifier` the sending facility (MSH-4).
+
+    Attributes:
+        sent_at: X12 only: ISA09 and ISA10, when they are ten digits.
+        acknowledgment: what the sender asks for, as sent: ISA14, UNB 0031.
+        sender_route, receiver_route: EDIFACT only: the addresses behind the parties', UNB 0008 and 0014.
     """
 
     index: int
@@ -80,10 +85,17 @@ class InterchangeOpened(_Event, frozen=True, kw_only=True):
     control_number: str | None
     usage: str | None
     offset: int
+    sent_at: str | None = None
+    acknowledgment: str | None = None
+    sender_route: str | None = None
+    receiver_route: str | None = None
 
 
 class GroupOpened(_Event, frozen=True, kw_only=True):
-    """X12 GS, EDIFACT UNG, BAI2 02; of HL7 a batch (BHS) within a file of batches, which has no functional id."""
+    """X12 GS, EDIFACT UNG, BAI2 02; of HL7 a batch (BHS) within a file of batches, which has no functional id.
+
+    Only EDIFACT's parties have qualifiers here.
+    """
 
     interchange: int
     index: int
@@ -93,6 +105,8 @@ class GroupOpened(_Event, frozen=True, kw_only=True):
     control_number: str | None
     version: str | None
     offset: int
+    sender_qualifier: str | None = None
+    receiver_qualifier: str | None = None
 
 
 class SetOpened(_Event, frozen=True, kw_only=True):
@@ -103,6 +117,10 @@ class SetOpened(_Event, frozen=True, kw_only=True):
         set: ST01 ("837") or MSH-9.1^MSH-9.2 ("ADT^A01").
         version: the implementation guide, ST03 or else GS08; MSH-12 for HL7.
         sender: HL7 only; X12 names the parties in the interchange and the group.
+        identifier: what the header says of the type, as sent, part by part: ST01 and ST03, UNH S009, MSH-9.
+        accept_acknowledgment, application_acknowledgment: when HL7's sender wants them, MSH-15 and MSH-16.
+        charset: MSH-18, as sent.
+        separators: HL7 only: MSH-1 and MSH-2, which the parties are written with.
     """
 
     interchange: int
@@ -117,6 +135,11 @@ class SetOpened(_Event, frozen=True, kw_only=True):
     sender_qualifier: str | None = None
     receiver: str | None = None
     receiver_qualifier: str | None = None
+    identifier: tuple[str, ...] = ()
+    accept_acknowledgment: str | None = None
+    application_acknowledgment: str | None = None
+    charset: str | None = None
+    separators: str = ""
 
 
 class RecordBatch(_Event, frozen=True, kw_only=True):
@@ -136,6 +159,8 @@ class SetClosed(_Event, frozen=True, kw_only=True):
         was cut off inside; "unsupported" when no map for it exists, so that there are no records.
     record_schema: "claim/1", None when unsupported.
     map_version: "837p-1", None when unsupported.
+    guide: the id of the guide that judged it, None when there is none on the shelf, or nobody asked for judgement.
+    guide_hash: of everything that guide was made of.
     """
 
     index: int
@@ -144,6 +169,8 @@ class SetClosed(_Event, frozen=True, kw_only=True):
     records: int
     record_schema: str | None
     map_version: str | None
+    guide: str | None = None
+    guide_hash: str | None = None
 
 
 class GroupClosed(_Event, frozen=True, kw_only=True):
@@ -166,6 +193,12 @@ class InterchangeClosed(_Event, frozen=True, kw_only=True):
     end_offset: int
     verdict: Verdict
     trailer_seen: bool
+
+
+class Quoted(_Event, frozen=True, kw_only=True):
+    """What the finding before it speaks of, as it was sent. It comes only when `Judging.quote` asks for it."""
+
+    text: str
 
 
 class Finished(_Event, frozen=True, kw_only=True):
@@ -195,6 +228,7 @@ Event = (
     | GroupClosed
     | InterchangeClosed
     | Finding
+    | Quoted
     | Finished
 )
 """Every event, as a union that msgspec decodes."""

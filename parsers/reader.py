@@ -8,6 +8,7 @@ from typing import Any
 
 from parsers.events import Event, Identified, Outcome, Standard
 from parsers.findings import Finding, Location
+from parsers.guides.terms import Judging
 from parsers.identify import identify
 from parsers.limits import Limits
 from parsers.reading import START_CHARACTERS, Reading, Shape
@@ -37,18 +38,25 @@ RECOGNISED = frozenset(
 """Standards whose content is business data: without a reader they are unsupported, not opaque."""
 
 
-def read(chunks: Iterable[bytes], limits: Limits | None = None) -> Iterator[Event]:
+def read(chunks: Iterable[bytes], limits: Limits | None = None, *, judge: Judging | None = None) -> Iterator[Event]:
     """Read one file into canonical records.
 
     Args:
         chunks: the file's bytes in order, in pieces of any size.
+        judge: judge each set by its guide, too; see `parsers.guides`.
 
     Returns:
         Its events as `parsers.events` describes them: Identified first, Finished last, whatever the bytes are.
 
     Error handling: raises only what `chunks` raises.
     """
-    return _File(chunks, limits or Limits()).items(with_records)  # type: ignore[return-value]  # No segments leave it.
+    refine = with_records if judge is None else judged_records(judge)
+    return _File(chunks, limits or Limits()).items(refine)  # type: ignore[return-value]  # No segments leave it.
+
+
+def judged_records(judging: Judging) -> Callable[[Items], Iterator[Event]]:
+    """Records of sets that have been judged."""
+    return lambda items: with_records(import_module("parsers.judging").judged(items, judging))
 
 
 def read_share(chunks: Iterable[bytes], limits: Limits, mine: Callable[[int], bool]) -> Iterator[Event]:

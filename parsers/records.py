@@ -145,6 +145,8 @@ class _SetRecords:
             records=self._total,
             record_schema=made.schema if made else None,
             map_version=made.version if made else None,
+            guide=closed.guide,
+            guide_hash=closed.guide_hash,
         )
 
     def _nothing_found(self, place: Location) -> Finding:

@@ -282,6 +282,10 @@ class Segments:
         run = self._run
         return [run.offset + run.unit * start for start in run.starts[self._first : self._stop + 1]]
 
+    def byte(self, index: int) -> int:
+        """The byte of the file where one of these segments begins; asked in order, it costs little."""
+        return self._run.byte(self._first + index)
+
     @property
     def offset(self) -> int:
         return self._run.byte(self._first)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from parsers.events import Finished, InterchangeClosed, InterchangeOpened, Outcome, SetClosed, Standard
+from parsers.events import Finished, InterchangeClosed, InterchangeOpened, Outcome, Quoted, SetClosed, Standard
 from parsers.findings import Finding, Location
 from parsers.segments import Item
 
@@ -13,7 +13,7 @@ class Tally:
     cut: the first interchange that has no end.
     """
 
-    counted = frozenset({Finding, InterchangeOpened, InterchangeClosed, SetClosed})
+    counted = frozenset({Finding, Quoted, InterchangeOpened, InterchangeClosed, SetClosed})
 
     def __init__(self, findings_max: int) -> None:
         self.interchanges = 0
@@ -34,6 +34,8 @@ class Tally:
             case Finding():
                 self._findings += 1
                 return self._findings > self._findings_max
+            case Quoted():
+                return self._findings > self._findings_max  # It speaks of the finding before it.
             case InterchangeOpened():
                 self.interchanges += 1
             case InterchangeClosed(verdict="incomplete"):

@@ -395,6 +395,9 @@ class _Interchange:
             control_number=self._reference(OPENS[tag], reference),
             usage=self._usage,
             offset=offset,
+            acknowledgment=within(at(fields, 9), 1) if tag == "UNB" else None,
+            sender_route=within(at(fields, 2, 3), 14) if tag == "UNB" else None,
+            receiver_route=within(at(fields, 3, 3), 14) if tag == "UNB" else None,
         )
         source.ahead(header.end + 2)
         line_break = self._terminator.blanks.match(source.held, source.at + header.end)
@@ -445,11 +448,13 @@ class _Interchange:
             control_number=within(at(fields, 5), 14),
             version=within(version_of(fields[7] if len(fields) > 7 else (), 0, 2), 13),
             offset=offset,
+            sender_qualifier=within(at(fields, 2, 2), 4),
+            receiver_qualifier=within(at(fields, 3, 2), 4),
         )
 
     def _set(self, here: Open, envelope: Envelope, fields: list[list[str]], offset: int, parent: Open) -> SetOpened:
         nth = 2 if envelope.header == "UNH" else 1
-        name, version = _type_of(envelope.header, tuple(fields[nth]) if len(fields) > nth else ())
+        name, version, identifier = _type_of(envelope.header, tuple(fields[nth]) if len(fields) > nth else ())
         return SetOpened(
             interchange=self._nesting.stack[0].index,
             group=parent.index if parent.level is Level.GROUP else None,
@@ -459,6 +464,7 @@ class _Interchange:
             control_number=self._reference(envelope, here.control_number),
             usage=self._usage,
             offset=offset,
+            identifier=identifier,
         )
 
     def _reference(self, envelope: Envelope, sent: str) -> str | None:
@@ -592,9 +598,10 @@ class _Interchange:
 
 
 @lru_cache(maxsize=256)
-def _type_of(header: str, identifier: tuple[str, ...]) -> tuple[str | None, str | None]:
-    """Type and version out of S009 or S306; messages of one file mostly have the same."""
+def _type_of(header: str, identifier: tuple[str, ...]) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Type, version and all parts out of S009 or S306; messages of one file mostly have the same."""
     if header == "UNO":  # A package has no type of its own.
-        return header, None
+        return header, None, ()
     name = within(identifier[0], 6) if identifier else None
-    return name, within(version_of(identifier, 1, 4 if header == "UNH" else 5), 13)
+    version = within(version_of(identifier, 1, 4 if header == "UNH" else 5), 13)
+    return name, version, tuple(within(part, 6) or "" for part in identifier[:7])

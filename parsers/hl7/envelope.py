@@ -34,7 +34,7 @@ MARKS = frozenset({*HEADERS, *TRAILERS, *FOREIGN})
 _INITIALS = frozenset(mark[:1] for mark in MARKS)
 _VERSION = re.compile(r"\d\.\d(?:\.\d)?")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?![A-Za-z0-9 ])")
-_CHARSETS = {
+CHARSETS = {
     "ASCII": "ascii",
     "8859/1": "latin-1",
     "8859/2": "iso8859-2",
@@ -258,7 +258,7 @@ class _Interchange:
         nesting, offset = self._nesting, run.byte(mark)
         fields = _fields(run, mark, delimiters)
         if fields[18]:
-            charset = _CHARSETS.get(fields[18].split(delimiters.repetition)[0].strip())
+            charset = CHARSETS.get(fields[18].split(delimiters.repetition)[0].strip())
             delimiters = delimiters._replace(charset=charset) if charset else delimiters
             fields = _fields(run, mark, delimiters)
         if not nesting.stack:
@@ -280,6 +280,11 @@ class _Interchange:
             sender_qualifier=sender_qualifier,
             receiver=receiver,
             receiver_qualifier=receiver_qualifier,
+            identifier=_identifier(fields[9], delimiters.component),
+            accept_acknowledgment=within(fields[15], 2),
+            application_acknowledgment=within(fields[16], 2),
+            charset=within(fields[18], 60),
+            separators="".join(delimiters[:5]),
         )
         if len(run.texts[mark]) > 199:
             yield from self._too_long(fields, offset)
@@ -435,6 +440,12 @@ def _parties(*fields: str) -> tuple[str | None, ...]:
 def _message_type(field: str, component: str) -> str | None:
     """MSH-9.1 and MSH-9.2: "ADT^A01"."""
     return within("^".join([name for name in field.split(component)[:2] if name]), 7)
+
+
+@lru_cache(maxsize=256)
+def _identifier(field: str, component: str) -> tuple[str, ...]:
+    """The components of MSH-9."""
+    return tuple(within(part, 15) or "" for part in field.split(component)[:3])
 
 
 @lru_cache(maxsize=64)

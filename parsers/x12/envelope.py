@@ -12,6 +12,7 @@ Spec: X12.5 Interchange Control Structures, X12.6 Application Control Structure.
 """
 
 from collections.abc import Generator, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from parsers.elements import split
@@ -371,6 +372,8 @@ class _Interchange:
             control_number=within(elements[13], 9),
             usage=self._usage,
             offset=offset,
+            sent_at=_moment(elements[9] + elements[10]),
+            acknowledgment=within(elements[14], 1),
         )
         source.ahead(header.end + 2)
         line_break = self._cutter.blanks.match(source.held, source.at + header.end)
@@ -448,6 +451,7 @@ class _Interchange:
             control_number=within(elements[2], 9),
             usage=self._usage,
             offset=offset,
+            identifier=_identifier(elements[1], elements[3]),
         )
 
     def _too_long(self, elements: list[str], limits: dict[int, int], at: Location) -> Iterator[Finding]:
@@ -605,6 +609,16 @@ class _Interchange:
         element: str | None = None,
     ) -> Finding:
         return self._nesting.report(code, message, hint, at, severity=severity, element=element)
+
+
+def _moment(text: str) -> str | None:
+    return text if len(text) == 10 and text.isascii() and text.isdigit() else None
+
+
+@lru_cache(maxsize=256)
+def _identifier(*parts: str) -> tuple[str, ...]:
+    """ST01 and ST03; sets of one file mostly have the same."""
+    return tuple(within(part, 35) or "" for part in parts)
 
 
 CONTROL_TAGS = frozenset({*OPENS, *CLOSES, *BINARY, *_LOOPS, "ISA", "ISX", ""})

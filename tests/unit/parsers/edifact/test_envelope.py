@@ -163,7 +163,7 @@ def test_a_group_tells_its_parties():
     assert opened(GROUPED, GroupOpened) == [
         GroupOpened(
             interchange=1, index=1, functional_id="ORDERS", sender="APP1", receiver="APP2", control_number="G1",
-            version="D96A", offset=len(UNB),
+            version="D96A", offset=len(UNB), receiver_qualifier="ZZ",
         )
     ]  # fmt: skip
     assert [one.group for one in opened(GROUPED, SetOpened)] == [1]

@@ -77,6 +77,7 @@ def test_a_bare_file_opens_one_interchange_with_the_first_message_s_parties():
     assert second == SetOpened(
         interchange=1, group=None, index=2, set="ORU^R01", version="2.5.1", control_number="M2", usage="P", offset=len(MSH),
         sender="LAB", sender_qualifier="HOSPITAL", receiver="MFT", receiver_qualifier="PARTNER",
+        identifier=("ORU", "R01", "ORU_R01"), separators="|^~\\&",
     )  # fmt: skip
 
 

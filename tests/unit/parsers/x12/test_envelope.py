@@ -97,7 +97,8 @@ def test_opened_envelopes_carry_what_was_sent():
     opened = next(event for event in events if isinstance(event, SetOpened))
     assert interchange == InterchangeOpened(
         index=1, standard="x12", version="00501", sender="SENDER", sender_qualifier="ZZ", receiver="RECEIVER",
-        receiver_qualifier="ZZ", control_number="000000905", usage="T", offset=0,
+        receiver_qualifier="ZZ", control_number="000000905", usage="T", offset=0, sent_at="2603020915",
+        acknowledgment="0",
     )  # fmt: skip
     assert group == GroupOpened(
         interchange=1, index=1, functional_id="HP", sender="SENDER", receiver="RECEIVER", control_number="17",
@@ -105,7 +106,7 @@ def test_opened_envelopes_carry_what_was_sent():
     )  # fmt: skip
     assert opened == SetOpened(
         interchange=1, group=1, index=1, set="835", version="005010X221A1", control_number="0001", usage="T",
-        offset=GOOD.index("ST*"),
+        offset=GOOD.index("ST*"), identifier=("835", ""),
     )  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""Check digits of identifiers that partners send: mistyped ones are told before anybody pays them.
+
+Sources: NPI 45 CFR 162.406 (ISO 7812 with the prefix 80840); GTIN, SSCC and GLN: GS1 General Specifications section
+7.9; IBAN: ISO 13616 (mod 97 of ISO 7064); routing numbers: American Bankers Association, weights 3 7 1.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+_NPI_PREFIX = "80840"
+
+
+def is_valid(kind: str, text: str) -> bool:
+    """Whether an identifier's check digit is right, and its length and characters can be.
+
+    Args:
+        kind: "npi", "gtin", "sscc", "gln", "iban" or "aba".
+
+    Raises:
+        KeyError: no other kind is known.
+    """
+    return _CHECKS[kind](text)
+
+
+def _digits(text: str, *lengths: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) in lengths
+
+
+def _npi(text: str) -> bool:
+    return _digits(text, 10) and text[0] in "12" and _luhn(_NPI_PREFIX + text)
+
+
+def _luhn(text: str) -> bool:
+    doubled = (sum(divmod(2 * int(digit), 10)) for digit in text[-2::-2])
+    return (sum(map(int, text[::-2])) + sum(doubled)) % 10 == 0
+
+
+def _gs1(*lengths: int) -> Callable[[str], bool]:
+    """Weights 3 and 1 in turn from the right, the check digit being the last."""
+
+    def check(text: str) -> bool:
+        return _digits(text, *lengths) and (sum(map(int, text[::-2])) + 3 * sum(map(int, text[-2::-2]))) % 10 == 0
+
+    return check
+
+
+def _iban(text: str) -> bool:
+    packed = text.replace(" ", "")
+    if not _IBAN.fullmatch(packed):
+        return False
+    return int("".join(str(int(character, 36)) for character in packed[4:] + packed[:4])) % 97 == 1
+
+
+def _aba(text: str) -> bool:
+    if not _digits(text, 9):
+        return False
+    return sum(weight * int(digit) for weight, digit in zip((3, 7, 1) * 3, text, strict=True)) % 10 == 0
+
+
+_CHECKS: Mapping[str, Callable[[str], bool]] = {
+    "npi": _npi,
+    "gtin": _gs1(8, 12, 13, 14),
+    "sscc": _gs1(18),
+    "gln": _gs1(13),
+    "iban": _iban,
+    "aba": _aba,
+}

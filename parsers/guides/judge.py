@@ -1,0 +1,340 @@
+"""One set against its guide: walk its segments through the tables, say yes fast, and explain slowly.
+
+A right segment costs a look into a table and one match of a pattern. Whatever that does not settle is looked at element
+by element, and every finding says where, what, and how to mend it.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from parsers.events import Quoted
+from parsers.findings import Finding
+from parsers.guides.explain import faults
+from parsers.guides.rules import Broken, Frame, Spot
+from parsers.guides.tables import Keyed, Move, Place, Several, Tables, Turn, left_at_the_end
+from parsers.guides.terms import LEVELS, SEVERITIES, Treatment
+from parsers.segments import Segments
+
+Said = Finding | Quoted
+
+_WARNING: Mapping[str, Literal["warning", "info"]] = {"error": "warning", "warning": "warning", "info": "info"}
+
+
+class Where(NamedTuple):
+    """Where something is, as a finding says it."""
+
+    tag: str
+    position: int
+    offset: int
+    path: str
+
+
+class Judge:
+    """Judges the sets of one guide, one after the other.
+
+    Args:
+        levels: how each SNIP level is treated, where it differs from LEVELS.
+        quote: which values come out behind their finding.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        set: int,  # noqa: A002  The field's word.
+        levels: Mapping[int, Treatment] | None = None,
+        quote: Literal["none", "codes", "all"] = "none",
+    ) -> None:
+        self._tables = tables
+        self._dialect = tables.dialect
+        self._standard = tables.guide.standard
+        self._set = set
+        self._levels = {**LEVELS, **(levels or {})}
+        self._quote = quote
+        self._counts = [0] * (tables.size + 1)
+        self._place = tables.start
+        self._moves = tables.moves(tables.start)
+        self._frames: dict[int, Frame] = {}
+        self._out: list[Said] = []
+        # The segment in hand.
+        self._segments: Segments | None = None
+        self._at = 0
+        self._end: tuple[int, int] = (1, 0)
+        if tables.root.rules:
+            tables.rules.begin(tables.root, self._frames)
+        self._watch = self._dialect.watch()
+
+    # --- walking ---
+
+    def feed(self, segments: Segments) -> list[Said]:
+        """Take segments of the set, in order, its header and trailer too."""
+        self._out = []
+        self._segments = segments
+        counts, dialect, moves_of = self._counts, self._dialect, self._tables.moves
+        separator, tag_of = dialect.separator, dialect.syntax.tag
+        moves = self._moves
+        for at, text in enumerate(segments.texts):
+            parts = text.split(separator, 2) if separator else [tag_of(text)]
+            found = moves.get(parts[0])
+            if type(found) is Keyed:
+                found = (len(parts) > 1 and found.at_once.get(parts[1])) or self._other(found, text, parts[0])
+            if type(found) is Several:
+                found = self._chosen(found.moves)
+            if type(found) is not Move:
+                self._at = at
+                self._unexpected(parts[0])
+                continue
+            if not found.plain:
+                self._at = at
+                self._go(found)
+            place = found.place
+            count = counts[place.id] + 1
+            counts[place.id] = count
+            if count > found.max:
+                self._at = at
+                self._repeated(found, count)
+            if found.match is None or found.match(text) is None:
+                self._at = at
+                self._explain(found, text)
+            self._place = place
+            if found.hooks:
+                self._at = at
+                for hook in found.hooks:
+                    hook(text, self)
+            moves = place.moves or moves_of(place)
+        self._moves = moves
+        self._end = (segments.position + len(segments), segments.end)
+        self._segments = None
+        return self._out
+
+    def _other(self, keyed: Keyed, text: str, tag: str) -> Move | Several | None:
+        """By a code that stands elsewhere than in the first element, or in a component of it."""
+        return keyed.by_code.get(self._dialect.key(text, tag)) or keyed.other
+
+    def finish(self) -> list[Said]:
+        """No more will come: say what is missing, and what does not add up."""
+        self._out = []
+        passed, left = left_at_the_end(self._place)
+        self._missing(passed)
+        for turn in left:
+            self._leave(turn)
+        if self._watch is not None:
+            self._watch.end(self)
+        return self._out
+
+    def _chosen(self, found: tuple[Move, ...]) -> Move:
+        """The first that may still come; when none may, the first."""
+        counts = self._counts
+        for move in found:
+            if move.entered:
+                turn = move.entered[0]
+                if counts[turn.id] < turn.max:
+                    return move
+            elif counts[move.place.id] < move.max:
+                return move
+        return found[0]
+
+    def _go(self, move: Move) -> None:
+        """Leave and enter loops on the way to a position, and say what is missing there."""
+        counts = self._counts
+        if move.needs is not None and 0 in move.needs(counts):
+            self._missing(move.passed)
+        for turn in move.left:
+            if turn.rules:
+                self._leave(turn)
+        for turn in move.entered:
+            count = counts[turn.id] + 1
+            counts[turn.id] = count
+            first = turn.children[0].id
+            counts[first : turn.stop] = turn.zeros
+            if count > turn.max:
+                self._too_many(turn, move.spec.tag)
+            if turn.rules:
+                self._tables.rules.begin(turn, self._frames)
+        if move.unused:
+            self._say(
+                "segment-not-used", 2, self._where(move.place), "",
+                f"{self._named(move)} stands there; the guide says that it is not used.",
+                f"Leave {move.spec.tag} out.",
+            )  # fmt: skip
+
+    def _leave(self, turn: Turn) -> None:
+        for broken in self._tables.rules.end(turn, self._frames):
+            self.broken(broken)
+
+    # --- what hooks see ---
+
+    def spot(self) -> Spot:
+        assert self._segments is not None
+        return Spot(self._segments, self._at, self._place, self._counts[self._place.id])
+
+    def watch(self, text: str) -> None:
+        if self._watch is not None:
+            self._watch.take(text, self)
+
+    def frame(self, number: int) -> Frame | None:
+        return self._frames.get(number)
+
+    def broken(self, broken: Broken) -> None:
+        spot = broken.spot
+        where = Where(
+            spot.tag, spot.segments.position + spot.at, spot.segments.byte(spot.at),
+            _path(spot.place.turn.path, spot.tag, spot.nth),
+        )  # fmt: skip
+        self._say(broken.code, broken.level, where, broken.element, broken.message, broken.hint, value=broken.value)
+
+    def _where(self, place: Place | None, tag: str | None = None) -> Where:
+        """Where the segment in hand stands; behind the last one, where the set ends."""
+        path = place.turn.path if place is not None else ""
+        if self._segments is None:
+            position, offset = self._end
+            return Where(tag or "", position - 1, offset, f"{path}{tag or ''}")
+        position = self._segments.position + self._at
+        if tag is None:
+            tag = self._dialect.syntax.tag(self._segments.texts[self._at])
+        nth = self._counts[place.id] if place is not None else 0
+        return Where(tag, position, self._segments.byte(self._at), _path(path, tag, nth))
+
+    # --- saying ---
+
+    def _named(self, move: Move) -> str:
+        label = move.spec.label
+        return f"{move.spec.tag} ({label})" if label else move.spec.tag
+
+    def _unexpected(self, tag: str) -> None:
+        dialect = self._dialect
+        if dialect.passes(tag):
+            return
+        known = tag in self._tables.tags
+        noun = dialect.noun
+        spot = self._where(self._place, tag if known else "")
+        path = self._place.turn.path
+        spot = spot._replace(path=f"{path}{tag}" if known else path.rstrip("/"))
+        if known:
+            behind = self._place.first_tag
+            self._say(
+                "segment-unexpected", 2, spot, "",
+                f"The {noun} {tag} may not stand here" + (f", behind {behind}" if behind else "")
+                + ", or not with this qualifier.",
+                f"Look at the order of {noun}s in the guide, and at what should have come before.",
+                warning=dialect.lenient,
+            )  # fmt: skip
+        else:
+            self._say(
+                "segment-unknown", 1, spot, "",
+                f"A {noun} stands here that the guide does not know.",
+                f"Leave the {noun} out, or check its tag.",
+                warning=dialect.lenient,
+            )  # fmt: skip
+
+    def _missing(self, passed: "tuple[Turn | Place, ...]") -> None:
+        noun = self._dialect.noun
+        for one in passed:
+            if self._counts[one.id]:
+                continue
+            tag = one.first_tag
+            behind = self._segments is not None
+            spot = self._where(None, None if behind else "")
+            if isinstance(one, Turn):
+                spot = spot._replace(tag=tag, path=one.path.rstrip("/"))
+                label = f" ({one.loop.label})" if one.loop.label else ""
+                self._say(
+                    "loop-missing", 2, spot, "",
+                    f"The loop {one.name}{label} is missing; it is required and begins with {tag}.",
+                    f"Send the loop {one.name} before this {noun}." if behind else f"Send the loop {one.name}.",
+                )  # fmt: skip
+            else:
+                spec = one.specs[tag]
+                spot = spot._replace(tag=tag, path=f"{one.turn.path}{tag}")
+                label = f" ({spec.label})" if spec.label else ""
+                self._say(
+                    "segment-missing", 2, spot, "",
+                    f"The {noun} {tag}{label} is missing; it is required"
+                    + (f" in loop {one.turn.name}." if one.turn.parent else "."),
+                    f"Send {tag} before this {noun}." if behind else f"Send {tag}.",
+                )  # fmt: skip
+
+    def _repeated(self, move: Move, count: int) -> None:
+        if count != move.max + 1 and count % 100:  # Each hundredth again tells enough.
+            return
+        self._say(
+            "segment-repeats", 2, self._where(move.place), "",
+            f"{self._named(move)} stands more often than {_times(move.max)}.",
+            f"Send {move.spec.tag} {_times(move.max)} there.",
+            warning=self._dialect.lenient,
+        )  # fmt: skip
+
+    def _too_many(self, turn: Turn, tag: str) -> None:
+        if self._counts[turn.id] != turn.max + 1 and self._counts[turn.id] % 100:
+            return
+        spot = self._where(None)._replace(tag=tag, path=turn.path.rstrip("/"))
+        label = f" ({turn.loop.label})" if turn.loop.label else ""
+        self._say(
+            "loop-repeats", 2, spot, "",
+            f"The loop {turn.name}{label} stands more often than {_times(turn.max)}.",
+            f"Send the loop {turn.name} {_times(turn.max)} there.",
+            warning=self._dialect.lenient,
+        )  # fmt: skip
+
+    def _explain(self, move: Move, text: str) -> None:
+        spec = move.spec
+        if not spec.defined:
+            return
+        assert self._segments is not None
+        fault = self._dialect.look(text, spec)
+        if fault is not None:
+            self._say(
+                fault.code, 1, self._where(move.place), "", f"{self._named(move)} {fault.says}.", fault.hint,
+                value=text,
+            )  # fmt: skip
+            return
+        elements = self._segments.elements(self._at)
+        spot: Where | None = None
+        for found in faults(elements, spec, self._dialect):
+            spot = spot or self._where(move.place)
+            self._say(
+                found.code, found.level, spot._replace(path=f"{spot.path}/{found.at}" if found.at else spot.path),
+                found.element, found.message, found.hint, value=found.value, quotable=found.quotable,
+                warning=found.warning,
+            )  # fmt: skip
+
+    def _say(
+        self,
+        code: str,
+        level: int,
+        spot: Where,
+        element: str,
+        message: str,
+        hint: str,
+        *,
+        value: str | None = None,
+        quotable: bool = False,
+        warning: bool = False,
+    ) -> None:
+        severity = SEVERITIES[self._levels.get(level, "report")]
+        self._out.append(
+            Finding(
+                code=f"{self._standard}.{code}",
+                level=level,
+                severity=_WARNING[severity] if warning else severity,
+                standard=self._standard,
+                set=self._set,
+                path=spot.path or None,
+                segment=spot.tag or None,
+                position=spot.position,
+                element=element or None,
+                offset=spot.offset,
+                message=message,
+                hint=hint,
+            )
+        )
+        if value is not None and (self._quote == "all" or (self._quote == "codes" and quotable)):
+            self._out.append(Quoted(text=value))
+
+
+def _path(path: str, tag: str, nth: int) -> str:
+    return f"{path}{tag}[{nth}]" if nth > 1 else f"{path}{tag}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
