@@ -27,20 +27,20 @@ def claims(size: int) -> bytes:
     text = (resources.files("mft.samples") / "claims-837p.edi").read_bytes()
     terminator = b"~"
     segments = [segment.strip() for segment in text.split(terminator) if segment.strip()]
-    first = next(i for i, segment in enumerate(segments) if segment.startswith(b"HL*2*"))
+    first = next(i for i, segment in enumerate(segments) if segment.startswith(b"HL*1*"))
     last = next(i for i, segment in enumerate(segments) if segment.startswith(b"SE*"))
     head, body, tail = segments[:first], segments[first:last], segments[last:]
     begin = next(i for i, segment in enumerate(segments) if segment.startswith(b"ST*"))
     rounds = max(1, size // (len(terminator.join(body)) + 1))
-    out, hl = list(head), 1
+    out, hl = list(head), 0
     for _ in range(rounds):
-        renumbered: dict[bytes, bytes] = {b"1": b"1"}
+        renumbered: dict[bytes, bytes] = {b"": b""}
         for segment in body:
             if segment.startswith(b"HL*"):
                 elements = segment.split(b"*")
                 hl += 1
                 renumbered[elements[1]] = str(hl).encode()
-                elements[1], elements[2] = str(hl).encode(), renumbered.get(elements[2], b"1")
+                elements[1], elements[2] = str(hl).encode(), renumbered[elements[2]]
                 segment = b"*".join(elements)
             out.append(segment)
     count = str(len(out) - begin + 1).encode()

@@ -144,6 +144,10 @@ class Home:
         return self.root / "config" / "partners"
 
     @property
+    def guides(self) -> Path:
+        return self.root / "config" / "guides"
+
+    @property
     def keys(self) -> Path:
         return self.root / "keys"
 

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 from sqlalchemy import insert, select
@@ -25,7 +25,7 @@ from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.tables import INSTALLATION
 from mft.ledger.transfers import keep_profile
-from mft.pipeline import conclude, deadlines, emit, mailbox, receive, runner
+from mft.pipeline import acknowledge, conclude, deadlines, emit, mailbox, receive, runner
 from mft.pipeline.journal import Journal
 
 if TYPE_CHECKING:
@@ -49,12 +49,13 @@ class Note(msgspec.Struct, frozen=True, tag=True):
 
 
 class KeepProfile(msgspec.Struct, frozen=True, tag=True):
-    """A partner file is in force, as it stands in `body`."""
+    """A partner file, or a guide beside them, is in force, as it stands in `body`."""
 
     digest: str
     subject: str
     name: str
     body: str
+    kind: Literal["connection", "guide"] = "connection"
 
 
 class Reload(msgspec.Struct, frozen=True, tag=True):
@@ -81,6 +82,7 @@ Command = (
     | runner.EndRunner
     | runner.Claim
     | runner.Release
+    | acknowledge.AllocateNumbers
     | conclude.Conclude
     | emit.Delivered
     | emit.DeliveryFailed
@@ -110,6 +112,7 @@ def keep(journal: Journal, command: KeepProfile) -> None:
         name=command.name,
         body=command.body,
         at=journal.at,
+        kind=command.kind,
     )
 
 
@@ -131,6 +134,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     runner.EndRunner: runner.end_runner,
     runner.Claim: runner.claim,
     runner.Release: runner.release,
+    acknowledge.AllocateNumbers: acknowledge.allocate_numbers,
     conclude.Conclude: conclude.conclude,
     emit.Delivered: emit.delivered,
     emit.DeliveryFailed: emit.delivery_failed,

@@ -38,7 +38,7 @@ NEXT_STAGES: dict[Stage, frozenset[Stage]] = {
     Stage.RECEIVED: _ASIDE | {Stage.IDENTIFIED},
     Stage.IDENTIFIED: _ASIDE | {Stage.UNWRAPPED, Stage.PARSED, Stage.DONE},
     Stage.UNWRAPPED: _ASIDE | {Stage.PARSED, Stage.DONE},
-    Stage.PARSED: _ASIDE | {Stage.VALIDATED, Stage.CANONICALIZED, Stage.DONE},
+    Stage.PARSED: _ASIDE | {Stage.VALIDATED, Stage.CANONICALIZED, Stage.ACKNOWLEDGED, Stage.DONE},
     Stage.VALIDATED: _ASIDE | {Stage.CANONICALIZED, Stage.ACKNOWLEDGED, Stage.DONE},
     Stage.CANONICALIZED: _ASIDE | {Stage.ACKNOWLEDGED, Stage.DONE},
     Stage.ACKNOWLEDGED: _ASIDE | {Stage.DONE},

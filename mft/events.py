@@ -107,6 +107,33 @@ class TransferQuarantined(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferDuplicate(Event):
+    """All of the file came before, as the transfer `duplicate_of`: nothing of it is processed again."""
+
+    type = "mft.transfer.duplicate.v1"
+    name: str
+    duplicate_of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AckSent(Event):
+    """An acknowledgment lies ready for the sender of an interchange, under `name`, as the transfer `ack`.
+
+    `repeated` says that it is an earlier one once more, because the same interchange came again.
+    """
+
+    type = "mft.ack.sent.v1"
+    ack: str
+    folder: str
+    name: str
+    kinds: str
+    verdict: str
+    control_number: str
+    interchange: int
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadStalled(Event):
     """An upload was broken off, or lies under a temporary name, and nothing has happened to it for long."""
 
@@ -125,5 +152,7 @@ CATALOGUE: tuple[type[Event], ...] = (
     TransferIncomplete,
     TransferRejected,
     TransferQuarantined,
+    TransferDuplicate,
+    AckSent,
     UploadStalled,
 )

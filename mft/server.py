@@ -26,6 +26,7 @@ from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.migrate import migrate, version
 from mft.ledger.objects import erased_objects, object_files, sealed_object
 from mft.ledger.transfers import under_way
+from mft.pipeline.agreements import problems
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.receive import Salvage
@@ -40,11 +41,14 @@ ORPHAN_SECONDS = 7 * 86_400
 
 
 def load_partners(home: Home) -> Directory:
-    """Raises BadConfig: with every problem of every partner file."""
+    """Raises BadConfig: with every problem of every partner file, and of every guide beside them."""
     try:
-        return load_directory(home.partners)
+        directory = load_directory(home.partners, home.guides)
     except BadFile as error:
         raise BadConfig(str(error)) from None
+    if found := list(problems(directory)):
+        raise BadConfig("\n".join(found))
+    return directory
 
 
 def open_vault(home: Home) -> Vault:
@@ -172,6 +176,7 @@ class Server:
             threads=config.pipeline.parsers,
             memory_mib=config.pipeline.parser_memory_mib,
             seconds=config.pipeline.parse_seconds,
+            directory=lambda: self._directory,
         )
         runner.start()
         cleanup.callback(lambda: self._unless_broken(runner.stop))
@@ -229,6 +234,11 @@ class Server:
                 facts: dict[str, str | int | None] = {"profile": profile.hash, "enabled": int(connection.enabled)}
                 private = {"name": connection.name}
                 core.run(Note("partner.loaded", actor, connection=connection.id, facts=facts, private=private))
+        before = self._directory.guides
+        for name, guide in directory.guides.items():
+            if name not in before or before[name].hash != guide.hash:
+                core.run(KeepProfile(guide.hash, guide.id, guide.id, guide.text, "guide"))
+                core.run(Note("guide.loaded", actor, facts={"guide": guide.id, "digest": guide.hash}))
         core.run(Note("config.loaded", actor, facts=dict(diff)))
         self._directory = directory
         return diff

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from partners.agreement import Agreement
 from partners.uploads import Uploads
 
 KEY_TYPES = (
@@ -100,6 +101,7 @@ class Connection(_Strict):
     enabled: bool = True
     uploads: Uploads = Uploads()
     logins: Annotated[list[Login], Field(min_length=1)]
+    agreements: tuple[Agreement, ...] = ()
 
     @model_validator(mode="after")
     def _users_differ(self) -> "Connection":
@@ -107,6 +109,15 @@ class Connection(_Strict):
         if len(users) != len(set(users)):
             raise ValueError("two logins have the same user")
         return self
+
+    @property
+    def ack_folders(self) -> list[bytes]:
+        """Every folder that acknowledgments are put into, with those that they lie in."""
+        found = set()
+        for agreement in self.agreements:
+            parts = agreement.ack_folder.split("/")
+            found |= {"/".join(parts[:count]).encode() for count in range(2, len(parts) + 1)}
+        return sorted(found)
 
 
 def is_name(text: str) -> bool:

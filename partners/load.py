@@ -1,14 +1,15 @@
-"""Loads every partner file of a folder into one immutable directory."""
+"""Loads every partner file of a folder, and the guides beside them, into one immutable directory."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from partners.connection import Connection, Login
-from partners.strict_toml import BadFile, load_model
+from partners.strict_toml import BadFile, load_model, read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,29 @@ class Profile:
     connection: Connection
     hash: str
     body: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuideFile:
+    """A guide or an overlay of config/guides, as its file stood; what it says is for others to judge.
+
+    `extends` is the guide that an overlay is laid over, None for a whole guide.
+    """
+
+    id: str
+    extends: str | None
+    path: Path
+    text: str
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """All partner files at one moment, by connection id."""
+    """All partner files at one moment, by connection id, and the guides that they may name, by theirs."""
 
     profiles: Mapping[str, Profile]
+    guides: Mapping[str, GuideFile] = field(default_factory=lambda: MappingProxyType({}))
 
     def login(self, user: str) -> tuple[Profile, Login] | None:
         """The login of that name, of a connection that is enabled."""
@@ -42,19 +59,20 @@ class Directory:
 EMPTY = Directory(MappingProxyType({}))
 
 
-def profile_of(connection: Connection) -> Profile:
+def profile_of(connection: Connection, path: Path | None = None) -> Profile:
     body = json.dumps(connection.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    return Profile(connection, hashlib.sha256(body.encode()).hexdigest(), body)
+    return Profile(connection, hashlib.sha256(body.encode()).hexdigest(), body, path)
 
 
-def load_directory(folder: Path) -> Directory:
-    """Read `folder/*.toml`.
+def load_directory(folder: Path, guides_folder: Path | None = None) -> Directory:
+    """Read `folder/*.toml`, and `guides_folder/*.toml`.
 
     Raises:
         BadFile: with every problem of every file, a line each.
     """
     problems: list[str] = []
     profiles: dict[str, Profile] = {}
+    guides = _load_guides(guides_folder, problems) if guides_folder is not None else {}
     taken: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.glob("*.toml")):
         try:
@@ -68,10 +86,30 @@ def load_directory(folder: Path) -> Directory:
             if (kind, value) in taken:
                 problems.append(f"{path}:1: the {kind} `{value}` is in {taken[kind, value]} already")
             taken[kind, value] = path
-        profiles[connection.id] = profile_of(connection)
+        profiles[connection.id] = profile_of(connection, path)
     if problems:
         raise BadFile("\n".join(problems))
-    return Directory(MappingProxyType(profiles))
+    return Directory(MappingProxyType(profiles), MappingProxyType(guides))
+
+
+def _load_guides(folder: Path, problems: list[str]) -> dict[str, GuideFile]:
+    guides: dict[str, GuideFile] = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            content = read_toml(path)
+        except BadFile as error:
+            problems.append(str(error))
+            continue
+        guide, extends = content.get("id"), content.get("extends")
+        if not isinstance(guide, str) or not guide:
+            problems.append(f'{path}:1: `id` is missing: agreements name a guide by it; write id = "…"')
+        elif guide in guides:
+            problems.append(f"{path}:1: the id `{guide}` is in {guides[guide].path} already")
+        else:
+            text = path.read_text(encoding="utf-8")
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            guides[guide] = GuideFile(guide, extends if isinstance(extends, str) else None, path, text, digest)
+    return guides
 
 
 def render(connection: Connection) -> str:
@@ -90,7 +128,19 @@ def render(connection: Connection) -> str:
             lines += ["", "[[logins.keys]]", f'key = "{_escaped(key.key)}"']
             if key.expires is not None:
                 lines.append(f"expires = {key.expires.isoformat()}")
+    for agreement in connection.agreements:
+        said = agreement.model_dump(mode="json", exclude_defaults=True)
+        lines += ["", "[[agreements]]", *(f"{key} = {_toml(value)}" for key, value in said.items())]
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it; numbers and truth are written as in JSON."""
+    if isinstance(value, str):
+        return f'"{_escaped(value)}"'
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f'"{key}" = {_toml(inner)}' for key, inner in value.items()) + " }"
+    return json.dumps(value)
 
 
 def _escaped(text: str) -> str:

@@ -19,7 +19,7 @@ LINES_MAX = 900
 REACHED = {
     Stage.RECEIVED, Stage.PARTIAL, Stage.IDENTIFIED, Stage.PARSED, Stage.CANONICALIZED, Stage.DONE, Stage.HELD,
     Stage.QUARANTINED, Stage.INCOMPLETE, Stage.UNSUPPORTED, Stage.REJECTED, Stage.EXPIRED, Stage.SUPERSEDED,
-    Stage.RECEIVING,
+    Stage.RECEIVING, Stage.VALIDATED, Stage.ACKNOWLEDGED,
 }  # fmt: skip
 
 
@@ -87,7 +87,8 @@ class TestEvents:
         assert fields == {
             "transfer", "connection", "partner", "standard", "usage", "name", "size_bytes", "interchanges", "sets",
             "findings", "ref", "set", "set_number", "records", "record_schema", "sets_accepted", "sets_rejected",
-            "opaque", "stage", "reason", "type",
+            "opaque", "stage", "reason", "type", "duplicate_of", "ack", "folder", "kinds", "verdict", "control_number",
+            "interchange", "repeated",
         }  # fmt: skip
 
 

@@ -151,6 +151,7 @@ def _tell(home: "Home", config: "Config", row: Mapping[str, Any]) -> None:
     import json
 
     from mft.cli.options import size
+    from mft.ledger.acknowledgments import acknowledgments_of, public
     from mft.ledger.database import Ledger, reading
     from mft.ledger.objects import sealed_object
     from mft.ledger.outbox import events_of
@@ -187,6 +188,9 @@ def _tell(home: "Home", config: "Config", row: Mapping[str, Any]) -> None:
             line = reader.read_at(0, 4096).split(b"\n", 1)[0].decode()
             reader.close()
             print(f"                  {line[:150]}{'…' if len(line) > 150 else ''}")
+        for told in map(public, acknowledgments_of(books, row["id"])):
+            lies = f"{told['ack_folder']}/{told['ack_name']}"
+            print(f"     answered     {' '.join(told['kinds'])}, {told['verdict']}: {lies} waits for the partner")
         types = [event["type"].removeprefix("mft.").removesuffix(".v1") for event in events_of(books, row["id"])]
         counted = {kind: types.count(kind) for kind in types}
         print("     events       " + ", ".join(f"{n} {k}" if n > 1 else k for k, n in counted.items()))

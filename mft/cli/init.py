@@ -47,7 +47,7 @@ def make_home(directory: Path) -> None:
         raise NameTaken(f"{directory} exists and is not empty: name another directory, or remove it first")
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.root.chmod(0o700)
-    for folder in (home.partners.parent, home.partners, home.keys, home.data, home.vault, home.run):
+    for folder in (home.partners.parent, home.partners, home.guides, home.keys, home.data, home.vault, home.run):
         folder.mkdir(mode=0o700)
 
     bucket = generate_bucket_key()

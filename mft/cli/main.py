@@ -11,7 +11,7 @@ from typer import exceptions as usage
 
 import mft
 from mft import errors
-from mft.cli import audit, demo, doctor, events, identify, init, parse, partner, serve, transfer
+from mft.cli import ack, audit, demo, doctor, events, identify, init, parse, partner, serve, transfer, validate
 
 FINE, WRONG_DATA, USAGE, REFUSED, FAILED = 0, 1, 2, 3, 4
 
@@ -45,7 +45,9 @@ app.command()(doctor.doctor)
 app.add_typer(partner.app, name="partner")
 app.command()(identify.identify)
 app.command()(parse.parse)
+app.command()(validate.validate)
 app.add_typer(transfer.app, name="transfer")
+app.add_typer(ack.app, name="ack")
 app.add_typer(audit.app, name="audit")
 app.add_typer(events.app, name="events")
 

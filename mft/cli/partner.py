@@ -9,7 +9,7 @@ import typer
 from mft.cli.options import HomeOption, JsonOption, Output
 from mft.errors import BadConfig, Missing, NameTaken
 
-app = typer.Typer(help="Partners: add, list, show.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Partners: add, list, show, check.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
@@ -138,6 +138,34 @@ def show(name: str, home: HomeOption = None, as_json: JsonOption = False) -> Non
         print(f"  login {login['user']}, starts in {login['start']}")
         for key in login["keys"]:
             print(f"    {key['fingerprint']}  {'until ' + key['expires'] if key['expires'] else 'no expiry'}")
+    for agreement in row["agreements"]:
+        print("  agreed  " + ", ".join(f"{key} {_said(value)}" for key, value in agreement.items()))
+
+
+def _said(value: Any) -> str:
+    return " ".join(f"{key}:{one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
+
+
+@app.command()
+def check(home: HomeOption = None) -> None:
+    """Read all partner files, and the guides that their agreements name, and say what is wrong with them.
+
+    A running server goes on with those that it has; it takes up what is right at `kill -HUP`.
+
+    \b
+    mft partner check
+    """
+    from mft.cli.access import open_home
+    from mft.server import load_partners
+
+    found, _ = open_home(home)
+    directory = load_partners(found)
+    counted = {
+        "partner files": len(directory.profiles),
+        "agreements": sum(len(profile.connection.agreements) for profile in directory.profiles.values()),
+        "guides of your own": len(directory.guides),
+    }
+    print("all is well: " + ", ".join(f"{what}: {count}" for what, count in counted.items()))
 
 
 def _public(profile: Any) -> dict[str, Any]:
@@ -160,4 +188,5 @@ def _public(profile: Any) -> dict[str, Any]:
             }
             for login in connection.logins
         ],
+        "agreements": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.agreements],
     }

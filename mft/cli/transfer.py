@@ -66,6 +66,7 @@ def show(transfer_id: IdArgument, home: HomeOption = None, as_json: JsonOption =
     """
     from mft.audit.query import leaves
     from mft.cli.access import ledger_of
+    from mft.ledger import acknowledgments
     from mft.ledger.outbox import events_of
     from mft.ledger.transfers import parts, public, transfer_row
 
@@ -85,6 +86,9 @@ def show(transfer_id: IdArgument, home: HomeOption = None, as_json: JsonOption =
                 "records": part["records"],
             }
             for part in parts(books, "records", row["id"])
+        ]
+        known["acknowledgments"] = [
+            acknowledgments.public(one) for one in acknowledgments.acknowledgments_of(books, row["id"])
         ]
         known["events"] = [
             {"id": event["id"], "type": event["type"], "at": event["at"]} for event in events_of(books, row["id"])
@@ -129,6 +133,7 @@ def _tell(known: dict[str, Any]) -> None:
         print(
             f"    set {row['position']}: {row['set_code'] or '?'} {row['version'] or ''}, control number "
             f"{row['control_number'] or '-'}, {row['verdict'] or 'not ended'}, records: {row['records']}"
+            + (f", by {row['guide']}" if row["guide"] else "")
         )
     for finding in known["findings"]:
         print(f"  {finding['severity']}: {finding['message']}")
@@ -139,6 +144,14 @@ def _tell(known: dict[str, Any]) -> None:
             print(f"    what to do: {finding['hint']}")
     for row in known["records"]:
         print(f"  records   {row['ref']}  {row['records']} of {row['record_schema']}")
+    for row in known["acknowledgments"]:
+        about = "for" if row["ack"] == known["id"] else "under"
+        other = f"transfer {row['transfer']}" if row["ack"] == known["id"] else f"{row['ack_folder']}/{row['ack_name']}"
+        print(
+            f"  acknowledged interchange {row['interchange']}: {' '.join(row['kinds'])}, {row['verdict']}, our number "
+            f"{row['control_number']}, {about} {other}, {'fetched' if row['fetched_at'] else 'not fetched yet'}"
+            + (f", once more: see {row['repeats']}" if row["repeats"] else "")
+        )
     print("  what happened (UTC)")
     for leaf in known["timeline"]:
         facts = " ".join(f"{k}={v}" for k, v in leaf["facts"].items() if v is not None and k != "object")

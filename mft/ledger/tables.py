@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"  # The newest migration; a test holds it against the folder.
+HEAD = "0003"  # The newest migration; a test holds it against the folder.
 
 METADATA = MetaData(
     naming_convention={
@@ -194,10 +194,44 @@ TRANSACTION_SET = Table(
     _number("start_offset", null=False),
     _number("end_offset"),
     _number("records", null=False, default="0"),
+    _text("guide"),
     _text("guide_hash"),
     _text("map_version"),
     _of_transfer(),
     Index(None, "control_number"),
+)
+
+# What went back for an interchange, and the transfer that it lies in for its sender to fetch.
+ACKNOWLEDGMENT = Table(
+    "acknowledgment",
+    METADATA,
+    _id("transfer_id"),
+    Column("interchange", BigInteger, primary_key=True, autoincrement=False),
+    _tenant(),
+    _text("standard", null=False),
+    _text("kinds", null=False),  # "ta1 999": in the order in which they stand in the file.
+    _text("verdict", null=False),
+    _text("control_number", null=False),  # Ours.
+    _text("outbound_id", null=False),
+    _text("repeats"),  # The transfer whose acknowledgment this one is, once more.
+    _number("at", null=False),
+    _of_transfer(),
+    ForeignKeyConstraint(["outbound_id"], ["transfer.id"]),
+    Index(None, "outbound_id"),
+)
+
+# How many control numbers were given out, for each pair of parties that they are counted for.
+CONTROL_NUMBER = Table(
+    "control_number",
+    METADATA,
+    Column("own", Text, primary_key=True),
+    Column("partner", Text, primary_key=True),
+    Column("standard", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("usage", Text, primary_key=True),
+    _tenant(),
+    _number("allocated", null=False),
+    _number("updated_at", null=False),
 )
 
 # What was found wrong, as the finding says it; it never holds a value out of the file.

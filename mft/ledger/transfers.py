@@ -99,7 +99,7 @@ _LISTING = (
     .limit(500)
 )
 _NAMED = select(*_LISTING_COLUMNS).where(_VISIBLE, _T.name_bytes == bindparam("name")).order_by(_T.id.desc()).limit(1)
-_LISTED = select(_T.id, _T.stage, _T.object_id, _T.received_at).where(
+_LISTED = select(_T.id, _T.stage, _T.object_id, _T.received_at, _T.direction, _T.sha256).where(
     _T.connection == bindparam("whose"),
     _T.folder_bytes == bindparam("folder"),
     _T.name_bytes == bindparam("name"),
@@ -329,6 +329,9 @@ def insert_transfer(
     evidence: str | None = None,
     modified_at: int | None = None,
     speaks_of: bytes | None = None,
+    standard: str | None = None,
+    sets: str | None = None,
+    usage: str | None = None,
 ) -> None:
     """Add a transfer. Who had the name before must give it up first, where this one is listed: see `listed_as`."""
     principal = arrival.principal
@@ -359,6 +362,9 @@ def insert_transfer(
             "evidence": evidence,
             "modified_at": modified_at,
             "speaks_of_bytes": speaks_of,
+            "standard": standard,
+            "sets": sets,
+            "usage": usage,
             "listed_at": at,
             "received_at": at,
             "updated_at": at,
@@ -436,7 +442,7 @@ def end_upload(books: Books, transfer: str, stage: Stage, why: str, *, at: int) 
 
 
 def listed_as(books: Books, connection: str, folder: bytes, name: bytes) -> list[Row]:
-    """Whoever is listed under a name, or was on its way to it, however old: id, stage, object_id, received_at."""
+    """Whoever is listed under a name, or was on its way to it, however old. See `_LISTED` for what each has."""
     return books.rows(_LISTED, {"whose": connection, "folder": folder, "name": name})
 
 
@@ -647,10 +653,12 @@ def parts(books: Books, table: str, transfer: str) -> list[Row]:
     return books.rows(_PARTS_OF[table], {"transfer": transfer})
 
 
-def keep_profile(books: Books, *, digest: str, subject: str, name: str, body: str, at: int) -> None:
-    """Keep a partner file as it stands now, unless the same is kept already."""
+def keep_profile(
+    books: Books, *, digest: str, subject: str, name: str, body: str, at: int, kind: str = "connection"
+) -> None:
+    """Keep a partner file, or a guide beside them, as it stands now, unless the same is kept already."""
     if books.first(_PROFILE_BY_HASH, {"profile": digest}) is None:
-        row = {"hash": digest, "tenant_id": TENANT, "kind": "connection", "subject_id": subject}
+        row = {"hash": digest, "tenant_id": TENANT, "kind": kind, "subject_id": subject}
         books.execute(_PROFILE, {**row, "name": name, "body": body, "seen_at": at})
 
 
@@ -708,7 +716,7 @@ def public(row: Row) -> dict[str, Any]:
 
 _CONNECTION = (
     select(PROFILE.c.subject_id)
-    .where(PROFILE.c.name == bindparam("called"))
+    .where(PROFILE.c.name == bindparam("called"), PROFILE.c.kind == "connection")
     .order_by(PROFILE.c.seen_at.desc())
     .limit(1)
 )

@@ -8,11 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from mft.audit.log import Fact
-from mft.domain import TENANT, SealedObject, Stage
+from mft.domain import TENANT, SealedObject, Stage, printable
 from mft.events import (
+    AckSent,
     Event,
     RecordsReady,
     TransferCompleted,
+    TransferDuplicate,
     TransferHeld,
     TransferParsed,
     TransferQuarantined,
@@ -20,11 +22,13 @@ from mft.events import (
     TransferRejected,
 )
 from mft.ledger import transfers
+from mft.ledger.acknowledgments import add_acknowledgment, came_before
 from mft.ledger.database import Row
 from mft.ledger.objects import insert_object
+from mft.pipeline.acknowledge import Acknowledged, CameBefore, Overtaken
 from mft.pipeline.companions import Witness
 from mft.pipeline.journal import Journal
-from mft.pipeline.receive import Deposit, deposit
+from mft.pipeline.receive import Deposit, deposit, place
 from parsers.findings import Finding
 
 _TOLD_US: Final = 43_200_000_000  # A name that does not come whole is told of once; half a day later it is news again.
@@ -45,7 +49,8 @@ class Conclude(msgspec.Struct, frozen=True, tag=True):
     """All that one pass found out about a transfer.
 
     `passed` are the stages in order, the last of them where it now stands, with the facts of each one's leaf; `found`
-    the columns of the transfer; the parts the rows of their tables without `transfer_id`.
+    the columns of the transfer; the parts the rows of their tables without `transfer_id`. `came_before` is what the
+    acknowledgments were made with; `duplicate_of` the transfer that all of it was sent with before.
     """
 
     transfer: str
@@ -66,11 +71,23 @@ class Conclude(msgspec.Struct, frozen=True, tag=True):
     findings: tuple[Finding, ...] = ()
     records: tuple[SetRecords, ...] = ()
     report: Deposit | None = None
+    acknowledgments: tuple[Acknowledged, ...] = ()
+    came_before: tuple[CameBefore, ...] = ()
+    duplicate_of: str | None = None
 
 
 def conclude(journal: Journal, command: Conclude) -> None:
-    """Raises StageConflict: the claim was lost, and nothing of this pass counts."""
+    """Nothing of this pass counts when it raises.
+
+    Raises:
+        StageConflict: the claim was lost.
+        Overtaken: the same interchange was concluded in the meantime; another pass will know of it.
+    """
     books, transfer = journal.books, command.transfer
+    for known in command.came_before:
+        rows = came_before(books, known.key, since=known.since, but=transfer)
+        if tuple((row["transfer_id"], row["position"]) for row in rows) != known.seen:
+            raise Overtaken("the same interchange came with another file, which was first")
     stages = [Stage(stage) for stage, _ in command.passed]
     transfers.advance(
         books,
@@ -128,6 +145,45 @@ def conclude(journal: Journal, command: Conclude) -> None:
         journal.announce(event)
     if command.report is not None:
         deposit(journal, command.report)
+    for acknowledged in command.acknowledgments:
+        _acknowledge(journal, command, acknowledged)
+
+
+def _acknowledge(journal: Journal, command: Conclude, sent: Acknowledged) -> None:
+    name = place(journal, sent.deposit)
+    kinds = " ".join(sent.kinds)
+    add_acknowledgment(
+        journal.books,
+        {
+            "transfer_id": command.transfer,
+            "interchange": sent.interchange,
+            "tenant_id": TENANT,
+            "standard": sent.standard,
+            "kinds": kinds,
+            "verdict": sent.verdict,
+            "control_number": sent.control_number,
+            "outbound_id": sent.deposit.transfer,
+            "repeats": sent.repeats,
+            "at": journal.at,
+        },
+    )
+    journal.announce(
+        AckSent(
+            transfer=command.transfer,
+            connection=command.connection,
+            partner=command.partner,
+            standard=sent.standard,
+            usage=sent.deposit.usage,
+            ack=sent.deposit.transfer,
+            folder=printable(sent.deposit.arrival.folder),
+            name=printable(name),
+            kinds=kinds,
+            verdict=sent.verdict,
+            control_number=sent.control_number,
+            interchange=sent.interchange,
+            repeated=sent.repeats is not None,
+        )
+    )
 
 
 def _bear_witness(journal: Journal, connection: str, witness: Witness) -> None:
@@ -195,7 +251,9 @@ def _events(command: Conclude, stage: Stage) -> list[Event]:
         )
         for records in command.records
     )
-    if stage is Stage.DONE:
+    if command.duplicate_of is not None:
+        events.append(TransferDuplicate(**about, name=name, duplicate_of=command.duplicate_of))
+    elif stage is Stage.DONE:
         accepted = command.found["sets_accepted"]
         events.append(
             TransferCompleted(**about, name=name, sets_accepted=accepted, sets_rejected=rejected, opaque=command.opaque)

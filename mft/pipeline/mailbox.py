@@ -3,7 +3,7 @@
 /inbound   files they put. A *partial* was broken off and can be resumed; a *parked* one was closed under a temporary
            name or in a staging folder; any other is *published*: its sender heard yes, and what they do to the name
            from then on changes a label only. Folders below it are their profile's, or made by them where it allows that
-/outbound  files for them to fetch
+/outbound  files for them to fetch; folders below it and below /errors are their profile's
 /errors    in plain words, what was wrong with theirs
 """
 
@@ -125,7 +125,7 @@ def content(books: Books, connection: str, folder: bytes, name: bytes, *, since:
         Missing: the connection sees no such file.
     """
     row = entry(books, connection, folder, name, since=since)
-    if folder not in {OUTBOUND, ERRORS}:
+    if _is_inbound(folder):
         raise NotAllowed(f"{folder.decode(errors='replace')} is for uploads: files cannot be read back from it")
     return row, sealed_object(books, row["object_id"])
 

@@ -12,6 +12,7 @@ import msgspec
 
 from mft.errors import MFTError
 from parsers.events import Event, Finished
+from parsers.guides.terms import Judging
 
 _PIPE: Final = 1 << 16
 _FRAME_MAX: Final = 64 << 20
@@ -59,7 +60,7 @@ class Parser:
         self._jobs = 0
         return self._process
 
-    def read(self, chunks: Iterator[bytes]) -> Iterator[Event]:
+    def read(self, chunks: Iterator[bytes], judging: Judging | None = None) -> Iterator[Event]:
         """The events of one file; see `parsers.read`. `chunks` are at most 1 MiB each.
 
         Raises:
@@ -72,22 +73,24 @@ class Parser:
         self._jobs += 1
         finished = False
         try:
-            for event in self._exchange(process, chunks):
+            for event in self._exchange(process, judging, chunks):
                 finished = isinstance(event, Finished)
                 yield event
         finally:
             if not finished:
                 self.close()
 
-    def _exchange(self, process: subprocess.Popen[bytes], chunks: Iterator[bytes]) -> Iterator[Event]:
+    def _exchange(
+        self, process: subprocess.Popen[bytes], judging: Judging | None, chunks: Iterator[bytes]
+    ) -> Iterator[Event]:
         assert process.stdin is not None
         assert process.stdout is not None
         to, back = process.stdin.fileno(), process.stdout.fileno()
         os.set_blocking(to, False)
         deadline = time.monotonic() + self._seconds
-        outgoing: memoryview | None = memoryview(_framed(next(chunks, b"")))
+        outgoing: memoryview | None = memoryview(_framed(msgspec.msgpack.encode(judging) if judging else b""))
         incoming = bytearray()
-        ended = len(outgoing or b"") == 4
+        ended = False
         with selectors.DefaultSelector() as selector:
             selector.register(back, selectors.EVENT_READ)
             selector.register(to, selectors.EVENT_WRITE)

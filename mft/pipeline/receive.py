@@ -3,10 +3,12 @@ the sender hears yes. What breaks off on the way is kept for a while, and publis
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from mft.audit.log import Fact
 from mft.domain import Arrival, Direction, SealedObject, Stage, printable
 from mft.ledger.database import Row
 from mft.ledger.objects import drop_object, end_object, erase_object, insert_object, pieces_of, sealed_object
@@ -107,13 +109,22 @@ class Salvage(msgspec.Struct, frozen=True, tag=True):
 
 
 class Deposit(msgspec.Struct, frozen=True, tag=True):
-    """A file lies sealed for a partner to fetch."""
+    """A file lies sealed for a partner to fetch.
+
+    `others` are names to take, the first that is free, where another file of ours lies under its own; without any it
+    takes that one's place. `facts` go into its leaf, `sets` is a JSON list.
+    """
 
     transfer: str
     arrival: Arrival
     sealed: SealedObject
     sha256: bytes
     parent: str | None = None
+    others: tuple[bytes, ...] = ()
+    standard: str | None = None
+    sets: str | None = None
+    usage: str | None = None
+    facts: dict[str, Fact] = {}
 
 
 def begin(journal: Journal, command: Begin) -> None:
@@ -327,7 +338,13 @@ def _drop(journal: Journal, objects: tuple[str, ...]) -> None:
 
 def deposit(journal: Journal, command: Deposit) -> str:
     """Put a sealed file where a partner can fetch it."""
-    arrival, sealed = command.arrival, command.sealed
+    place(journal, command)
+    return command.transfer
+
+
+def place(journal: Journal, command: Deposit) -> bytes:
+    """The same, as part of a larger command. Returns the name that the file has got."""
+    arrival, sealed = _free_name(journal, command), command.sealed
     insert_object(journal.books, sealed, at=journal.at)
     displace(journal, arrival.principal.connection, arrival.folder, arrival.name, but=command.transfer)
     insert_transfer(
@@ -341,16 +358,29 @@ def deposit(journal: Journal, command: Deposit) -> str:
         sha256=command.sha256,
         object_id=sealed.id,
         parent=command.parent,
+        standard=command.standard,
+        sets=command.sets,
+        usage=command.usage,
     )
     journal.leaf(
         "transfer.deposited",
         actor="server",
         connection=arrival.principal.connection,
         transfer=command.transfer,
-        facts={"size_bytes": sealed.plain_size, "object": sealed.id},
+        facts={"size_bytes": sealed.plain_size, "object": sealed.id, **command.facts},
         private={"name": printable(arrival.name), "sha256": command.sha256.hex()},
     )
-    return command.transfer
+    return arrival.name
+
+
+def _free_name(journal: Journal, command: Deposit) -> Arrival:
+    """Nobody's file may vanish unfetched because another is called the same; the same content may take its place."""
+    arrival = command.arrival
+    for name in (arrival.name, *command.others):
+        listed = listed_as(journal.books, arrival.principal.connection, arrival.folder, name)
+        if all(bytes(row["sha256"] or b"") == command.sha256 for row in listed):
+            return replace(arrival, name=name)
+    return arrival
 
 
 def actor(arrival: Arrival) -> str:

@@ -22,8 +22,10 @@ from mft.clock import new_id
 from mft.domain import ERRORS, TENANT, Arrival, Principal, Stage, printable
 from mft.errors import Broken, Busy, MFTError, Refused, StageConflict
 from mft.ledger import transfers
-from mft.ledger.database import Readers, Row
+from mft.ledger.database import Books, Readers, Row
 from mft.ledger.objects import sealed_object
+from mft.pipeline.acknowledge import Answered, Desk, Overtaken
+from mft.pipeline.agreements import NOTHING_AGREED, Agreed, DirectoryNow
 from mft.pipeline.companions import Witness, consult
 from mft.pipeline.conclude import Conclude, SetRecords
 from mft.pipeline.evidence import speaks_of
@@ -45,6 +47,8 @@ from parsers.events import (
     SetOpened,
 )
 from parsers.findings import Finding
+from parsers.judged import Collector, JudgedInterchange
+from partners.load import EMPTY
 
 if TYPE_CHECKING:
     from mft.audit.log import Fact
@@ -53,6 +57,7 @@ _CLAIM_AT_ONCE: Final = 1  # More would let one long file keep the others from a
 _POLL_SECONDS: Final = 5.0
 _ATTEMPTS_MAX: Final = 3  # Of parsers that die.
 _CLAIMS_MAX: Final = 8  # Of claims that came to nothing: the file may take the whole server down with it.
+_INTERCHANGES_MAX: Final = 2_000  # Each may have an acknowledgment.
 _SETS_MAX: Final = 10_000  # All of a file is one commit, which everybody else waits for.
 
 
@@ -132,9 +137,13 @@ class TooManySets(Refused):
 class _Pass:
     """What one pass over a file collects. Records are sealed as they come; a set's are kept only if it is accepted."""
 
-    def __init__(self, vault: Vault, job: Row) -> None:
+    def __init__(self, vault: Vault, job: Row, agreed: Agreed = NOTHING_AGREED) -> None:
         self._vault = vault
         self._job = job
+        self._agreed = agreed
+        self._collector = Collector()
+        self._judged: list[JudgedInterchange] = []
+        self._answered = Answered()
         self.identified: Identified | None = None
         self.finished: Finished | None = None
         self.interchanges: dict[int, dict[str, Any]] = {}
@@ -145,6 +154,9 @@ class _Pass:
         self._open: dict[int, ObjectWriter] = {}
 
     def take(self, event: parsers.Event) -> None:
+        ended = self._collector.take(event)
+        if ended is not None:
+            self._judged.append(ended)
         match event:
             case RecordBatch():
                 writer = self._open.get(event.set)
@@ -155,6 +167,8 @@ class _Pass:
             case Finding():
                 self.findings.append(event)
             case InterchangeOpened():
+                if len(self.interchanges) >= _INTERCHANGES_MAX:
+                    raise TooManySets(f"more than {_INTERCHANGES_MAX:,} interchanges in one file: send it in parts")
                 self.interchanges[event.index] = {
                     "position": event.index,
                     "standard": event.standard,
@@ -199,6 +213,8 @@ class _Pass:
                     "end_offset": None,
                     "verdict": None,
                     "records": 0,
+                    "guide": None,
+                    "guide_hash": None,
                     "map_version": None,
                 }
             case SetClosed():
@@ -214,7 +230,13 @@ class _Pass:
 
     def _close_set(self, event: SetClosed) -> None:
         row = self.sets[event.index]
-        row |= {"end_offset": event.end_offset, "verdict": event.verdict, "map_version": event.map_version}
+        row |= {
+            "end_offset": event.end_offset,
+            "verdict": event.verdict,
+            "guide": event.guide,
+            "guide_hash": event.guide_hash,
+            "map_version": event.map_version,
+        }
         writer = self._open.pop(event.index, None)
         if writer is None:
             return
@@ -245,10 +267,42 @@ class _Pass:
         for writer in self._open.values():
             writer.abandon()
         self._open.clear()
-        for records in self.records:
-            if records.sealed.blob is None:
-                self._vault.remove(records.sealed.id)
+        self._forget(self.records)
         self.records.clear()
+        for sent in self._answered.sent:
+            if sent.deposit.sealed.blob is None:
+                self._vault.remove(sent.deposit.sealed.id)
+        self._answered.sent.clear()
+
+    def _forget(self, records: list[SetRecords]) -> None:
+        for one in records:
+            if one.sealed.blob is None:
+                self._vault.remove(one.sealed.id)
+
+    def answer(self, books: Books, submit: Callable[[Any], Any]) -> None:
+        """Make what goes back to the sender, and let what is refused with it not flow on."""
+        if self.finished is None or self.finished.outcome != "complete":
+            return  # Half a file is not answered: the whole one may follow.
+        desk = Desk(job=self._job, agreed=self._agreed, books=books, vault=self._vault, submit=submit)
+        verdicts = {row["verdict"] for row in self.sets.values()}
+        understood = verdicts & {"accepted", "rejected"} or any(row["guide"] for row in self.sets.values())
+        answered = self._answered = desk.answered  # Already now: what it seals is forgotten with the rest.
+        desk.answer(self._judged, quiet=not understood)
+        for index, verdict in answered.refused.items():
+            row = self.sets[index]
+            if row["verdict"] == "accepted" or row["interchange"] in answered.verdicts:
+                row |= {"verdict": verdict, "records": 0}
+        for index, verdict in answered.verdicts.items():
+            self.interchanges[index]["verdict"] = verdict
+        refused = [one for one in self.records if self.sets[one.position]["verdict"] != "accepted"]
+        self._forget(refused)
+        self.records = [one for one in self.records if one not in refused]
+        self.findings += answered.findings
+
+    def _duplicate_of(self) -> str | None:
+        """The transfer that all of this one came with before."""
+        found = self._answered.duplicate_of
+        return next(iter(found.values())) if found and len(found) == len(self.interchanges) else None
 
     def conclusion(self, runner: str, partner: str, witnesses: tuple[Witness, ...], doubt: str | None) -> Conclude:
         """The verdict on the whole file, ready to be committed. With a `doubt` about it, it is held."""
@@ -258,6 +312,7 @@ class _Pass:
         verdicts = [row["verdict"] for row in self.sets.values()]
         accepted, rejected = verdicts.count("accepted"), verdicts.count("rejected")
         unsupported = verdicts.count("unsupported")
+        duplicate_of = self._duplicate_of()
         parsed: tuple[str, dict[str, Fact]] = (
             Stage.PARSED.value,
             {
@@ -266,6 +321,20 @@ class _Pass:
                 "findings": len(self.findings),
             },
         )
+        validated: tuple[str, dict[str, Fact]] = (
+            Stage.VALIDATED.value,
+            {
+                "findings": len(self.findings),
+                "sets_accepted": accepted,
+                "sets_rejected": rejected,
+                "guides": " ".join(sorted({row["guide"] for row in self.sets.values() if row["guide"]})) or None,
+                "profile": self._agreed.profile,
+            },
+        )
+        acknowledged: list[tuple[str, dict[str, Fact]]] = []
+        if sent := self._answered.sent:
+            kinds = " ".join(sorted({kind for one in sent for kind in one.kinds}))
+            acknowledged = [(Stage.ACKNOWLEDGED.value, {"kinds": kinds, "sent": len(sent)})]
         passed: list[tuple[str, dict[str, Fact]]] = [
             (Stage.IDENTIFIED.value, {"standard": identified.standard, "version": identified.version})
         ]
@@ -289,22 +358,37 @@ class _Pass:
             case "incomplete":
                 self.abandon()  # What is not whole is announced to nobody.
                 passed.append((Stage.INCOMPLETE.value, {}))
+            case "complete" if duplicate_of is not None:
+                self.findings.clear()  # They stand with the file that was first.
+                ended: dict[str, Fact] = {"sets_accepted": 0, "sets_rejected": 0, "duplicate_of": duplicate_of}
+                passed += [parsed, *acknowledged, (Stage.DONE.value, ended)]
+                reason = f"duplicate of {duplicate_of}"
             case "complete" if accepted:
                 count = sum(records.records for records in self.records)
                 passed += [
                     parsed,
+                    validated,
                     (Stage.CANONICALIZED.value, {"records": count}),
+                    *acknowledged,
                     (Stage.DONE.value, {"sets_accepted": accepted, "sets_rejected": rejected}),
                 ]
-                reason = _partly(rejected, unsupported)
+                reason = _partly(rejected, unsupported, len(self._answered.duplicate_of))
             case "complete" if rejected:
                 passed += [
                     parsed,
+                    validated,
+                    *acknowledged,
                     (Stage.REJECTED.value, {"sets_rejected": rejected, "findings": len(self.findings)}),
                 ]
                 reason = self._first_error() or "no set could be accepted"
             case _:
-                passed += [parsed, (Stage.UNSUPPORTED.value, {"standard": identified.standard})]
+                guided = any(row["guide"] for row in self.sets.values())
+                passed += [
+                    parsed,
+                    *([validated] if guided else []),
+                    *acknowledged,
+                    (Stage.UNSUPPORTED.value, {"standard": identified.standard}),
+                ]
                 reason = reason or _no_map(self.sets)
         stage = Stage(passed[-1][0])
         usages = {row["usage"] for row in self.interchanges.values()} - {None}
@@ -337,6 +421,9 @@ class _Pass:
             sets=tuple(self.sets.values()),
             findings=tuple(self.findings),
             records=tuple(self.records),
+            acknowledgments=tuple(self._answered.sent),
+            came_before=tuple(self._answered.came_before),
+            duplicate_of=duplicate_of,
         )
         errors = any(finding.severity == "error" for finding in self.findings)
         if stage is Stage.INCOMPLETE or (errors and stage in {Stage.DONE, Stage.REJECTED}):
@@ -375,8 +462,10 @@ def _found(**columns: Any) -> dict[str, Any]:
     return {**dict.fromkeys(_FOUND), "sets_accepted": 0, "sets_rejected": 0, **columns}
 
 
-def _partly(rejected: int, unsupported: int) -> str | None:
+def _partly(rejected: int, unsupported: int, duplicates: int) -> str | None:
     parts = []
+    if duplicates:
+        parts.append(f"{duplicates} {'interchange' if duplicates == 1 else 'interchanges'} came before")
     if rejected:
         parts.append(f"{rejected} {'set was' if rejected == 1 else 'sets were'} rejected")
     if unsupported:
@@ -414,8 +503,10 @@ class Runner:
         threads: int,
         memory_mib: int,
         seconds: int,
+        directory: DirectoryNow = lambda: EMPTY,
     ) -> None:
         self.id: Final = new_id()
+        self._directory = directory
         self._vault = vault
         self._readers = readers
         self._submit = submit
@@ -465,20 +556,26 @@ class Runner:
         if job["attempt"] > _CLAIMS_MAX:
             self._quarantine(job, partner, f"was begun {job['attempt'] - 1} times and never finished")
             return
-        found = _Pass(self._vault, job)
+        agreed = Agreed(self._directory(), job["connection"])
+        found = _Pass(self._vault, job, agreed)
         try:
             opened = self._vault.open(sealed_object(self._readers.get(), job["object_id"]))
             try:
-                for event in parser.read(opened.chunks()):
+                for event in parser.read(opened.chunks(), agreed.judging):
                     found.take(event)
             finally:
                 opened.close()
             witnesses, doubt = consult(self._readers.get(), self._vault, job)
+            if doubt is None:
+                found.answer(self._readers.get(), self._submit)
             self._submit(found.conclusion(self.id, partner, witnesses, doubt))
         except Broken:
             raise  # The commit may have come through after all: what it speaks of stays for the next start.
         except StageConflict:
             found.abandon()  # Somebody else has it.
+        except Overtaken:
+            found.abandon()
+            self._give_back(job, counts=False)  # The next pass knows what came before.
         except Busy:  # No room on the disk: that is not the file's fault, and some may come.
             found.abandon()
             self._stop.wait(_POLL_SECONDS)

@@ -1,8 +1,8 @@
 """A parser process: plaintext in on standard input, what was found out on standard output, and nothing else.
 
 It holds no key, can write no file and opens none of ours; a file that kills it kills only it. Frames are a length of
-four bytes, big-endian, and so many bytes: pieces of one file, ended by an empty frame; answered by events of
-`parsers`, the last of them `Finished`.
+four bytes, big-endian, and so many bytes: first how the file is to be judged (`Judging` as msgpack; empty: not at
+all), then its pieces, ended by an empty frame; answered by events of `parsers`, the last of them `Finished`.
 """
 
 import codecs
@@ -16,23 +16,27 @@ from typing import Final
 import msgspec
 
 import parsers
+from parsers.guides import shelf
+from parsers.guides.terms import Judging
+from parsers.judging import DIALECTS, TREES
 from parsers.reader import READERS
 from parsers.records import MAPPED
 
 _OUT_MAX: Final = 1 << 18
 
 
-def _frames() -> Iterator[bytes]:
-    """The pieces of one file; ends the process when nobody asks any more."""
+def _frame() -> bytes:
+    """Ends the process when nobody asks any more."""
     read = sys.stdin.buffer.read
-    while True:
-        header = read(4)
-        if len(header) < 4:
-            os._exit(0)
-        size = int.from_bytes(header, "big")
-        if size == 0:
-            return
-        yield read(size)
+    header = read(4)
+    if len(header) < 4:
+        os._exit(0)
+    return read(int.from_bytes(header, "big"))
+
+
+def _pieces() -> Iterator[bytes]:
+    """The pieces of one file."""
+    return iter(_frame, b"")
 
 
 def _limit(memory_mib: int) -> None:
@@ -60,18 +64,21 @@ def main() -> None:
         *(f"iso8859-{part}" for part in range(1, 17) if part != 12),
     ):
         codecs.lookup(charset)
-    for module in {*READERS.values(), *MAPPED.values()}:  # Whatever reading imports, while we still can.
-        import_module(module)
+    for module in {*READERS.values(), *MAPPED.values(), *DIALECTS.values(), *TREES.values()}:
+        import_module(module)  # Whatever reading imports, while we still can.
+    shelf.preload()
     for sample in resources.files("mft.samples").iterdir():
         if sample.is_file():
-            list(parsers.read([sample.read_bytes()]))
+            list(parsers.read([sample.read_bytes()], judge=Judging()))
     _limit(memory_mib)
     encode = msgspec.msgpack.Encoder().encode
+    judging_of = msgspec.msgpack.Decoder(Judging).decode
     write = sys.stdout.buffer.write
     while True:
         _allow_cpu(cpu_seconds)
         pending = bytearray()
-        for event in parsers.read(_frames()):
+        terms = _frame()
+        for event in parsers.read(_pieces(), judge=judging_of(terms) if terms else None):
             packed = encode(event)
             pending += len(packed).to_bytes(4, "big") + packed
             if len(pending) >= _OUT_MAX:

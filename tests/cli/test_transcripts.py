@@ -20,6 +20,19 @@ import pytest
 from tests.cli.conftest import Mft
 
 FOLDER = Path(__file__).parent
+OVERLAY = """id = "bob-837"
+extends = "x12/005010X222A1"
+version = "1"
+title = "Claims as bob wants them"
+
+[[change]]
+at = "2010AA/N4/03"
+length = "9/9"
+source = "bob's companion guide"
+
+[sources]
+"bob's companion guide" = "made up"
+"""
 TRANSCRIPTS = sorted(path.stem for path in FOLDER.glob("*.txt"))
 
 
@@ -52,6 +65,8 @@ def test_transcript(name: str, mft: Mft, tmp_path: Path, request: pytest.Fixture
     if which != "none":
         request.getfixturevalue({"new": "new_home", "served": "home"}[which])
     shutil.copytree(str(resources.files("mft.samples")), tmp_path / "samples")
+    (tmp_path / "guides").mkdir()
+    (tmp_path / "guides" / "bob-837.toml").write_text(OVERLAY)
     (tmp_path / "acme.pub").write_bytes((request.getfixturevalue("fresh_home") / "acme.pub").read_bytes())
     played = steps(text)
     assert played

@@ -4,6 +4,7 @@ The checks of this folder must notice each of these; a check that cannot fail pr
 """
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -97,6 +98,40 @@ def nothing_is_a_repeat() -> None:
     receive.unheard = transfers.unheard = lambda *args, **named: None  # type: ignore[attr-defined]
 
 
+def dies_with_numbers() -> None:
+    """No fault of ours: the server is killed when the numbers of an acknowledgment are allocated, and it is not made."""
+    from mft.pipeline import acknowledge
+
+    acknowledge.write = lambda *args: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[attr-defined]
+
+
+def dies_concluding() -> None:
+    """No fault of ours: the server is killed with an acknowledgment in the ledger that is not committed."""
+    from mft.pipeline import conclude
+
+    add = conclude.add_acknowledgment  # type: ignore[attr-defined]
+
+    def added(*args: Any) -> None:
+        add(*args)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    conclude.add_acknowledgment = added  # type: ignore[attr-defined]
+
+
+def numbers_again() -> None:
+    """Control numbers are given out and forgotten."""
+    from mft.pipeline import acknowledge
+
+    acknowledge.allocate = lambda books, scope, count, *, at: list(range(1, count + 1))  # type: ignore[attr-defined]
+
+
+def acknowledged_unseen() -> None:
+    """What goes back lies in the partner's folder, and no row tells what it is."""
+    from mft.pipeline import conclude
+
+    conclude.add_acknowledgment = lambda *args: None  # type: ignore[attr-defined]
+
+
 def clock_jumps() -> None:
     """No fault of ours: the machine's clock jumps by up to an hour, forwards and backwards, several times a second."""
     import random
@@ -143,6 +178,10 @@ FAULTS = {
     "event-dropped": event_dropped,
     "leaf-skipped": leaf_skipped,
     "nothing-is-a-repeat": nothing_is_a_repeat,
+    "dies-with-numbers": dies_with_numbers,
+    "dies-concluding": dies_concluding,
+    "numbers-again": numbers_again,
+    "acknowledged-unseen": acknowledged_unseen,
     "clock-jumps": clock_jumps,
 }
 

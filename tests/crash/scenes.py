@@ -23,13 +23,14 @@ import asyncssh
 
 from mft.audit.query import leaves
 from mft.config import Home
-from mft.domain import Stage
+from mft.domain import OUTBOUND, Stage
 from mft.errors import MFTError
-from mft.ledger.database import Ledger, Row, database_errors, reading
+from mft.ledger.acknowledgments import acknowledgment_rows
+from mft.ledger.database import Books, Ledger, Row, database_errors, reading
 from mft.ledger.objects import object_files, sealed_object
 from mft.ledger.transfers import parts, transfer_rows
 from mft.server import open_vault
-from mft.vault.store import BLOB_MAX
+from mft.vault.store import BLOB_MAX, Vault
 from tests.crash.forked import Forked
 from tests.harness import MFT, ROOT, Partner, Site, environment, eventually, peer, run_mft, sample
 
@@ -56,8 +57,8 @@ def seeded(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311  Dice, not keys.
 
 
-def purchase_order(lines: int) -> bytes:
-    """The sample order's first set, with so many lines."""
+def purchase_order(lines: int, number: int = 2001) -> bytes:
+    """The sample order's first set, with so many lines, in an interchange of that number."""
     segments = sample("orders-850.edi").decode().replace("\n", "").replace("\r", "").split("~")
     first_end = next(index for index, segment in enumerate(segments) if segment.startswith("SE*"))
     head = segments[: next(index for index, segment in enumerate(segments) if segment.startswith("PO1*"))]
@@ -65,7 +66,7 @@ def purchase_order(lines: int) -> bytes:
     count = len(head) - 2 + len(body) + 2  # Without ISA and GS, with CTT and SE.
     end = segments[first_end].split("*")[2]
     tail = [f"CTT*{lines}", f"SE*{count}*{end}", "GE*1*2001", "IEA*1*000002001", ""]
-    return "~".join([*head, *body, *tail]).encode()
+    return "~".join([*head, *body, *tail]).replace("000002001", f"{number:09}").encode()
 
 
 # --- what was sent, and what was promised ---
@@ -108,7 +109,7 @@ def contents(rng: random.Random, *, large: bool) -> tuple[str, bytes]:
     if large:
         size = rng.choice(LARGE)
     elif rng.random() < 0.3:
-        return "edi", purchase_order(rng.choice(ORDER_LINES))
+        return "edi", purchase_order(rng.choice(ORDER_LINES), rng.randrange(1, 10**9))
     else:
         size = rng.choice(SMALL)
     return "bin", rng.randbytes(size)
@@ -374,7 +375,27 @@ def check_books(home: Path) -> None:
                 lines = sum(chunk.count(b"\n") for chunk in reader.chunks())
                 reader.close()
                 assert lines == records["records"], f"transfer {row['id']} has lost records"
+        _check_acknowledgments(books, vault, rows)
     _check_events(home, rows)
+
+
+def _check_acknowledgments(books: Books, vault: Vault, rows: list[Row]) -> None:
+    """What was taken is acknowledged once, by a file that says what the ledger says; no number of ours stands twice."""
+    told = {row["outbound_id"]: row for row in acknowledgment_rows(books, most=10_000_000)}
+    lying = {row["id"] for row in rows if row["direction"] == "outbound" and row["folder_bytes"] == OUTBOUND}
+    assert lying == told.keys(), "acknowledgments lie there that no row tells of, or the other way round"
+    answered = Counter(row["transfer_id"] for row in told.values())
+    for row in rows:
+        if row["sets_accepted"] and row["standard"] == "x12":
+            assert answered[row["id"]] == 1, f"transfer {row['id']} was acknowledged {answered[row['id']]} times"
+    numbers = Counter(row["control_number"] for row in told.values() if row["repeats"] is None)
+    twice = sorted(number for number, count in numbers.items() if count > 1)
+    assert not twice, f"control number {twice[0]} was given out twice"
+    for row in told.values():
+        reader = vault.open(sealed_object(books, row["object_id"]))
+        content = b"".join(reader.chunks())
+        reader.close()
+        assert content.split(b"*")[13].decode() == row["control_number"], "an acknowledgment has another number"
 
 
 def _check_events(home: Path, rows: list[Row]) -> None:

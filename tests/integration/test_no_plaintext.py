@@ -6,6 +6,7 @@ place where it could have been left is searched for it, as it is and as it would
 
 import base64
 import os
+import re
 import secrets
 import signal
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 import parsers
 from mft.config import Home
@@ -22,7 +24,8 @@ from mft.ledger.database import Ledger, reading
 from mft.ledger.objects import sealed_object
 from mft.ledger.transfers import parts
 from mft.server import open_vault
-from parsers.events import Finished, RecordBatch
+from parsers.events import Finished, RecordBatch, SetOpened
+from parsers.guides.terms import Judging
 from tests.harness import DEADLINE_SECONDS, Partner, Site, eventually, sample
 
 # Who sent it, for whom and under which number: kept in the ledger to find and to answer a message by, on purpose.
@@ -200,7 +203,7 @@ def planted(segments: list[list[str]], places: list[tuple[int, int]], marker: by
 
 def result(content: bytes) -> tuple[object, ...]:
     """How reading ends: alike for two files when the second is accepted as the first was."""
-    events = list(parsers.read([content]))
+    events = list(parsers.read([content], judge=Judging()))
     finished = events[-1]
     assert isinstance(finished, Finished)
     verdicts = [(type(event).__name__, event.verdict) for event in events if hasattr(event, "verdict")]
@@ -232,10 +235,13 @@ def test_the_parsers_tell_content_in_records_only(name: str, marker: bytes) -> N
     leaks = []
     told = False
     for place in positions(segments, standard):
-        for event in parsers.read([written(planted(segments, [place], marker), standard)]):
+        for event in parsers.read([written(planted(segments, [place], marker), standard)], judge=Judging()):
             if isinstance(event, RecordBatch):
                 told = told or marker in event.ndjson
-            elif search.found_in(msgspec.json.encode(event)):
+                continue
+            if isinstance(event, SetOpened):  # What an acknowledgment repeats of the header; no more is made of it.
+                event = replace(event, identifier=(), charset=None)  # noqa: PLW2901
+            if search.found_in(msgspec.json.encode(event)):
                 tag, element = segments[place[0]][0], place[1]
                 leaks.append(f"{tag}{element:02} in {type(event).__name__}")
     assert told
@@ -275,7 +281,12 @@ def files_with(marker: bytes) -> dict[str, bytes]:
     files["scan.pdf"] = b"%PDF-1.4\n1 0 obj << /Title (" + marker + b") >> endobj\n\xff\xfe\x00" + marker * 50
     files["large.bin"] = (b"\x00\x01" + marker) * 150_000
     files["almost-empty.txt"] = marker
-    return files
+    return {name: numbered(content, number) for number, (name, content) in enumerate(files.items())}
+
+
+def numbered(content: bytes, number: int) -> bytes:
+    """The same under a control number of its own: else all but the first would be refused for that alone."""
+    return re.sub(rb"00000[12]001|FILE0001", lambda found: b"%0*d" % (len(found[0]), 10**7 + number), content)
 
 
 @contextmanager

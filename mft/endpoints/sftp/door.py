@@ -19,7 +19,7 @@ import asyncssh
 
 from mft.clock import now_us
 from mft.core import Command, Note
-from mft.domain import Arrival, Principal
+from mft.domain import INBOUND, Arrival, Principal
 from mft.endpoints.limits import Admission, Intake
 from mft.endpoints.sftp.session import Session
 from mft.errors import Broken, Busy
@@ -213,6 +213,12 @@ class SftpDoor:
         """How a partner uploads, as their file says now."""
         profile = self.directory().profiles.get(principal.connection)
         return profile.connection.uploads if profile else Uploads()
+
+    def folders(self, principal: Principal) -> list[bytes]:
+        """Every folder of a partner's profile, absolute, each behind the one it lies in."""
+        profile = self.directory().profiles.get(principal.connection)
+        acknowledgments = profile.connection.ack_folders if profile else []
+        return [*(INBOUND + b"/" + folder for folder in self.rules(principal).all_folders), *acknowledgments]
 
     # Quotas
 

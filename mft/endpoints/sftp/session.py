@@ -302,8 +302,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
         return self._door.rules(self._principal)
 
     def _folders(self) -> list[bytes]:
-        below = [INBOUND + b"/" + folder for folder in self._rules.all_folders]
-        return mailbox.folders(self._door.readers.get(), self._principal.connection, below)
+        of_profile = self._door.folders(self._principal)
+        return mailbox.folders(self._door.readers.get(), self._principal.connection, of_profile)
 
     def _is_folder(self, path: bytes) -> bool:
         return path == _ROOT or path in FOLDERS or path in self._folders()

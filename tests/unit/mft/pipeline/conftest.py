@@ -1,16 +1,18 @@
 """A core on a ledger and a vault of its own, and a runner whose turns a test takes by hand."""
 
+import base64
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from mft.audit.query import leaves
-from mft.core import Core
+from mft.core import Core, KeepProfile
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import TENANT
 from mft.ledger import transfers
@@ -22,7 +24,12 @@ from mft.pipeline.parse import Parser
 from mft.pipeline.runner import Claim, Runner, StartRunner
 from mft.pipeline.upload import Upload
 from mft.vault.store import Vault
-from tests.unit.mft.ledger.entries import arrival, new_ledger
+from partners.agreement import Agreement
+from partners.connection import Connection, Key, Login
+from partners.load import EMPTY, Directory, GuideFile, profile_of
+from tests.unit.mft.ledger.entries import ACME, arrival, new_ledger
+
+_KEY_LINE = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +54,14 @@ class Desk:
     readers: Readers
     vault: Vault
     runner: Runner
+    directory: Directory = EMPTY
+
+    def agree(self, *agreements: Agreement, guides: Mapping[str, GuideFile] = MappingProxyType({})) -> None:
+        """Put a partner file of acme's into force that says this."""
+        login = Login(user="acme", keys=[Key(key=_KEY_LINE)])
+        profile = profile_of(Connection(id=ACME.connection, name="acme", logins=[login], agreements=agreements))
+        self.core.run(KeepProfile(profile.hash, ACME.connection, "acme", profile.body))
+        self.directory = Directory({ACME.connection: profile}, guides)
 
     @property
     def books(self) -> Books:
@@ -128,8 +143,10 @@ def desk(tmp_path: Path, made_ledger: Path) -> Iterator[Desk]:
         threads=1,
         memory_mib=1024,
         seconds=60,
+        directory=lambda: desk.directory,
     )
     core.run(StartRunner(runner.id, "boot", 1))
-    yield Desk(core, readers, vault, runner)
+    desk = Desk(core, readers, vault, runner)
+    yield desk
     readers.close()
     core.close()

@@ -17,12 +17,18 @@ from mft.pipeline import parse, runner
 from mft.pipeline.parse import Parser, ParserDied, ParserTooSlow
 from mft.pipeline.runner import Claim, Release, Runner
 from parsers.events import Finished, Identified, SetClosed
+from parsers.guides.terms import Judging
 from tests.harness import eventually, sample
 from tests.unit.mft.ledger.entries import ACME
 from tests.unit.mft.pipeline.conftest import Desk
 
 ORDERS = sample("orders-850.edi")
 EDIFACT = b"UNB+UNOC:3+SENDER+RECEIVER+260302:0915+1'UNH+1+ORDERS:D:96A:UN'UNT+2+1'UNZ+1+1'"
+
+
+def numbered(number: int, content: bytes = ORDERS) -> bytes:
+    """An interchange of the sample's under another control number."""
+    return content.replace(b"000002001", b"%09d" % number)
 
 
 def of_sets(*sets: bytes) -> bytes:
@@ -46,14 +52,14 @@ OUTCOMES: dict[str, tuple[bytes, str, list[str], list[str]]] = {
     "complete": (
         ORDERS,
         "done",
-        ["identified", "parsed", "canonicalized", "done"],
-        ["transfer.parsed", "records.ready", "records.ready", "transfer.completed"],
+        ["identified", "parsed", "validated", "canonicalized", "acknowledged", "done"],
+        ["transfer.parsed", "records.ready", "records.ready", "transfer.completed", "ack.sent"],
     ),
     "rejected": (
         sample("claims-wrong-count.edi"),
         "rejected",
-        ["identified", "parsed", "rejected"],
-        ["transfer.parsed", "transfer.rejected"],
+        ["identified", "parsed", "validated", "acknowledged", "rejected"],
+        ["transfer.parsed", "transfer.rejected", "ack.sent"],
     ),
     "incomplete": (
         sample("claims-cut-off.edi"),
@@ -78,8 +84,8 @@ OUTCOMES: dict[str, tuple[bytes, str, list[str], list[str]]] = {
     "mixed": (
         of_sets(order(1), order(2, count=99), order(3)),
         "done",
-        ["identified", "parsed", "canonicalized", "done"],
-        ["transfer.parsed", "records.ready", "records.ready", "transfer.completed"],
+        ["identified", "parsed", "validated", "canonicalized", "acknowledged", "done"],
+        ["transfer.parsed", "records.ready", "records.ready", "transfer.completed", "ack.sent"],
     ),
 }  # fmt: skip
 
@@ -116,7 +122,7 @@ def test_a_good_file_is_told_row_by_row(desk: Desk, parser: Parser) -> None:
         ("0001", "accepted", 1),
         ("0002", "accepted", 1),
     ]
-    assert desk.parts("finding", transfer) == []
+    assert [finding for finding in desk.parts("finding", transfer) if finding["severity"] != "info"] == []
     kept = desk.parts("records", transfer)
     ready = [event for event in desk.events(transfer) if event["type"] == "mft.records.ready.v1"]
     for records, event in zip(kept, ready, strict=True):
@@ -215,7 +221,7 @@ class Fake:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
 
-    def read(self, chunks: Iterator[bytes]) -> Iterator[Any]:
+    def read(self, chunks: Iterator[bytes], judging: Judging) -> Iterator[Any]:
         for answer in self.answers:
             if isinstance(answer, BaseException):
                 raise answer
@@ -311,6 +317,16 @@ def test_too_many_sets_in_one_file_are_parked_with_words(
     assert "send it in parts" in desk.row(transfer)["reason"]
 
 
+def test_too_many_interchanges_in_one_file_are_parked_with_words(
+    desk: Desk, parser: Parser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_INTERCHANGES_MAX", 2)
+    transfer = desk.receive(b"large.edi", b"".join(numbered(number) for number in range(3)))
+    desk.turn(parser)
+    assert desk.row(transfer)["stage"] == "quarantined"
+    assert "more than 2 interchanges" in desk.row(transfer)["reason"]
+
+
 @pytest.mark.parametrize("then", ["concludes", "dies", "is refused"])
 def test_a_claim_that_was_lost_counts_for_nothing(desk: Desk, parser: Parser, then: str) -> None:
     transfer = desk.receive(b"large.edi", of_sets(*(order(number) for number in range(1, 4))))
@@ -345,8 +361,8 @@ class TestThreads:
         desk.core.on("arrived", ours.wake)
         ours.start()
         try:
-            waiting = [desk.receive(b"%d.edi" % number, ORDERS) for number in range(6)]
-            eventually(lambda: transfers.counts(desk.books) == {"done": 6}, what="all are done")
+            waiting = [desk.receive(b"%d.edi" % number, numbered(number)) for number in range(6)]
+            eventually(lambda: transfers.counts(desk.books) == {"done": 12}, what="all are done, and acknowledged")
             assert all(len(desk.parts("records", transfer)) == 2 for transfer in waiting)
         finally:
             ours.stop()

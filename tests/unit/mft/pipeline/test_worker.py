@@ -55,3 +55,28 @@ def test_reads_everything_it_may_meet_without_opening_more() -> None:
             assert isinstance(list(parser.read(iter([content])))[-1], Finished)
     finally:
         parser.close()
+
+
+def test_judges_by_every_guide_without_opening_more() -> None:
+    """Guides are read before the limit: each on the shelf can be asked for, and an overlay laid over one."""
+    from mft.pipeline.parse import Parser
+    from parsers.events import Finished, SetClosed
+    from parsers.guides import shelf
+    from parsers.guides.terms import Judging, Terms
+    from tests.harness import sample
+
+    parser = Parser(memory_mib=1024, seconds=60)
+    content = sample("claims-837p.edi")
+    try:
+        for standard in shelf.FOLDERS:
+            for entry in shelf.entries(standard):
+                terms = Terms(guide=entry.id)
+                assert isinstance(list(parser.read(iter([content]), Judging(terms=(terms,))))[-1], Finished)
+        overlay = 'id = "acme"\nextends = "x12/005010X222A1"\nversion = "7"\n'
+        judging = Judging(terms=(Terms(guide="acme"),), overlays=(overlay,))
+        assert [event.guide for event in parser.read(iter([content]), judging) if isinstance(event, SetClosed)] == [
+            "x12/005010X222A1+acme@7"
+        ]
+        assert [event.guide for event in parser.read(iter([content])) if isinstance(event, SetClosed)] == [None]
+    finally:
+        parser.close()

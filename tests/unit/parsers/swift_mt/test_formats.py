@@ -28,5 +28,5 @@ FITS = [
 
 
 @pytest.mark.parametrize(("notation", "text", "fits"), FITS)
-def test_a_text_fits_its_format(notation: str, text: str, fits: bool) -> None:
+def test_a_text_fits_its_format(notation: str, text: str, *, fits: bool) -> None:
     assert bool(re.fullmatch(pattern_of(notation), text)) is fits
