@@ -11,6 +11,7 @@ CODE_LEVELS = {
     "element-missing": 2,
     "element-not-used": 2,
     "code-unknown": 2,
+    "format": 2,
 }
 """Levels of what is said of elements; everything else is level 1."""
 

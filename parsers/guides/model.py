@@ -33,6 +33,7 @@ class ElementSpec(_Part, frozen=True, kw_only=True):
     min, max: characters; digits alone for numbers.
     codes: the values that it may have, None for any. `open` says that the list is known to be incomplete, so that
         another value is worth a warning only.
+    pattern: a regular expression that a value must hold, where the guide has one ("[0-9]{9}").
     repeat: how often it may stand, with the repetition separator between.
     components: of a composite, whose own type is "".
     label: what it is, in a few own words: "purchase order number".
@@ -46,6 +47,7 @@ class ElementSpec(_Part, frozen=True, kw_only=True):
     max: int = UNBOUNDED
     codes: frozenset[str] | None = None
     open: bool = False
+    pattern: str = ""
     repeat: int = 1
     components: tuple["ElementSpec", ...] = ()
     label: str = ""

@@ -87,6 +87,7 @@ ELEMENT_CODES = {
     "element-too-long": ("5", "5"),
     "element-characters": ("6", "6"),
     "code-unknown": ("7", "7"),
+    "format": ("7", "7"),
     "hl-number": ("7", "7"),
     "hl-parent": ("7", "7"),
     "hl-child-code": ("7", "7"),

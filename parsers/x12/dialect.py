@@ -82,6 +82,8 @@ class Dialect:
     def _value(self, spec: ElementSpec, before: ElementSpec | None) -> str:
         if spec.codes is not None:
             return one_of(spec.codes)
+        if spec.pattern:
+            return f"(?:{spec.pattern})"
         low, high = max(spec.min, 1), spec.max
         reach = f"{{{low},{high}}}" if high < UNBOUNDED else f"{{{low},}}"
         if spec.type == "DT":
@@ -110,6 +112,8 @@ class Dialect:
             fault = length_fault(count, spec)
             if fault is not None:
                 return fault
+        if spec.pattern and not re.search(spec.pattern, value):
+            return Fault("format", "is not in the format that the guide asks for", f"Send it as {spec.pattern}.")
         if kind == "R" and not _NUMBER.fullmatch(value):
             return Fault("element-characters", "is not a number", "Send digits with at most one point between them.")
         if kind.startswith("N") and not _WHOLE.fullmatch(value):

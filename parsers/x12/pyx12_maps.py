@@ -175,6 +175,7 @@ def _element(one: ET.Element) -> ElementSpec:
         max=high,
         codes=codes,
         open=external,
+        pattern=_text(one, "regex"),
         repeat=repeat,
         label=_label(one),
         number=number,

@@ -1,9 +1,16 @@
 """What a guide or overlay file may not say, and that its author is told where and what to write instead."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from parsers.guides import shelf
 from parsers.guides.overlay import lay_over, read_overlay
+from parsers.guides.tables import Tables
 from parsers.guides.text import GuideError, read_guide
+from parsers.x12.delimiters import Delimiters
+from parsers.x12.dialect import dialect
 from tests.unit.parsers.guides.sample import CLEAN, GUIDE, changed, file_of, judged, places
 
 WRONG = [
@@ -82,3 +89,17 @@ def test_an_overlay_that_does_not_fit_says_where(at: str, told: str) -> None:
 def test_a_change_it_does_not_know_is_refused() -> None:
     with pytest.raises(GuideError, match=r"a.toml: change 1: .*lenght"):
         read_overlay('id = "a"\nextends = "b"\n[[change]]\nat = "BEG"\nlenght = "1/2"\n', "a.toml")
+
+
+def test_the_examples_of_the_page_work() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "guides.md").read_text()
+    overlay, agreement, guide = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    base = shelf.by_id("x12/005010X222A1")
+    assert base is not None
+    laid = lay_over(base, read_overlay(overlay, "page"))
+    Tables(laid, dialect(Delimiters("*", ":", "~", "^")))
+    assert laid.id == "x12/005010X222A1+acme-837p@3"
+    assert 'guide = "acme-837p"' in agreement
+    own = read_guide(guide, "page")
+    Tables(own, dialect(Delimiters("*", ":", "~", "^")))
+    assert own.sets == ("850",)
