@@ -50,6 +50,7 @@ DUELS = (
     Duel("837P, elements; peer checks nothing", "x12", "x12", edi_files.claims, "linuxforhealth", 1, (2.5,)),
     Duel("837P, elements, envelopes checked", "x12", "x12", edi_files.claims, "staedi", 1, (4, 6)),
     Duel("837P, NDJSON of claims; peer: segments", "records", "x12", edi_files.claims, "ansi-x12", 10, (6, 12)),
+    Duel("837P, judged by its guide", "guide", "x12", edi_files.claims, "pyx12-guide", 50, (50, 100)),
     Duel("ORDERS, elements", "edifact", "edifact", edi_files.orders, "pydifact", 50, (40, 60)),
     Duel("ORDERS, components too", "edifact-components", "edifact", edi_files.orders, "pydifact", 50),
     Duel("HL7 batch, fields", "hl7", "hl7", edi_files.messages, "hl7kit", 2, (3, 5)),
@@ -150,12 +151,13 @@ def measure_memory(folder: Path) -> list[Row]:
     edi_files.write(claims, edi_files.claims(mib << 20, in_one_set=True))
     edi_files.write(document, edi_files.document(document_mb * 1_000_000))
     rows = []
-    for what, path, work in (
-        (f"837P of {mib} MiB in one set, elements", claims, "x12"),
-        (f"837P of {mib} MiB in one set, NDJSON", claims, "records"),
-        (f"HL7 message with {document_mb} MB in OBX-5, fields", document, "hl7"),
-        (f"HL7 message with {document_mb} MB in OBX-5, NDJSON", document, "records"),
+    for what, path, work, *bars in (
+        (f"837P of {mib} MiB in one set, elements", claims, "x12", 64, 40),
+        (f"837P of {mib} MiB in one set, NDJSON", claims, "records", 64, 40),
+        (f"837P of {mib} MiB in one set, judged", claims, "guide", 96, 64),
+        (f"HL7 message with {document_mb} MB in OBX-5, fields", document, "hl7", 64, 40),
+        (f"HL7 message with {document_mb} MB in OBX-5, NDJSON", document, "records", 64, 40),
     ):
         with reader("ours", ours(work), path, folder) as each:
-            rows.append(Row(f"{what}: peak resident size", each.read(path).peak_mib, None, "MiB", None, 64, 40))
+            rows.append(Row(f"{what}: peak resident size", each.read(path).peak_mib, None, "MiB", None, *bars))
     return rows

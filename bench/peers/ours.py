@@ -10,6 +10,8 @@ import parsers
 from parsers import parallel
 from parsers.elements import split
 from parsers.events import Finished, RecordBatch, SetClosed
+from parsers.guides.terms import Judging
+from parsers.judging import judged
 
 CHUNK_BYTES = 1 << 20
 
@@ -45,6 +47,18 @@ def records(path: str, processes: int = 1) -> dict[str, int]:
         else:
             counted["sets"] += isinstance(event, SetClosed)
             check(event)
+    return counted
+
+
+def guide(path: str) -> dict[str, int]:
+    """Every set judged by its guide; no records are made."""
+    counted = dict.fromkeys(("set_segments", "sets"), 0)
+    for item in judged(parsers.segments(chunks(path)), Judging()):
+        if isinstance(item, parsers.Segments):
+            counted["set_segments"] += 0 if item.set is None else len(item)
+        else:
+            counted["sets"] += isinstance(item, SetClosed) and item.guide is not None
+            check(item)
     return counted
 
 
@@ -99,6 +113,7 @@ WORKS: dict[str, Read] = {
     "edifact-components": partial(segments, split_all=edifact_components),
     "hl7": partial(segments, split_all=hl7),
     "records": records,
+    "guide": guide,
     "records-by-two": partial(records, processes=2),
 }
 

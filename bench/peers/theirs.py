@@ -21,6 +21,24 @@ def pyx12() -> Read:
     return read
 
 
+def pyx12_guide() -> Read:
+    import io
+    import logging
+
+    from pyx12.params import params
+    from pyx12.x12n_document import x12n_document
+
+    logging.disable(logging.CRITICAL)
+
+    def read(path: str) -> dict[str, int]:
+        report = io.StringIO()
+        if not x12n_document(params(), path, fd_997=None, fd_html=None, fd_json=report):
+            sys.exit("pyx12 rejects the file")
+        return {}
+
+    return read
+
+
 def linuxforhealth() -> Read:
     from linuxforhealth.x12.io import X12SegmentReader
 
@@ -84,6 +102,7 @@ def messages(path: str) -> list[str]:
 PEERS: dict[str, Callable[[], Read]] = {
     "pyx12": pyx12,
     "linuxforhealth": linuxforhealth,
+    "pyx12-guide": pyx12_guide,
     "ansi-x12": ansi_x12,
     "pydifact": pydifact,
     "hl7kit": hl7kit,
