@@ -118,7 +118,7 @@ class Report:
         text = segments.characters[at]
         tag = segments.syntax.tag(segments.texts[at])
         shown = text if self._show_values else _hidden(text, tag)
-        begin, end = self._span(segments, at, finding.element, len(tag), len(text))
+        begin, end = self._span(segments, at, finding.element, (text.find(tag), len(tag)), len(text))
         if begin > _WIDTH:
             cut = begin - _WIDTH // 2
             shown, begin, end = "…" + shown[cut:], begin - cut + 1, end - cut + 1
@@ -126,10 +126,10 @@ class Report:
         return shown, " " * begin + "^" * max(min(end, len(shown)) - begin, 1)
 
     @staticmethod
-    def _span(segments: Segments, at: int, name: str | None, tag: int, length: int) -> tuple[int, int]:
+    def _span(segments: Segments, at: int, name: str | None, tag: tuple[int, int], length: int) -> tuple[int, int]:
         """Where in a segment's text an element stands; the tag where it is the whole that is meant."""
         if name is None:
-            return 0, tag
+            return tag[0], sum(tag)
         elements = segments.elements(at)
         unit_at = segments.byte(at)
         flat = list(_flat(elements))
@@ -233,8 +233,8 @@ def _again(group: _Group) -> str:
 
 def _hidden(text: str, tag: str) -> str:
     """The segment's shape: its tag and separators, and a dot for everything else."""
-    body = "".join(mark if mark in _SEPARATORS else _HIDDEN for mark in text[len(tag) :])
-    return tag + body
+    behind = text.find(tag) + len(tag)
+    return text[:behind] + "".join(mark if mark in _SEPARATORS else _HIDDEN for mark in text[behind:])
 
 
 def _flat(elements: list[Element]) -> Iterator[Element]:
