@@ -3,14 +3,11 @@
 Guides are read when a set first asks for one; `preload` reads their files for a process that will open none later.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from typing import NamedTuple
-
-import msgspec
 
 from parsers.guides.model import Guide
 from parsers.guides.overlay import Overlay, lay_over, read_overlay
@@ -114,8 +111,3 @@ def preload() -> None:
         _texts(standard)
     import_module("parsers.x12.pyx12_maps").preload()
     import_module("parsers.iso20022.judge").preload()
-
-
-def digest(guide: Guide) -> str:
-    """A guide's hash once more over all that it says now, for one that was changed."""
-    return hashlib.sha256(msgspec.json.encode(guide)).hexdigest()

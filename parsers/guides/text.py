@@ -58,7 +58,6 @@ class _Reader:
             if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
                 raise self.error(f"codes.{key}", 'write a list of texts: ["00", "01"]')
             self._codes[key.rstrip("?")] = (frozenset(codes), key.endswith("?"))
-        self._order = 0
 
     def error(self, place: str, advice: str) -> GuideError:
         return GuideError(f"{self._name}: {place}: {advice}")

@@ -1,6 +1,6 @@
 """What must hold for any bytes whatever, asked of one file: for hypothesis, for the fuzzer and for real files."""
 
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 from unittest import mock
 
@@ -13,10 +13,13 @@ from parsers.events import (
     Identified,
     InterchangeClosed,
     InterchangeOpened,
+    Quoted,
     SetClosed,
     SetOpened,
 )
 from parsers.findings import Finding
+from parsers.guides.terms import Judging
+from parsers.judging import judged
 from parsers.limits import Limits
 from parsers.segments import Element, LoopClosed, LoopOpened, Raw, Segments
 from parsers.writing import write
@@ -131,9 +134,22 @@ def pieces_change_nothing(data: bytes, items: list, size: int) -> None:
     assert shape(small) == shape(items)
 
 
+def judgement_takes_whatever_comes(items: list) -> None:
+    """It adds findings, each in its set, and what they quote; of all else it alters verdicts alone."""
+    judged_items = list(judged(iter(items), Judging(quote="all")))
+    known = set(map(id, items))
+    added = [item for item in judged_items if id(item) not in known]
+    assert {type(item) for item in added} <= {Finding, Quoted, SetClosed}
+    assert len(judged_items) - sum(isinstance(item, Finding | Quoted) for item in added) == len(items)
+    for before, item in pairwise(judged_items):
+        assert not isinstance(item, Quoted) or isinstance(before, Finding)
+    assert all(item.set is not None and item.offset is not None for item in added if isinstance(item, Finding))
+
+
 def hold(data: bytes, size: int = 61) -> None:
     """All of it."""
     items = every_byte_is_handed_out(data)
     nothing_is_silent(items)
     elements_stand_where_they_say(data, items)
     pieces_change_nothing(data, items, size)
+    judgement_takes_whatever_comes(items)
