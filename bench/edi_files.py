@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from parsers.check_digits import is_valid
+
 Pieces = Callable[[int], Iterator[str]]
 """A file of about so many characters."""
 
@@ -84,7 +86,7 @@ def _provider(dice: random.Random, first_claim: int) -> _Provider:
     levels, numbers = 1, [1]
     made = [
         "HL*%d**20*1~PRV*BI*PXC*203BF0100Y~",
-        f"NM1*85*2*{dice.choice(FAMILY)} CLINIC*****XX*{dice.randrange(10**9, 2 * 10**9)}~{address()}",
+        f"NM1*85*2*{dice.choice(FAMILY)} CLINIC*****XX*{_npi(dice)}~{address()}",
         f"REF*EI*{dice.randrange(10**8, 10**9)}~",
     ]
     for claim in range(first_claim, first_claim + _CLAIMS_OF_PROVIDER):
@@ -104,7 +106,7 @@ def _provider(dice: random.Random, first_claim: int) -> _Provider:
         made.append(
             f"CLM*C{claim}*{sum(cents) / 100:.2f}***11:B:1*Y*A*Y*I~DTP*431*D8*20260103~REF*D9*{claim:017}~"
             f"HI*ABK:{dice.choice(DIAGNOSES)}*ABF:{dice.choice(DIAGNOSES)}~"
-            f"NM1*82*1*{dice.choice(FAMILY)}*{dice.choice(GIVEN)}****XX*{dice.randrange(10**9, 2 * 10**9)}~"
+            f"NM1*82*1*{dice.choice(FAMILY)}*{dice.choice(GIVEN)}****XX*{_npi(dice)}~"
             "PRV*PE*PXC*203BF0100Y~"
         )
         for line, charge in enumerate(cents, 1):
@@ -113,6 +115,12 @@ def _provider(dice: random.Random, first_claim: int) -> _Provider:
                 f"DTP*472*D8*202601{dice.randrange(1, 10):02}~REF*6R*{claim}L{line}~"
             )
     return _Provider("".join(made), numbers, levels)
+
+
+def _npi(dice: random.Random) -> str:
+    """Ten digits, the last of which makes them right: see `parsers.check_digits`."""
+    nine = str(dice.randrange(10**8, 2 * 10**8))
+    return next(f"{nine}{last}" for last in range(10) if is_valid("npi", f"{nine}{last}"))
 
 
 def purchase_orders(size: int) -> Iterator[str]:
