@@ -27,16 +27,43 @@ DIALECTS = {
     "swift-mt": "parsers.swift_mt.dialect",
     "nacha": "parsers.nacha.dialect",
 }
-"""Standards whose sets are segments in an order: modules that have `dialect(syntax)`."""
+"""Standards whose sets are segments in an order: modules that have `dialect(syntax)`, and COMMON separators."""
 
 TREES = {"iso20022": "parsers.iso20022.judge"}
-"""Standards whose sets are trees, with a judge of their own: modules that have `guide_for` and `Judge`."""
+"""Standards whose sets are trees, with a judge of their own: modules that have `guide_for`, `by_id` and `Judge`."""
 
 
 class _AnyJudge(Protocol):
     def feed(self, segments: Segments) -> Iterable[Said]: ...
 
     def finish(self) -> Iterable[Said]: ...
+
+
+def named(guide_id: str) -> Any:
+    """The guide on the shelf that has this id, of segments or of a tree; None when there is none."""
+    standard = guide_id.partition("/")[0]
+    return import_module(TREES[standard]).by_id(guide_id) if standard in TREES else shelf.by_id(guide_id)
+
+
+def agreed(judging: Judging, guide_id: str) -> Any:
+    """The guide, of segments or of a tree, that terms mean by an id.
+
+    Raises:
+        GuideError: there is none, or an overlay cannot be understood.
+    """
+    return _Bench(judging).agreed(guide_id)
+
+
+def check(guide: Any) -> None:
+    """Work a guide out wholly, as files would bit by bit.
+
+    Raises:
+        GuideError: a rule or a segment of it cannot be understood.
+    """
+    if guide.standard in TREES:
+        return
+    dialect = import_module(DIALECTS[guide.standard])
+    Tables(guide, dialect.dialect(dialect.COMMON)).check()
 
 
 def judged(items: Iterable[Item], judging: Judging) -> Iterator[Item]:
@@ -112,26 +139,32 @@ class _Bench:
         """The guide that judges a set, of segments or of a tree; None when there is none."""
         set_code, version = opened.set or "", opened.version or ""
         if terms.guide is None:
-            if standard in TREES:
-                return import_module(TREES[standard]).guide_for(set_code, version)
-            return shelf.find(standard, set_code, version)
-        agreed = self._agreed(terms.guide)
-        return agreed if set_code in agreed.sets else shelf.find(standard, set_code, version)
+            return self._of_the_shelf(standard, set_code, version)
+        meant = self.agreed(terms.guide)
+        return meant if set_code in meant.sets else self._of_the_shelf(standard, set_code, version)
 
-    def _agreed(self, guide_id: str) -> Guide:
+    def _of_the_shelf(self, standard: str, set_code: str, version: str) -> Any:
+        if standard in TREES:
+            return import_module(TREES[standard]).guide_for(set_code, version)
+        return shelf.find(standard, set_code, version)
+
+    def agreed(self, guide_id: str) -> Any:
         """The guide or overlay of this id."""
         if guide_id in self._guides:
             return self._guides[guide_id]
         overlay = self._overlays.get(guide_id)
         if overlay is None:
-            found = shelf.by_id(guide_id)
+            found = named(guide_id)
             if found is None:
                 raise GuideError(f"there is no guide `{guide_id}`, neither on the shelf nor among the overlays")
             return found
         if overlay.id not in self._laid:
             base = self._guides.get(overlay.extends) or shelf.by_id(overlay.extends)
             if base is None:
-                raise GuideError(f"{overlay.name}: extends `{overlay.extends}`, which is no guide on the shelf")
+                why = (
+                    "whose guides have no overlays" if overlay.extends.split("/")[0] in TREES else "nowhere to be found"
+                )
+                raise GuideError(f"{overlay.name}: extends `{overlay.extends}`, {why}")
             self._laid[overlay.id] = lay_over(base, overlay)
         return self._laid[overlay.id]
 

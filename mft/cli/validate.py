@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -83,14 +83,17 @@ def validate(
 def _judging(guide: str | None, *, show_values: bool) -> "Judging":
     from parsers.guides.overlay import is_overlay, read_overlay
     from parsers.guides.terms import Judging, Terms
-    from parsers.guides.text import read_guide
+    from parsers.guides.text import GuideError, read_guide
+    from parsers.judging import agreed, check
 
-    quote = "all" if show_values else "codes"
+    quote: Literal["all", "codes"] = "all" if show_values else "codes"
     if guide is None:
-        return Judging(quote=quote)  # type: ignore[arg-type]  # One of the two.
+        return Judging(quote=quote)
     path = Path(guide)
     if not (path.suffix == ".toml" or path.is_file()):
-        return Judging(terms=(Terms(guide=guide),), quote=quote)  # type: ignore[arg-type]  # One of the two.
+        made = Judging(terms=(Terms(guide=guide),), quote=quote)
+        agreed(made, guide)
+        return made
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -98,7 +101,12 @@ def _judging(guide: str | None, *, show_values: bool) -> "Judging":
     except UnicodeDecodeError:
         raise BadConfig(f"{guide}: is not UTF-8, and so no TOML") from None
     named = read_overlay(text, guide).id if is_overlay(text) else read_guide(text, guide).id
-    return Judging(terms=(Terms(guide=named),), overlays=(text,), quote=quote)  # type: ignore[arg-type]  # As above.
+    made = Judging(terms=(Terms(guide=named),), overlays=(text,), quote=quote)
+    try:
+        check(agreed(made, named))
+    except GuideError as error:
+        raise BadConfig(f"{guide}: {str(error).removeprefix('overlay 1: ')}") from None
+    return made
 
 
 class _Seen:

@@ -9,6 +9,7 @@ from parsers.guides.overlay import is_overlay, lay_over, read_overlay
 from parsers.guides.terms import Judging, Terms
 from parsers.guides.text import GuideError, read_guide
 from parsers.judged import JudgedInterchange
+from parsers.judging import check, named
 from partners.agreement import Agreement
 from partners.load import EMPTY, Directory, GuideFile, Profile
 from partners.strict_toml import line_of
@@ -85,11 +86,12 @@ def problems(directory: Directory) -> Iterator[str]:
         try:
             _read(guide, directory.guides)
         except GuideError as error:
-            yield str(error)
+            where = str(guide.path)
+            yield str(error) if str(error).startswith(where) else f"{where}: {error}"
     for profile in directory.profiles.values():
         for nth, agreement in enumerate(profile.connection.agreements):
             name = agreement.guide
-            if name is not None and name not in directory.guides and shelf.by_id(name) is None:
+            if name is not None and name not in directory.guides and named(name) is None:
                 yield f"{_place(profile, nth)}: {_unknown(name, directory.guides)}"
 
 
@@ -97,7 +99,7 @@ def _read(guide: GuideFile, guides: Mapping[str, GuideFile]) -> None:
     """Raises GuideError: it cannot be understood, or what it extends is nowhere."""
     where = str(guide.path)
     if not is_overlay(guide.text):
-        read_guide(guide.text, where)
+        check(read_guide(guide.text, where))
         return
     overlay = read_overlay(guide.text, where)
     below = guides.get(overlay.extends)
@@ -106,7 +108,7 @@ def _read(guide: GuideFile, guides: Mapping[str, GuideFile]) -> None:
     if base is None:
         line = line_of(guide.text, ("extends",))
         raise GuideError(f"{where}:{line}: `extends`: {_unknown(overlay.extends, guides)}")
-    lay_over(base, overlay)
+    check(lay_over(base, overlay))
 
 
 def _place(profile: Profile, nth: int) -> str:

@@ -149,12 +149,12 @@ class _Segment:
         if fault is not None:
             yield ElementFault(
                 fault.code, CODE_LEVELS.get(fault.code, 1), name, at, f"{_named(name, spec)} {fault.says}.",
-                fault.hint, value, spec.quotable,
+                fault.hint, value,
             )  # fmt: skip
         elif spec.type in {"AN", "ID"} and value.endswith(" ") and len(value.rstrip()) >= max(spec.min, 1):
             yield ElementFault(
                 "trailing-blanks", 1, name, at, f"{_named(name, spec)} ends with blanks.",
-                "Leave blanks at the end out.", value, spec.quotable, warning=True,
+                "Leave blanks at the end out.", value, warning=True,
             )  # fmt: skip
             value = value.rstrip()
         deleted = self._dialect.lenient and value == '""'  # HL7's way to say that there is none any more.
@@ -164,7 +164,7 @@ class _Segment:
                 "code-unknown", 5 if spec.open else 2, name, at,
                 f"{_named(name, spec)} is not one of the codes that may stand there.",
                 f"Send one of the codes of the guide{few}." if few else "Send one of the codes that the guide lists.",
-                value, spec.quotable or _is_code(value, spec.codes),
+                value, _is_code(value, spec.codes),
             )  # fmt: skip
 
     def _missing(self, name: str, at: str, spec: ElementSpec) -> ElementFault:

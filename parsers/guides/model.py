@@ -10,7 +10,7 @@
 A guide holds facts: positions, lengths, codes; words of its own, and for each rule the source that it was taken from.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -37,8 +37,6 @@ class ElementSpec(_Part, frozen=True, kw_only=True):
     repeat: how often it may stand, with the repetition separator between.
     components: of a composite, whose own type is "".
     label: what it is, in a few own words: "purchase order number".
-    number: of the data element in the standard's dictionary: "67", "C040", "3035".
-    quotable: a wrong value may be repeated to its sender: it is a code, and nobody's name, number or diagnosis.
     """
 
     usage: Usage
@@ -51,8 +49,6 @@ class ElementSpec(_Part, frozen=True, kw_only=True):
     repeat: int = 1
     components: tuple["ElementSpec", ...] = ()
     label: str = ""
-    number: str = ""
-    quotable: bool = False
 
 
 class SegmentSpec(_Part, frozen=True, kw_only=True):
@@ -97,7 +93,7 @@ class Loop(_Part, frozen=True, kw_only=True, tag="loop"):
     label: str = ""
 
 
-class Balance(_Part, frozen=True, kw_only=True):
+class Balance(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A total that must be the sum of its parts, in each turn of a loop.
 
     Attributes:
@@ -112,7 +108,7 @@ class Balance(_Part, frozen=True, kw_only=True):
 
     loop: str
     total: str
-    terms: tuple[str, ...]
+    terms: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     where: dict[str, tuple[str, ...]] = {}
     implied: int = 0
     level: Level = 3
@@ -120,23 +116,22 @@ class Balance(_Part, frozen=True, kw_only=True):
     hint: str = ""
 
 
-class Check(_Part, frozen=True, kw_only=True):
+class Check(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A check digit.
 
     Attributes:
-        kind: "npi", "gtin", "sscc", "gln", "iban", "aba".
         at: the element, in whatever loop: "NM109"; or the elements that make the number together.
         where: only where these elements of the same segment have one of these values.
     """
 
-    kind: str
-    at: tuple[str, ...]
+    kind: Literal["npi", "gtin", "sscc", "gln", "iban", "aba"]
+    at: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     where: dict[str, tuple[str, ...]] = {}
     level: Level = 5
     source: str
 
 
-class Situation(_Part, frozen=True, kw_only=True):
+class Situation(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """If something stands in a turn of a loop, then something else must, or must not.
 
     Attributes:

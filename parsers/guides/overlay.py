@@ -24,7 +24,7 @@ from parsers.guides.model import (
     Situation,
     Usage,
 )
-from parsers.guides.text import GuideError, read_rules
+from parsers.guides.text import GuideError, Rules, read_toml
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,7 +64,12 @@ class Overlay(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
 
 
-_KEYS = frozenset({"id", "extends", "version", "title", "sources", "change", "balance", "check", "situation"})
+class _File(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: str
+    extends: str
+    version: str | int | float = "1"
+    title: str = ""
+    change: tuple[Change, ...] = ()
 
 
 def read_overlay(text: str, name: str) -> Overlay:
@@ -76,30 +81,15 @@ def read_overlay(text: str, name: str) -> Overlay:
     Raises:
         GuideError: it is not as `docs/guides.md` says.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise GuideError(f"{name}: not TOML: {error}") from None
-    unknown = data.keys() - _KEYS
-    if unknown:
-        raise GuideError(f"{name}: {min(unknown)}: is no key of an overlay; it has {', '.join(sorted(_KEYS))}")
-    for key in ("id", "extends"):
-        if not isinstance(data.get(key), str):
-            raise GuideError(f'{name}: {key}: is missing: write {key} = "…"')
-    changes = []
-    for nth, table in enumerate(data.get("change", ()), 1):
-        try:
-            changes.append(msgspec.convert(table, Change))
-        except msgspec.ValidationError as error:
-            raise GuideError(f"{name}: change {nth}: {error}") from None
+    data = read_toml(text, name, _File)
     return Overlay(
-        id=data["id"],
-        extends=data["extends"],
-        version=str(data.get("version", "1")),
+        id=data.id,
+        extends=data.extends,
+        version=str(data.version),
         name=name,
-        changes=tuple(changes),
-        rules=tuple(read_rules(data, name)),
-        sources=data.get("sources", {}),
+        changes=data.change,
+        rules=(*data.balance, *data.check, *data.situation),
+        sources=data.sources,
         hash=hashlib.sha256(text.encode()).hexdigest(),
     )
 

@@ -6,12 +6,14 @@ segment, so that a set of any size is judged in the same memory.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from parsers.check_digits import is_valid
 from parsers.guides.dialect import Dialect
 from parsers.guides.model import Balance, Check, Guide, SegmentSpec, Situation
+from parsers.guides.text import GuideError
 from parsers.segments import Segments
 
 if TYPE_CHECKING:
@@ -334,7 +336,7 @@ class RuleSet:
     """All rules of a guide.
 
     Raises:
-        ValueError: a rule speaks of a loop or an element that cannot be; in words.
+        GuideError: a rule speaks of a loop or an element that cannot be.
     """
 
     def __init__(self, guide: Guide, dialect: Dialect, root: "Turn") -> None:
@@ -342,14 +344,20 @@ class RuleSet:
         self._rules: list[tuple[_Balanced | _Situated, list[Turn]]] = []
         rules: Sequence[Balance | Situation] = (*guide.balances, *guide.situations)
         for number, rule in enumerate(rules):
-            made = _Balanced(number, rule, dialect) if isinstance(rule, Balance) else _Situated(number, rule, dialect)
-            turns = [root] if not rule.loop else [turn for turn in _all_turns(root) if turn.name == rule.loop]
-            if not turns:
-                raise ValueError(f"a rule speaks of loop {rule.loop}, which {guide.id} does not have")
+            with _of(guide, rule):
+                made = (
+                    _Balanced(number, rule, dialect) if isinstance(rule, Balance) else _Situated(number, rule, dialect)
+                )
+                turns = [root] if not rule.loop else [turn for turn in _all_turns(root) if turn.name == rule.loop]
+                if not turns:
+                    raise ValueError(f"there is no loop `{rule.loop}`")
             for turn in turns:
                 turn.rules = True
             self._rules.append((made, turns))
-        self._checks = [(check, *_checking(check, dialect)) for check in guide.checks]
+        self._checks = []
+        for check in guide.checks:
+            with _of(guide, check):
+                self._checks.append((check, *_checking(check, dialect)))
 
     def hooks(self, place: "Place", spec: SegmentSpec) -> tuple[Hook, ...]:
         """What is to be told of each segment in this position."""
@@ -372,6 +380,16 @@ class RuleSet:
         for rule, turns in self._rules:
             if turn in turns and rule.number in frames:
                 yield from rule.end(frames.pop(rule.number), self._dialect)
+
+
+@contextmanager
+def _of(guide: Guide, rule: Balance | Check | Situation) -> Iterator[None]:
+    """What is wrong with a rule, said with its name."""
+    try:
+        yield
+    except ValueError as error:
+        name = rule.name if isinstance(rule, Situation) else rule.total if isinstance(rule, Balance) else rule.at[0]
+        raise GuideError(f"{guide.id}: {type(rule).__name__.lower()} of {name}: {error}") from None
 
 
 def _can_hold(check: Check, spec: SegmentSpec, dialect: Dialect) -> bool:

@@ -3,24 +3,15 @@
 Guides are read when a set first asks for one; `preload` reads their files for a process that will open none later.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from typing import NamedTuple
 
+from parsers.guides.files import DICTIONARY, FOLDERS, RULES, texts
 from parsers.guides.model import Guide
 from parsers.guides.overlay import Overlay, lay_over, read_overlay
 from parsers.guides.text import read_guide
-
-FOLDERS: Mapping[str, str] = {
-    "x12": "parsers.x12",
-    "edifact": "parsers.edifact",
-    "hl7": "parsers.hl7",
-    "swift-mt": "parsers.swift_mt",
-    "nacha": "parsers.nacha",
-}
-"""Standards whose guides lie as `guides/*.toml` in their package."""
 
 
 class Entry(NamedTuple):
@@ -60,24 +51,9 @@ def entries(standard: str) -> tuple[Entry, ...]:
     return tuple(sorted(found, key=lambda entry: -max(map(len, entry.versions))))
 
 
-@cache
-def _texts(standard: str) -> Mapping[str, str]:
-    """The guide files of a standard by name."""
-    if standard not in FOLDERS:
-        return {}
-    folder = files(FOLDERS[standard]).joinpath("guides")
-    if not folder.is_dir():
-        return {}
-    return {
-        one.name: one.read_text(encoding="utf-8")
-        for one in sorted(folder.iterdir(), key=lambda one: one.name)
-        if one.name.endswith(".toml")
-    }
-
-
 def _own(standard: str) -> Iterator[Entry]:
-    for name, text in _texts(standard).items():
-        if not name.endswith(".rules.toml"):
+    for name, text in texts(standard).items():
+        if not name.endswith((RULES, DICTIONARY)):
             guide = read_guide(text, name)
             yield Entry(guide.id, guide.sets, guide.versions, _itself(guide))
 
@@ -102,12 +78,12 @@ def _map_reader(one: object) -> Callable[[], Guide]:
 @cache
 def _rules(standard: str) -> tuple[Overlay, ...]:
     """Our own rules for guides that others wrote."""
-    return tuple(read_overlay(text, name) for name, text in _texts(standard).items() if name.endswith(".rules.toml"))
+    return tuple(read_overlay(text, name) for name, text in texts(standard).items() if name.endswith(RULES))
 
 
 def preload() -> None:
     """Read all files of the shelf into memory."""
     for standard in FOLDERS:
-        _texts(standard)
+        texts(standard)
     import_module("parsers.x12.pyx12_maps").preload()
     import_module("parsers.iso20022.judge").preload()

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from parsers.guides.dialect import Dialect
 from parsers.guides.model import Guide, Loop, Position, SegmentSpec
 from parsers.guides.rules import Hook, RuleSet
+from parsers.guides.text import GuideError
 
 _FIRST = (1, 0)
 """Where a code stands that tells positions apart, unless the standard has it elsewhere."""
@@ -192,6 +193,15 @@ class Tables:
             return None
         return None if told.open else told.codes
 
+    def check(self) -> None:
+        """Work everything out now, as files would bit by bit.
+
+        Raises:
+            GuideError: what a segment must look like cannot be made into a pattern.
+        """
+        for place in (self.start, *self.places):
+            self.moves(place)
+
     # --- moves ---
 
     def moves(self, place: Place) -> dict[str, Choice]:
@@ -223,7 +233,10 @@ class Tables:
 
     def _pattern(self, spec: SegmentSpec) -> Callable[[str], re.Match[str] | None] | None:
         if spec not in self._patterns:
-            pattern = self.dialect.pattern(spec) if spec.defined else None
+            try:
+                pattern = self.dialect.pattern(spec) if spec.defined else None
+            except (re.error, OverflowError, ValueError) as error:
+                raise GuideError(f"{self.guide.id}: {spec.tag} cannot be made into a pattern: {error}") from None
             self._patterns[spec] = pattern.match if pattern is not None else None
         return self._patterns[spec]
 

@@ -1,16 +1,19 @@
 """Guide files: TOML with a table of segments and an indented order, read into the model; see `docs/guides.md`.
 
+A dictionary is a file of segments and code lists that several guides have in common; it has no order of its own.
+
 A file that cannot be read raises GuideError, which says in which file, where, and what to write instead.
 """
 
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from parsers.guides.files import DICTIONARY, FOLDERS, dictionaries, texts
 from parsers.guides.model import (
     UNBOUNDED,
     Balance,
@@ -19,20 +22,80 @@ from parsers.guides.model import (
     Guide,
     Loop,
     Position,
-    Rule,
     SegmentSpec,
     Situation,
 )
+from parsers.guides.patterns import numbers
 
 
 class GuideError(ValueError):
     """A guide or overlay file says something that cannot be understood. The message has the place and the way out."""
 
 
-_KEYS = frozenset(
-    {"id", "standard", "set", "sets", "versions", "title", "unchecked", "sources", "codes", "structure", "segments"}
-    | {"balance", "check", "situation"}
-)
+class _Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    order: str
+
+
+class _Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    elements: list[Any] | None = None
+    notes: list[str] = []
+    label: str = ""
+    format: str = ""
+    source: str = ""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What guides and overlays have in common."""
+
+    sources: dict[str, str] = {}
+    balance: tuple[Balance, ...] = ()
+    check: tuple[Check, ...] = ()
+    situation: tuple[Situation, ...] = ()
+
+
+class _Dictionary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    sources: dict[str, str] = {}
+    codes: dict[str, list[str]] = {}
+    segments: dict[str, _Segment] = {}
+
+
+class _Guide(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: str
+    standard: str
+    set: str = ""
+    sets: list[str] = []
+    versions: Annotated[list[str], msgspec.Meta(min_length=1)]
+    title: str
+    unchecked: list[str] = []
+    dictionary: str = ""
+    codes: dict[str, list[str]] = {}
+    structure: _Order
+    segments: dict[str, _Segment] = {}
+
+
+_File = TypeVar("_File")
+
+
+def read_toml(text: str, name: str, kind: type[_File]) -> _File:
+    """A file as a struct.
+
+    Raises:
+        GuideError: it is no TOML, or not made like that.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise GuideError(f"{name}: not TOML: {error}") from None
+    for check in data.get("check", ()) if isinstance(data.get("check"), list) else ():
+        if isinstance(check, dict) and isinstance(check.get("at"), str):
+            check["at"] = [check["at"]]  # The short form.
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        what, _, place = str(error).partition(" - at ")
+        raise GuideError(f"{name}: {place.strip('`').removeprefix('$.') + ': ' if place else ''}{what}") from None
+
+
 _ELEMENT = re.compile(
     r"(?P<usage>[RSN])?"
     r"(?:\s+(?!x[\d*])(?P<type>[A-Za-z][A-Za-z0-9]*))?"
@@ -45,28 +108,27 @@ _DASH = ElementSpec(usage="N")
 
 
 class _Reader:
-    """One file."""
+    """One file; what it does not define it takes from its dictionary."""
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, data: _Guide | _Dictionary, text: str, name: str) -> None:
         self._name = name
-        try:
-            self.data: dict[str, Any] = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise GuideError(f"{name}: not TOML: {error}") from None
-        self._codes: dict[str, tuple[frozenset[str], bool]] = {}
-        for key, codes in self.data.get("codes", {}).items():
-            if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
-                raise self.error(f"codes.{key}", 'write a list of texts: ["00", "01"]')
-            self._codes[key.rstrip("?")] = (frozenset(codes), key.endswith("?"))
+        self._segments = data.segments
+        self._codes = {key.rstrip("?"): (frozenset(codes), key.endswith("?")) for key, codes in data.codes.items()}
+        self._made: dict[str, SegmentSpec] = {}
+        self._dictionary = self._asked_for(data) if isinstance(data, _Guide) and data.dictionary else None
+        below = self._dictionary
+        self.sources: dict[str, str] = {**(below.sources if below else {}), **data.sources}
+        self.hash: str = hashlib.sha256(text.encode() + (below.hash.encode() if below else b"")).hexdigest()
+
+    def _asked_for(self, data: _Guide) -> "_Reader":
+        text = texts(data.standard).get(data.dictionary + DICTIONARY)
+        if text is None:
+            known = ", ".join(dictionaries(data.standard)) or "none"
+            raise self.error("dictionary", f"there is no `{data.dictionary}` for {data.standard}; there is {known}")
+        return _dictionary(text, data.dictionary + DICTIONARY)
 
     def error(self, place: str, advice: str) -> GuideError:
         return GuideError(f"{self._name}: {place}: {advice}")
-
-    def text(self, table: Mapping[str, Any], key: str, place: str = "") -> str:
-        value = table.get(key)
-        if not isinstance(value, str) or not value:
-            raise self.error(f"{place}{key}", "is missing, or no text")
-        return value
 
     # --- elements ---
 
@@ -116,51 +178,43 @@ class _Reader:
                 made["codes"], made["open"] = self.codes(word[1:], place)
             elif re.fullmatch(r"x(\d+|\*)", word):
                 made["repeat"] = UNBOUNDED if word == "x*" else int(word[1:])
-            elif word.startswith("#"):
-                made["number"] = word[1:]
-            elif word == "!quotable":
-                made["quotable"] = True
             else:
-                raise self.error(place, f"`{word}` is not understood; write @codes, x3, #67, !quotable or ` : label`")
+                raise self.error(place, f"`{word}` is not understood; write @codes, x3 or ` : label`")
         return ElementSpec(usage=found["usage"], type=kind, min=low, max=high, label=label.strip(), **made)  # type: ignore[arg-type]  # The pattern lets nothing else through.
 
     def segment(self, key: str) -> SegmentSpec:
-        tag = key.partition(":")[0]
-        tables: dict[str, Any] = self.data.get("segments", {})
-        table = tables.get(key, tables.get(tag))
-        if table is None:
-            return SegmentSpec(tag=tag, defined=False)
-        place = f"segments.{key}"
-        if not isinstance(table, dict):
-            raise self.error(place, "is no table")
-        unknown = table.keys() - {"elements", "notes", "label", "format", "source"}
-        if unknown:
-            raise self.error(place, f"does not know `{min(unknown)}`")
-        return SegmentSpec(
-            tag=tag,
-            elements=tuple(
-                self.element(row, f"{place}, element {nth}") for nth, row in enumerate(table.get("elements", ()), 1)
-            ),
-            notes=self._notes(table.get("notes", ()), place),
-            label=table.get("label", ""),
-            format=table.get("format", ""),
-            defined="elements" in table or "format" in table,
-        )
+        if key not in self._made:
+            self._made[key] = self._segment(key)
+        return self._made[key]
 
-    def _notes(self, notes: Any, place: str) -> tuple[str, ...]:
-        for note in notes:
+    def _segment(self, key: str) -> SegmentSpec:
+        tag = key.partition(":")[0]
+        table = self._segments.get(key, self._segments.get(tag))
+        if table is None:
+            return self._dictionary.segment(key) if self._dictionary else SegmentSpec(tag=tag, defined=False)
+        place = f"segments.{key}"
+        elements = tuple(
+            self.element(row, f"{place}, element {nth}") for nth, row in enumerate(table.elements or (), 1)
+        )
+        for note in table.notes:
             if not re.fullmatch(r"[PRECL](\d\d){2,}", note):
                 raise self.error(place, f'the note `{note}` is none: write a letter of P R E C L and elements, "P0304"')
-        return tuple(notes)
+            if any(not 1 <= number <= len(elements) for number in numbers(note)):
+                raise self.error(place, f"the note `{note}` speaks of an element that is not among its {len(elements)}")
+        return SegmentSpec(
+            tag=tag,
+            elements=elements,
+            notes=tuple(table.notes),
+            label=table.label,
+            format=table.format,
+            defined=table.elements is not None or bool(table.format),
+        )
 
     # --- the order ---
 
-    def structure(self, root_id: str) -> Loop:
-        table = self.data.get("structure")
-        if not isinstance(table, dict) or not isinstance(table.get("order"), str):
-            raise self.error("structure.order", "is missing: the segments in their order, one a line")
+    def structure(self, root_id: str, order: str) -> Loop:
         lines = []
-        for number, raw in enumerate(table["order"].splitlines(), 1):
+        for number, raw in enumerate(order.splitlines(), 1):
             line = raw.split("#", 1)[0].rstrip()
             if line:
                 found = _LINE.fullmatch(line)
@@ -206,26 +260,9 @@ class _Reader:
         return tuple(made), lines
 
 
-def read_rules(data: Mapping[str, Any], name: str) -> list[Rule]:
-    """The rules in a file's tables `balance`, `check` and `situation`.
-
-    Raises:
-        GuideError: one is not as `docs/guides.md` says.
-    """
-    made: list[Rule] = []
-    kinds: dict[str, type[Rule]] = {"balance": Balance, "check": Check, "situation": Situation}
-    for kind, struct in kinds.items():
-        for nth, table in enumerate(data.get(kind, ()), 1):
-            if kind == "check" and isinstance(table.get("at"), str):
-                table = {**table, "at": [table["at"]]}  # noqa: PLW2901  The short form.
-            unknown = table.keys() - set(struct.__struct_fields__)
-            if unknown:
-                raise GuideError(f"{name}: {kind} {nth}: does not know `{min(unknown)}`")
-            try:
-                made.append(msgspec.convert(table, struct))
-            except msgspec.ValidationError as error:
-                raise GuideError(f"{name}: {kind} {nth}: {error}") from None
-    return made
+@cache
+def _dictionary(text: str, name: str) -> _Reader:
+    return _Reader(read_toml(text, name, _Dictionary), text, name)
 
 
 def read_guide(text: str, name: str) -> Guide:
@@ -237,27 +274,24 @@ def read_guide(text: str, name: str) -> Guide:
     Raises:
         GuideError: it is not as `docs/guides.md` says.
     """
-    reader = _Reader(text, name)
-    data = reader.data
-    unknown = data.keys() - _KEYS
-    if unknown:
-        raise reader.error(min(unknown), "is no key of a guide")
-    sets = data.get("sets") or [reader.text(data, "set")]
-    versions = data.get("versions")
-    if not isinstance(versions, list) or not versions:
-        raise reader.error("versions", 'is missing: the versions that it is for, as sent: ["004010*"]')
-    rules = read_rules(data, name)
+    data = read_toml(text, name, _Guide)
+    reader = _Reader(data, text, name)
+    sets = data.sets or ([data.set] if data.set else [])
+    if not sets:
+        raise reader.error("set", "is missing: the set that it is for, as sent")
+    if data.standard not in FOLDERS:
+        raise reader.error("standard", f"there is no `{data.standard}`; write {', '.join(FOLDERS)}")
     return Guide(
-        id=reader.text(data, "id"),
-        standard=reader.text(data, "standard"),
+        id=data.id,
+        standard=data.standard,
         sets=tuple(sets),
-        versions=tuple(versions),
-        title=reader.text(data, "title"),
-        root=reader.structure(sets[0]),
-        sources=dict(data.get("sources", {})),
-        unchecked=tuple(data.get("unchecked", ())),
-        balances=tuple(rule for rule in rules if isinstance(rule, Balance)),
-        checks=tuple(rule for rule in rules if isinstance(rule, Check)),
-        situations=tuple(rule for rule in rules if isinstance(rule, Situation)),
-        hash=hashlib.sha256(text.encode()).hexdigest(),
+        versions=tuple(data.versions),
+        title=data.title,
+        root=reader.structure(sets[0], data.structure.order),
+        sources=reader.sources,
+        unchecked=tuple(data.unchecked),
+        balances=data.balance,
+        checks=data.check,
+        situations=data.situation,
+        hash=reader.hash,
     )

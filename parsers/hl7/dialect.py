@@ -35,6 +35,10 @@ _DELETED = '""'
 _HEADERS = frozenset({"MSH", "FHS", "BHS"})
 
 
+COMMON = Delimiters()
+"""The separators that most messages have."""
+
+
 class Dialect:
     """For the separators of one message."""
 

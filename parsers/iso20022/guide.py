@@ -141,6 +141,11 @@ def guide_for(set: str, version: str) -> Guide | None:  # noqa: A002  The field'
     return guide if guide is not None and guide.set == set else None
 
 
+def by_id(guide_id: str) -> Guide | None:
+    """A guide by its id: "iso20022/pain.001.001.09"."""
+    return next((guide for guide in _shelf().values() if guide.id == guide_id), None)
+
+
 def preload() -> None:
     """Read all guides into memory."""
     _shelf()

@@ -14,13 +14,13 @@ from parsers.findings import Finding, Location
 from parsers.guides.dialect import Fault
 from parsers.guides.explain import CODE_LEVELS
 from parsers.guides.terms import LEVELS, SEVERITIES, Treatment
-from parsers.iso20022.guide import DOCUMENT, Element, Guide, guide_for, preload, tree
+from parsers.iso20022.guide import DOCUMENT, Element, Guide, by_id, guide_for, preload, tree
 from parsers.iso20022.statement import HOOKS, SPOTTED, Spot, Statements
 from parsers.iso20022.values import is_currency, trimmed
 from parsers.markup.syntax import BLANKS, attributes, local, qualified, resolved
 from parsers.segments import Segments, Syntax
 
-__all__ = ["Guide", "Judge", "guide_for", "preload"]
+__all__ = ["Guide", "Judge", "by_id", "guide_for", "preload"]
 
 Said = Finding | Quoted
 

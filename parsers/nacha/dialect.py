@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 from parsers.guides.dialect import Fault
 from parsers.guides.model import ElementSpec, SegmentSpec
+from parsers.nacha.records import layout_of
 from parsers.segments import Syntax
+
+COMMON = layout_of("PPD")
 
 _ADDENDA_TYPE = slice(1, 3)
 

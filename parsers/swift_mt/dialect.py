@@ -6,7 +6,10 @@ from collections.abc import Callable
 from parsers.guides.dialect import Fault
 from parsers.guides.model import ElementSpec, SegmentSpec
 from parsers.segments import Syntax
+from parsers.swift_mt.blocks import SYNTAX
 from parsers.swift_mt.formats import pattern_of
+
+COMMON = SYNTAX
 
 
 class Dialect:
@@ -41,9 +44,10 @@ class Dialect:
         return found[1], lambda text: _taken(self.syntax, text, reference)
 
     def pattern(self, spec: SegmentSpec) -> re.Pattern[str] | None:
-        if spec.elements or not spec.format:
+        if not spec.format:
             return None
-        return re.compile(f":{re.escape(spec.tag)}:(?:{pattern_of(spec.format)})[\\r\\n ]*\\Z")
+        made = re.compile(f":{re.escape(spec.tag)}:(?:{pattern_of(spec.format)})[\\r\\n ]*\\Z")
+        return None if spec.elements else made  # Codes are looked at besides.
 
     def check(self, value: str, spec: ElementSpec, before: str | None) -> Fault | None:  # noqa: ARG002  By its format.
         return None

@@ -178,7 +178,6 @@ def _element(one: ET.Element) -> ElementSpec:
         pattern=_text(one, "regex"),
         repeat=repeat,
         label=_label(one),
-        number=number,
     )
 
 

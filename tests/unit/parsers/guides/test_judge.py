@@ -26,6 +26,7 @@ FAULTS = {
     "too short": (changed(2, "BEG*00*P"), [("element-too-short", "BEG/02", 2, "BEG02")]),
     "too long": (changed(2, "BEG*00*P2345678901"), [("element-too-long", "BEG/02", 2, "BEG02")]),
     "a control character": (changed(2, "BEG*00*PO\x07"), [("element-characters", "BEG/02", 2, "BEG02")]),
+    "letters for a number": (changed(5, "PO1*1*ABC*EA*3.50"), [("element-characters", "PO1/PO1/02", 5, "PO102")]),
     "no number": (changed(5, "PO1*1*2X*EA*3.50"), [("element-characters", "PO1/PO1/02", 5, "PO102")]),
     "a code": (changed(2, "BEG*01*PO123"), [("code-unknown", "BEG/01", 2, "BEG01")]),
     "an open code": (changed(5, "PO1*1*2*XX*3.50"), [("code-unknown", "PO1/PO1/03", 5, "PO103")]),

@@ -1,14 +1,16 @@
 """What a guide or overlay file may not say, and that its author is told where and what to write instead."""
 
+import random
 import re
 from pathlib import Path
 
 import pytest
 
-from parsers.guides import shelf
+from parsers.guides import files, shelf
 from parsers.guides.overlay import lay_over, read_overlay
 from parsers.guides.tables import Tables
 from parsers.guides.text import GuideError, read_guide
+from parsers.judging import check
 from parsers.x12.delimiters import Delimiters
 from parsers.x12.dialect import dialect
 from tests.unit.parsers.guides.sample import CLEAN, GUIDE, changed, file_of, judged, places
@@ -24,6 +26,12 @@ WRONG = [
     ('notes = ["C0405"]', 'notes = ["X0405"]', "X0405"),
     ('kind = "gln"', 'kind = "gln"\nlevle = 3', "levle"),
     ("[codes]", "[codes", "TOML"),
+    ('versions = ["004010"]', 'versions = "004010"', "versions"),
+    ('standard = "x12"', 'standard = "x13"', "x13"),
+    ('standard = "x12"', 'standard = "x12"\ndictionary = "none"', "none"),
+    ('notes = ["C0405"]', 'notes = ["C0499"]', "C0499"),
+    ('kind = "gln"', 'kind = "glm"', "kind"),
+    ('at = "N104"', "at = []", "at"),
 ]
 
 
@@ -86,8 +94,63 @@ def test_an_overlay_that_does_not_fit_says_where(at: str, told: str) -> None:
         lay_over(read_guide(GUIDE, "small.toml"), read_overlay(overlay, "a.toml"))
 
 
+RULES = [
+    ('[[balance]]\nloop = "XX"\ntotal = "CTT01"\nterms = ["+count(PO1)"]', "balance of CTT01: .*`XX`"),
+    ('[[balance]]\nloop = ""\ntotal = "CTT"\nterms = ["+count(PO1)"]', "balance of CTT: `CTT` is no element"),
+    ('[[balance]]\nloop = ""\ntotal = "CTT01"\nterms = ["count(PO1)"]', r"`count\(PO1\)` is no term"),
+    ('[[check]]\nkind = "gln"\nat = "N1-4"', "check of N1-4: `N1-4` is no element"),
+    ('[[check]]\nkind = "gln"\nat = "N104"\nwhere = { N1 = ["UL"] }', "check of N104: `N1` is no element"),
+    ('[[situation]]\nname = "a"\nloop = "N1"\nrequire = ["N1"]\nmessage = "m"\nhint = "h"', "situation of a: `N1`"),
+]
+
+
+@pytest.mark.parametrize(("rule", "told"), RULES)
+def test_a_rule_that_speaks_of_nothing_says_so(rule: str, told: str) -> None:
+    overlay = read_overlay(f'id = "a"\nextends = "b"\n{rule}\nsource = "A"\n', "a.toml")
+    with pytest.raises(GuideError, match=told):
+        check(lay_over(read_guide(GUIDE, "small.toml"), overlay))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_damaged_guide_is_read_or_told_of(seed: int) -> None:
+    dice = random.Random(seed)  # noqa: S311  Dice, not keys.
+    text = GUIDE
+    for _ in range(dice.randint(1, 3)):
+        words = list(re.finditer(r"[\w@:/.*+|-]+|\"[^\"\n]*\"|\[[^\]\n]*\]", text))
+        found, other = dice.choice(words), dice.choice(words)
+        instead = dice.choice(["", other[0], "[]", "-1", "99999999999", '""', "[[1]]", "(", "R x0", "count("])
+        text = text[: found.start()] + instead + text[found.end() :]
+    try:
+        guide = read_guide(text, "small.toml")
+        check(guide)
+    except GuideError:
+        return
+    judged(file_of(*CLEAN), text, guide=guide.id)
+
+
+def test_a_format_that_is_none_is_told_of() -> None:
+    text = files.texts("swift-mt")["mt940.toml"]
+    with pytest.raises(GuideError, match="swift-mt/940: 20 cannot be made into a pattern"):
+        check(read_guide(text.replace('"16x"', '"[16x"', 1), "mt940.toml"))
+
+
+def test_a_dictionary_gives_what_a_guide_leaves_out() -> None:
+    text = 'id="a"\nstandard="hl7"\ndictionary="v2"\nset="ADT^A20"\nversions=["2.*"]\ntitle="a"\n'
+    order = '[structure]\norder="""\nMSH R 1\nNPU R 1\n"""\n'
+    leaning = read_guide(text + order, "a.toml")
+    own = read_guide(text + order + '[segments.NPU]\nelements = ["R"]\n', "a.toml")
+    alone = read_guide((text + order).replace('dictionary="v2"\n', ""), "a.toml")
+    defined = [
+        [(spec.tag, len(spec.elements)) for child in guide.root.children for spec in child.specs]  # type: ignore[union-attr]  # There are no loops.
+        for guide in (leaning, own, alone)
+    ]
+    assert defined == [[("MSH", 25), ("NPU", 2)], [("MSH", 25), ("NPU", 1)], [("MSH", 0), ("NPU", 0)]]
+    assert "B" in leaning.sources
+    assert leaning.hash != alone.hash
+
+
 def test_a_change_it_does_not_know_is_refused() -> None:
-    with pytest.raises(GuideError, match=r"a.toml: change 1: .*lenght"):
+    with pytest.raises(GuideError, match=r"a.toml: change\[0\]: .*lenght"):
         read_overlay('id = "a"\nextends = "b"\n[[change]]\nat = "BEG"\nlenght = "1/2"\n', "a.toml")
 
 
