@@ -14,6 +14,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d+)?|[.,]\d+)")
 
 
+COMMON = Delimiters()
+"""The separators that most interchanges have."""
+
+
 class Dialect:
     """For the separators of one interchange."""
 
@@ -76,10 +80,9 @@ class Dialect:
         if _CONTROL.search(value):
             return Fault("element-characters", "holds a control character", "Leave control characters out.")
         if spec.type == "n":
-            fault = length_fault(sum(map(str.isdigit, value)), spec)
-            if fault is None and not _NUMBER.fullmatch(value):
+            if not _NUMBER.fullmatch(value):
                 return Fault("element-characters", "is not a number", "Send digits with at most one decimal mark.")
-            return fault
+            return length_fault(sum(map(str.isdigit, value)), spec)
         if spec.type == "a" and any(map(str.isdigit, value)):
             return Fault("element-characters", "has digits; it is made of letters", "Send letters only.")
         return length_fault(len(value), spec)

@@ -17,6 +17,9 @@ _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)")
 _WHOLE = re.compile(r"-?\d+")
 _REFERENCE = re.compile(r"([A-Z][A-Z0-9]{1,2})(\d\d)(?:-(\d+))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+COMMON = Delimiters("*", ":", "~", "^")
+"""The separators that most interchanges have."""
+
 _PERIODS = frozenset({"D8", "RD8"})
 _PERIOD_FORMATS = {"D8": "date", "RD8": "range", "D6": "date", "DT": "moment", "TM": "time"}
 
@@ -106,22 +109,20 @@ class Dialect:
         if _CONTROL.search(value):
             return Fault("element-characters", "holds a control character", "Leave control characters out.")
         kind = spec.type
-        numeric = kind == "R" or kind.startswith("N")
-        if kind not in {"DT", "TM"}:
-            count = sum(map(str.isdigit, value)) if numeric else len(value)
-            fault = length_fault(count, spec)
-            if fault is not None:
-                return fault
-        if spec.pattern and not re.search(spec.pattern, value):
-            return Fault("format", "is not in the format that the guide asks for", f"Send it as {spec.pattern}.")
         if kind == "R" and not _NUMBER.fullmatch(value):
             return Fault("element-characters", "is not a number", "Send digits with at most one point between them.")
         if kind.startswith("N") and not _WHOLE.fullmatch(value):
             return Fault("element-characters", "is not a whole number", "Send digits only; the point is implied.")
+        numeric = kind == "R" or kind.startswith("N")
+        fault = length_fault(sum(map(str.isdigit, value)) if numeric else len(value), spec)
+        if fault is not None:
+            return fault
         if kind == "DT":
-            return length_fault(len(value), spec) or (None if is_date(value) else _NO_DATE)
+            return None if is_date(value) else _NO_DATE
         if kind == "TM":
-            return length_fault(len(value), spec) or (None if is_time(value) else _NO_TIME)
+            return None if is_time(value) else _NO_TIME
+        if spec.pattern and not re.search(spec.pattern, value):
+            return Fault("format", "is not in the format that the guide asks for", f"Send it as {spec.pattern}.")
         if before in _PERIOD_FORMATS and kind == "AN":
             return _period(value, _PERIOD_FORMATS[before])
         return None
