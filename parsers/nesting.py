@@ -4,7 +4,7 @@ Each standard has its own rules of what opens and closes what; this is what they
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from msgspec.structs import replace
@@ -21,6 +21,9 @@ class Level(IntEnum):
     SET = 3
 
 
+_REMEMBERED = 100_000
+"""Control numbers of so many envelopes within one are compared with each other; later ones are not."""
+
 Counts = dict[Level, int]
 """How many of each the file has had so far: ordinals run over the whole file, whatever its standards."""
 
@@ -32,6 +35,8 @@ class Open:
     position: of the last segment that stood in it, its header being 1.
     children: envelopes directly inside of it.
     failed: an error finding lies in its own structure.
+    repeated: one beside it, in the same envelope, has the same control number.
+    numbers: control numbers of envelopes directly inside of it.
     """
 
     level: Level
@@ -42,6 +47,8 @@ class Open:
     position: int = 0
     children: int = 0
     failed: bool = False
+    repeated: bool = False
+    numbers: set[str] = field(default_factory=set)
 
 
 class Nesting:
@@ -74,10 +81,15 @@ class Nesting:
         self._counts[level] = self._counts.get(level, 0) + 1
         above = self.stack[-1].path if self.stack else ""
         name = f"{tag}[{self._counts[level]}]" if tag else ""
+        repeated = False
         if self.stack:
             self.stack[-1].children += 1
+            numbers = self.stack[-1].numbers
+            repeated = control_number in numbers
+            if control_number and len(numbers) < _REMEMBERED:
+                numbers.add(control_number)
         path = f"{above}/{name}" if above and name else above or name
-        opened = Open(level, tag, self._counts[level], path, control_number)
+        opened = Open(level, tag, self._counts[level], path, control_number, repeated=repeated)
         self.stack.append(opened)
         return opened
 

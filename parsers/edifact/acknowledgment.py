@@ -62,6 +62,7 @@ ELEMENT_CODES = {
 ENVELOPE_CODES = {
     "count-mismatch": "29",
     "reference-mismatch": "28",
+    "reference-duplicate": "26",
     "missing": "13",
     "envelope-element-missing": "13",
     "envelope-element-too-long": "39",

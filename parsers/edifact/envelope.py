@@ -428,6 +428,13 @@ class _Interchange:
         yield nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
         if not all(0 < len(at(fields, nth, part)) <= limit for _, nth, part, limit in CHECKED[tag]):
             yield from self._envelope_elements(tag, fields, offset)
+        if here.repeated:
+            yield self._report(
+                f"{tag.lower()}-reference-duplicate",
+                f"{envelope.reference} is the reference of another {tag} before it, too.",
+                f"Give each {tag} of an interchange a reference of its own.",
+                self._place(offset, segment=tag, position=1, element=envelope.reference),
+            )
         if parent is nesting.stack[0] and 0 < self._groups < parent.children and not self._mixed:
             self._mixed = True
             yield self._report(

@@ -414,12 +414,16 @@ class _Interchange:
             if max(map(len, elements)) > 9:
                 at = self._place(offset, segment=tag, position=1)
                 yield from self._too_long(elements, {2: 15, 3: 15, 6: 9}, at)
+            if here.repeated:
+                yield self._repeated(offset, "GS", "GS06", "group of the interchange")
             return
         self._loops.clear()
         yield self._set(here, elements, offset, group=parent if parent.level is Level.GROUP else None)
         yield self._nesting.segments(run, mark, mark + 1, self._delimiters, control=True)
         if len(elements[2]) > 9:
             yield from self._too_long(elements, {2: 9}, self._place(offset, segment=tag, position=1))
+        if here.repeated:
+            yield self._repeated(offset, "ST", "ST02", "set of the group")
         if parent.level is not Level.GROUP:
             yield self._report(
                 "st-outside-group",
@@ -427,6 +431,14 @@ class _Interchange:
                 "Put a GS segment before the first ST and a GE segment after the last SE.",
                 self._place(offset, segment=tag, position=1),
             )
+
+    def _repeated(self, offset: int, tag: str, element: str, among: str) -> Finding:
+        return self._report(
+            f"{element.lower()}-duplicate",
+            f"{element} is the control number of another {among}, too.",
+            f"Give each {among} a control number of its own.",
+            self._place(offset, segment=tag, position=1, element=element),
+        )
 
     def _group(self, here: Open, elements: list[str], offset: int) -> GroupOpened:
         return GroupOpened(

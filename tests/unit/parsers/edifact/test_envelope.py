@@ -12,6 +12,7 @@ UNB = "UNB+UNOC:3+SENDER:14+RECEIVER:14+260302:0915+REF1'"
 MESSAGE = "UNH+1+ORDERS:D:96A:UN:EAN008'BGM+220+A'UNS+S'UNT+4+1'"
 GOOD = f"{UNB}{MESSAGE}UNZ+1+REF1'"
 UNG = "UNG+ORDERS+APP1+APP2:ZZ+260302:0915+G1+UN+D:96A'"
+OTHER = MESSAGE.replace("UNH+1", "UNH+2").replace("UNT+4+1", "UNT+4+2")
 GROUPED = f"{UNB}{UNG}{MESSAGE}UNE+1+G1'UNZ+1+REF1'"
 V4 = UNB.replace(":3+", ":4+")
 PACKAGE = f"{V4}UNO+P1+DM:1+A:B+3'UNZUNP+3+P1'UNZ+1+REF1'"
@@ -42,6 +43,7 @@ CASES = [
     ("good interactive", INTERACTIVE, [], [SET, WHOLE]),
     ("interactive without its conditional parts", INTERACTIVE.replace("UIT+M1+3", "UIT").replace("UIZ+DIALOG1+1", "UIZ"), [], [SET, WHOLE]),
     ("line breaks", GOOD.replace("'", "'\r\n"), [], [SET, WHOLE]),
+    ("UNH reference twice", GOOD.replace(MESSAGE, MESSAGE + MESSAGE).replace("UNZ+1", "UNZ+2"), ["unh-reference-duplicate"], [SET, BAD, WHOLE]),
     ("UNT count", GOOD.replace("UNT+4", "UNT+5"), ["unt-count-mismatch"], [BAD, WHOLE]),
     ("UNT count padded", GOOD.replace("UNT+4", "UNT+0004"), [], [SET, WHOLE]),
     ("UNT count no number", GOOD.replace("UNT+4", "UNT+-4"), ["unt-count-mismatch"], [BAD, WHOLE]),
@@ -52,8 +54,8 @@ CASES = [
     ("UNE count", GROUPED.replace("UNE+1", "UNE+2"), ["une-count-mismatch"], [SET, "group rejected", WHOLE]),
     ("UNE reference", GROUPED.replace("UNE+1+G1", "UNE+1+G2"), ["une-reference-mismatch"], [SET, "group rejected", WHOLE]),
     ("UNZ count", GOOD.replace("UNZ+1", "UNZ+2"), ["unz-count-mismatch"], [SET, NOT_WHOLE]),
-    ("UNZ counts groups", GROUPED.replace(MESSAGE, MESSAGE * 2).replace("UNE+1", "UNE+2"), [], [SET, SET, GROUP, WHOLE]),
-    ("UNZ counts messages of groups", GROUPED.replace(MESSAGE, MESSAGE * 2).replace("UNE+1", "UNE+2").replace("UNZ+1", "UNZ+2"), ["unz-count-mismatch"], [SET, SET, GROUP, NOT_WHOLE]),
+    ("UNZ counts groups", GROUPED.replace(MESSAGE, MESSAGE + OTHER).replace("UNE+1", "UNE+2"), [], [SET, SET, GROUP, WHOLE]),
+    ("UNZ counts messages of groups", GROUPED.replace(MESSAGE, MESSAGE + OTHER).replace("UNE+1", "UNE+2").replace("UNZ+1", "UNZ+2"), ["unz-count-mismatch"], [SET, SET, GROUP, NOT_WHOLE]),
     ("UNZ reference", GOOD.replace("UNZ+1+REF1", "UNZ+1+REF2"), ["unz-reference-mismatch"], [SET, NOT_WHOLE]),
     ("UNP length", PACKAGE.replace("UNP+3", "UNP+4"), ["unp-count-mismatch"], [BAD, WHOLE]),
     ("UNP reference", PACKAGE.replace("UNP+3+P1", "UNP+3+P2"), ["unp-reference-mismatch"], [BAD, WHOLE]),
@@ -70,7 +72,7 @@ CASES = [
     ("no UNP", PACKAGE.replace("UNP+3+P1'", ""), ["binary-length", "unz-missing"], [CUT, HALF]),
     ("no UNE", GROUPED.replace("UNE+1+G1'", ""), ["une-missing"], [SET, "group rejected", WHOLE]),
     ("UNH in UNH", GOOD.replace("UNT+4+1'", MESSAGE.replace("+1+", "+2+").replace("4+1", "4+2")).replace("UNZ+1", "UNZ+2"), ["unt-missing"], [BAD, SET, WHOLE]),
-    ("UNG in UNH", GROUPED.replace("UNT+4+1'UNE+1+G1'", f"{UNG}{MESSAGE}UNE+1+G1'").replace("UNZ+1", "UNZ+2"), ["unt-missing", "une-missing"], [BAD, "group rejected", SET, GROUP, WHOLE]),
+    ("UNG in UNH", GROUPED.replace("UNT+4+1'UNE+1+G1'", f"{UNG.replace('+G1', '+G2')}{MESSAGE}UNE+1+G2'").replace("UNZ+1", "UNZ+2"), ["unt-missing", "une-missing"], [BAD, "group rejected", SET, GROUP, WHOLE]),
     ("UNB in UNH", GOOD[:60] + "'" + GOOD, ["unz-missing"], [CUT, HALF, SET, WHOLE]),
     ("cut behind UNT", f"{UNB}{MESSAGE}", ["unz-missing"], [SET, HALF]),
     ("cut in a message", f"{UNB}{MESSAGE[:40]}", ["segment-cut-off", "unz-missing"], [CUT, HALF]),
