@@ -53,7 +53,6 @@ class Judge:
         self._quote = quote
         self._counts = [0] * (tables.size + 1)
         self._place = tables.start
-        self._moves = tables.moves(tables.start)
         self._frames: dict[int, Frame] = {}
         self._out: list[Said] = []
         # The segment in hand.
@@ -70,46 +69,54 @@ class Judge:
         """Take segments of the set, in order, its header and trailer too."""
         self._out = []
         self._segments = segments
-        counts, dialect, moves_of = self._counts, self._dialect, self._tables.moves
-        separator, tag_of = dialect.separator, dialect.syntax.tag
-        moves = self._moves
+        counts, place = self._counts, self._place
         for at, text in enumerate(segments.texts):
-            parts = text.split(separator, 2) if separator else [tag_of(text)]
-            found = moves.get(parts[0])
-            if type(found) is Keyed:
-                found = (len(parts) > 1 and found.at_once.get(parts[1])) or self._other(found, text, parts[0])
-            if type(found) is Several:
-                found = self._chosen(found.moves)
-            if type(found) is not Move:
+            move = place.likely
+            right = move is not None and move.match(text) is not None
+            if move is None or not right:
+                found = self._found(text, place)
+                if found is None:
+                    self._at = at
+                    self._place = place
+                    self._unexpected(text)
+                    continue
+                move = found
+                right = move.match(text) is not None
+                if move.sure:
+                    place.likely = move
+            if not move.plain:
                 self._at = at
-                self._unexpected(parts[0])
-                continue
-            if not found.plain:
-                self._at = at
-                self._go(found)
-            place = found.place
+                self._place = place
+                self._go(move)
+            place = move.place
             count = counts[place.id] + 1
             counts[place.id] = count
-            if count > found.max:
+            if count > move.max or not right or move.hooks:
                 self._at = at
-                self._repeated(found, count)
-            if found.match is None or found.match(text) is None:
-                self._at = at
-                self._explain(found, text)
-            self._place = place
-            if found.hooks:
-                self._at = at
-                for hook in found.hooks:
+                self._place = place
+                if count > move.max:
+                    self._repeated(move, count)
+                if not right:
+                    self._explain(move, text)
+                for hook in move.hooks:
                     hook(text, self)
-            moves = place.moves or moves_of(place)
-        self._moves = moves
+        self._place = place
         self._end = (segments.position + len(segments), segments.end)
         self._segments = None
         return self._out
 
-    def _other(self, keyed: Keyed, text: str, tag: str) -> Move | Several | None:
-        """By a code that stands elsewhere than in the first element, or in a component of it."""
-        return keyed.by_code.get(self._dialect.key(text, tag)) or keyed.other
+    def _found(self, text: str, place: Place) -> Move | None:
+        """Which move a segment makes, by its tag and code."""
+        dialect = self._dialect
+        parts = text.split(dialect.separator, 2) if dialect.separator else [dialect.syntax.tag(text)]
+        found = self._tables.moves(place).get(parts[0])
+        if isinstance(found, Keyed):
+            found = (
+                (len(parts) > 1 and found.at_once.get(parts[1]))
+                or found.by_code.get(dialect.key(text, parts[0]))  # In a component, or in another element.
+                or found.other
+            )
+        return self._chosen(found.moves) if isinstance(found, Several) else found or None
 
     def finish(self) -> list[Said]:
         """No more will come: say what is missing, and what does not add up."""
@@ -117,7 +124,8 @@ class Judge:
         passed, left = left_at_the_end(self._place)
         self._missing(passed)
         for turn in left:
-            self._leave(turn)
+            if turn.rules:
+                self._leave(turn)
         if self._watch is not None:
             self._watch.end(self)
         return self._out
@@ -139,14 +147,12 @@ class Judge:
         counts = self._counts
         if move.needs is not None and 0 in move.needs(counts):
             self._missing(move.passed)
-        for turn in move.left:
-            if turn.rules:
-                self._leave(turn)
+        for turn in move.left:  # Only those with rules.
+            self._leave(turn)
         for turn in move.entered:
             count = counts[turn.id] + 1
             counts[turn.id] = count
-            first = turn.children[0].id
-            counts[first : turn.stop] = turn.zeros
+            counts[turn.first : turn.stop] = turn.zeros
             if count > turn.max:
                 self._too_many(turn, move.spec.tag)
             if turn.rules:
@@ -201,8 +207,9 @@ class Judge:
         label = move.spec.label
         return f"{move.spec.tag} ({label})" if label else move.spec.tag
 
-    def _unexpected(self, tag: str) -> None:
+    def _unexpected(self, text: str) -> None:
         dialect = self._dialect
+        tag = text.split(dialect.separator, 1)[0] if dialect.separator else dialect.syntax.tag(text)
         if dialect.passes(tag):
             return
         known = tag in self._tables.tags

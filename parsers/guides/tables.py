@@ -24,20 +24,28 @@ _FIRST = (1, 0)
 """Where a code stands that tells positions apart, unless the standard has it elsewhere."""
 
 
+Match = Callable[[str], object]
+
+
+def _never(_text: str) -> None:
+    return None
+
+
 class Turn:
     """A loop of the guide. Children have neighbouring ids, so that all counts of a new turn are zeroed at once."""
 
-    __slots__ = ("children", "id", "loop", "name", "order", "parent", "path", "rules", "stop", "zeros")
+    __slots__ = ("children", "first", "id", "loop", "max", "name", "order", "parent", "path", "rules", "stop", "zeros")
 
     def __init__(self, loop: Loop, parent: "Turn | None", number: int) -> None:
         self.loop = loop
         self.parent = parent
         self.id = number
         self.order = loop.order
+        self.max = loop.max
         self.name = loop.id
         self.path: str = "" if parent is None else f"{parent.path}{loop.id}/"
         self.children: list[Turn | Place] = []
-        self.stop = 0
+        self.first = self.stop = 0
         self.zeros: list[int] = []
         self.rules = False  # Some rule looks at each turn of it.
 
@@ -46,19 +54,19 @@ class Turn:
         return self.loop.usage == "R"
 
     @property
-    def max(self) -> int:
-        return self.loop.max
-
-    @property
     def first_tag(self) -> str:
         child = self.children[0]
         return child.tags[0] if isinstance(child, Place) else child.first_tag
 
 
 class Place:
-    """A position of the guide."""
+    """A position of the guide.
 
-    __slots__ = ("id", "max", "moves", "order", "position", "specs", "tags", "turn")
+    `likely` is the move that was made last from it: files go the same ways again and again, so that nine segments of
+    ten need no look into a table.
+    """
+
+    __slots__ = ("id", "likely", "max", "moves", "order", "position", "specs", "tags", "turn")
 
     def __init__(self, position: Position, turn: Turn, number: int) -> None:
         self.position = position
@@ -69,6 +77,7 @@ class Place:
         self.specs = {spec.tag: spec for spec in position.specs}
         self.tags = tuple(self.specs)
         self.moves: dict[str, Choice] | None = None
+        self.likely: Move | None = None
 
     @property
     def required(self) -> bool:
@@ -84,14 +93,17 @@ class Move:
 
     Attributes:
         plain: it stays in its turn and passes nothing that is required.
-        match: a right segment's pattern; None where each has to be looked at.
+        match: a right segment's pattern, which matches nothing where each segment has to be looked at.
+        sure: a segment that matches makes this move and no other.
         needs: whether something of `passed` has not come, by one look at the counts.
         passed: required positions and loops that come no more, in their order.
-        left, entered: loops, in the order in which they end and begin.
+        left: loops that end and have rules. entered: loops that begin. Both in their order.
     unused: the guide says that it must not be made.
     """
 
-    __slots__ = ("entered", "hooks", "left", "match", "max", "needs", "passed", "place", "plain", "spec", "unused")
+    __slots__ = (
+        "entered", "hooks", "left", "match", "max", "needs", "passed", "place", "plain", "spec", "sure", "unused",
+    )  # fmt: skip
 
     def __init__(
         self, place: Place, spec: SegmentSpec, left: tuple[Turn, ...], entered: tuple[Turn, ...],
@@ -100,14 +112,15 @@ class Move:
         self.place = place
         self.spec = spec
         self.max = place.max
-        self.left = left
+        self.left = tuple(turn for turn in left if turn.rules)
         self.entered = entered
         self.passed = passed
         self.needs = counts_of(passed)
-        self.match: Callable[[str], re.Match[str] | None] | None = None
+        self.match: Match = _never
+        self.sure = False
         self.hooks: tuple[Hook, ...] = ()
         self.unused = place.position.usage == "N" or any(turn.loop.usage == "N" for turn in entered)
-        self.plain = not (left or entered or passed or self.unused)
+        self.plain = not (self.left or entered or passed or self.unused)
 
 
 class Several(NamedTuple):
@@ -160,7 +173,7 @@ class Tables:
         start = Position(order=0, specs=(SegmentSpec(tag="", defined=False),))
         self.start = Place(start, self.root, self.size)
         self.rules = RuleSet(guide, dialect, self.root)
-        self._patterns: dict[SegmentSpec, Callable[[str], re.Match[str] | None] | None] = {}
+        self._patterns: dict[SegmentSpec, Match] = {}
 
     def _number(self) -> int:
         self._size += 1
@@ -175,7 +188,7 @@ class Tables:
                 place = Place(child, turn, self._number())
                 turn.children.append(place)
                 self.places.append(place)
-        turn.stop = self._size
+        turn.first, turn.stop = begin, self._size
         turn.zeros = [0] * (turn.stop - begin)
         for made in turn.children:
             if isinstance(made, Turn):
@@ -221,23 +234,27 @@ class Tables:
         return {tag: self._choice(tag, moves) for tag, moves in found.items()}
 
     def _choice(self, tag: str, moves: list[tuple[frozenset[str] | None, Move]]) -> Choice:
+        if len(moves) == 1:
+            moves[0][1].sure = True
         if len(moves) == 1 or all(codes is None for codes, _ in moves):
             return _one_or_several([move for _, move in moves])  # One can only be meant: if not, its code is wrong.
         every = {code for codes, _ in moves if codes is not None for code in codes}
         by_code = {
             code: _one_or_several([move for codes, move in moves if codes is None or code in codes]) for code in every
         }
+        for codes, move in moves:
+            move.sure = codes is not None and all(by_code[code] is move for code in codes)
         others = [move for codes, move in moves if codes is None]
         at_once = by_code if self.dialect.qualifiers.get(tag, _FIRST) == _FIRST else {}
         return Keyed(at_once, by_code, _one_or_several(others) if others else None)
 
-    def _pattern(self, spec: SegmentSpec) -> Callable[[str], re.Match[str] | None] | None:
+    def _pattern(self, spec: SegmentSpec) -> Match:
         if spec not in self._patterns:
             try:
                 pattern = self.dialect.pattern(spec) if spec.defined else None
             except (re.error, OverflowError, ValueError) as error:
                 raise GuideError(f"{self.guide.id}: {spec.tag} cannot be made into a pattern: {error}") from None
-            self._patterns[spec] = pattern.match if pattern is not None else None
+            self._patterns[spec] = pattern.match if pattern is not None else _never
         return self._patterns[spec]
 
 
