@@ -20,6 +20,7 @@ DIAGNOSES = ("J0300", "E119", "I10", "M545", "Z0000", "K219")
 _CLAIMS_OF_PROVIDER = 200
 _PROVIDERS_OF_SET = 10
 _PROVIDERS = 16
+_CLAIMS_OF_PAYMENT = 200
 
 
 def write(path: Path, pieces: Iterator[str]) -> int:
@@ -121,6 +122,42 @@ def _npi(dice: random.Random) -> str:
     """Ten digits, the last of which makes them right: see `parsers.check_digits`."""
     nine = str(dice.randrange(10**8, 2 * 10**8))
     return next(f"{nine}{last}" for last in range(10) if is_valid("npi", f"{nine}{last}"))
+
+
+def remittances(size: int) -> Iterator[str]:
+    """An 835 of 5010: payments of 200 claims, of one to four lines; lines, claims and payments add up."""
+    dice = _dice(835)
+    written = sets = claim = 0
+    yield _x12_header("HP", "005010X221A1", repetition="^")
+    while written < size:
+        sets += 1
+        paid_of_all = 0
+        made = ["LX*1~"]
+        for _ in range(_CLAIMS_OF_PAYMENT):
+            claim += 1
+            charges = [dice.randrange(1500, 40000) for _ in range(dice.choice((1, 1, 2, 3, 4)))]
+            cut = [dice.randrange(100, 1400) for _ in charges]
+            charged, paid = sum(charges), sum(charges) - sum(cut)
+            paid_of_all += paid
+            made.append(
+                f"CLP*C{claim}*1*{charged / 100:.2f}*{paid / 100:.2f}**12*R{claim:09}*11*1~"
+                f"NM1*QC*1*{dice.choice(FAMILY)}*{dice.choice(GIVEN)}****MI*M{claim:011}~DTM*232*20260103~"
+            )
+            made += [
+                f"SVC*HC:{dice.choice(PROCEDURES)}*{charge / 100:.2f}*{(charge - less) / 100:.2f}**1~"
+                f"DTM*472*202601{dice.randrange(1, 10):02}~CAS*CO*45*{less / 100:.2f}~REF*6R*{claim}L{line}~"
+                for line, (charge, less) in enumerate(zip(charges, cut, strict=True), 1)
+            ]
+        head = (
+            f"ST*835*{sets:04}~BPR*I*{paid_of_all / 100:.2f}*C*CHK************20260110~TRN*1*{sets:09}*1999999999~"
+            "DTM*405*20260110~N1*PR*MEADOW PAYER~N3*1 ORCHARD RD~N4*SPRINGFIELD*IL*62701~"
+            f"PER*BL*JUNE HAZEL*TE*5550100100~N1*PE*IVY CLINIC*XX*{_npi(dice)}~"
+        )
+        text = head + "".join(made)
+        text += f"SE*{text.count('~') + 1}*{sets:04}~"
+        written += len(text)
+        yield text
+    yield f"GE*{sets}*1~IEA*1*000000001~"
 
 
 def purchase_orders(size: int) -> Iterator[str]:

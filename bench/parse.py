@@ -51,6 +51,7 @@ DUELS = (
     Duel("837P, elements, envelopes checked", "x12", "x12", edi_files.claims, "staedi", 1, (4, 6)),
     Duel("837P, NDJSON of claims; peer: segments", "records", "x12", edi_files.claims, "ansi-x12", 10, (6, 12)),
     Duel("837P, judged by its guide", "guide", "x12", edi_files.claims, "pyx12-guide", 50, (50, 100)),
+    Duel("835, judged by its guide", "guide", "x12", edi_files.remittances, "pyx12-guide", 50, (50, 100)),
     Duel("ORDERS, elements", "edifact", "edifact", edi_files.orders, "pydifact", 50, (40, 60)),
     Duel("ORDERS, components too", "edifact-components", "edifact", edi_files.orders, "pydifact", 50),
     Duel("HL7 batch, fields", "hl7", "hl7", edi_files.messages, "hl7kit", 2, (3, 5)),

@@ -1,17 +1,16 @@
 """How EDIFACT values are judged: types, lengths, characters. Spec: ISO 9735 sections 8 to 10."""
 
 import re
-from collections.abc import Callable
 
 from parsers.edifact.delimiters import Delimiters
 from parsers.elements import released, split
-from parsers.guides.dialect import Fault, length_fault
+from parsers.guides.dialect import Fault, Reader, length_fault
 from parsers.guides.model import UNBOUNDED, ElementSpec, SegmentSpec
-from parsers.guides.patterns import Patterns, one_of
+from parsers.guides.patterns import Patterns, one_of, real
 
 _REFERENCE = re.compile(r"([A-Z]{3})-(\d+)(?:\.(\d+))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d+)?|[.,]\d+)")
+_NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d+)?|[.,]\d+)", re.ASCII)
 
 
 COMMON = Delimiters()
@@ -47,12 +46,12 @@ class Dialect:
     def key(self, text: str, tag: str) -> str:  # noqa: ARG002  It is the first element's in all of them.
         return self._taken(text, 1, 1)
 
-    def reader(self, reference: str) -> tuple[str, Callable[[str], str]]:
+    def reader(self, reference: str) -> Reader:
         found = _REFERENCE.fullmatch(reference)
         if found is None:
             raise ValueError(f"`{reference}` is no element: write BGM-2, or QTY-1.2 for a component")
         element, component = int(found[2]), int(found[3] or 1)
-        return found[1], lambda text: self._taken(text, element, component)
+        return Reader(found[1], element, lambda text: self._taken(text, element, component))
 
     def _taken(self, text: str, element: int, component: int) -> str:
         syntax = self.syntax
@@ -70,11 +69,11 @@ class Dialect:
 
     def _value(self, spec: ElementSpec, before: ElementSpec | None) -> str:  # noqa: ARG002  As X12 does.
         if spec.codes is not None:
-            return one_of(spec.codes)
+            return one_of(frozenset(code for code in spec.codes if self.check(code, spec, None) is None))
         low, high = max(spec.min, 1), spec.max
         reach = f"{{{low},{high}}}" if high < UNBOUNDED else f"{{{low},}}"
         if spec.type == "n":
-            return f"(?=[-.,\\d]{reach}(?:[^-.,\\d]|\\Z))-?\\d+(?:[.,]\\d+)?"
+            return real(low, high, "[.,]")
         return f"{self._any}{reach}"
 
     def check(self, value: str, spec: ElementSpec, before: str | None) -> Fault | None:  # noqa: ARG002  As X12 does.

@@ -19,6 +19,19 @@ class Fault(NamedTuple):
     hint: str
 
 
+class Reader(NamedTuple):
+    """Takes an element out of segments.
+
+    Attributes:
+        tag: of the segments that have it.
+        at: how many separators stand before it, where there are any.
+    """
+
+    tag: str
+    at: int
+    value: Callable[[str], str]
+
+
 CheckValue = Callable[[str, ElementSpec, str | None], Fault | None]
 """A value, what it should be, and the value of the element before it (a date's format stands there); None is right."""
 
@@ -57,8 +70,12 @@ class Dialect(Protocol):
     def key(self, text: str, tag: str) -> str:
         """The code in a segment that has `tag`, by which its position is told; "" when there is none."""
 
-    def reader(self, reference: str) -> tuple[str, Callable[[str], str]]:
-        """An element as the lossless level writes it, "SV101-2": its segment's tag, and how to take it out of one."""
+    def reader(self, reference: str) -> Reader:
+        """Of an element as the lossless level writes it: "SV101-2".
+
+        Raises:
+            ValueError: it is none, in words.
+        """
 
     def check(self, value: str, spec: ElementSpec, before: str | None) -> Fault | None:
         """Look at a value's type and length."""

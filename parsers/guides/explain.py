@@ -151,7 +151,7 @@ class _Segment:
                 fault.code, CODE_LEVELS.get(fault.code, 1), name, at, f"{_named(name, spec)} {fault.says}.",
                 fault.hint, value,
             )  # fmt: skip
-        elif spec.type in {"AN", "ID"} and value.endswith(" ") and len(value.rstrip()) >= max(spec.min, 1):
+        elif spec.type in {"AN", "ID", "period"} and value.endswith(" ") and len(value.rstrip()) >= max(spec.min, 1):
             yield ElementFault(
                 "trailing-blanks", 1, name, at, f"{_named(name, spec)} ends with blanks.",
                 "Leave blanks at the end out.", value, warning=True,

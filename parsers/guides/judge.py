@@ -5,12 +5,12 @@ by element, and every finding says where, what, and how to mend it.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from parsers.events import Quoted
 from parsers.findings import Finding
 from parsers.guides.explain import faults
-from parsers.guides.rules import Broken, Frame, Spot
+from parsers.guides.references import Broken, Spot
 from parsers.guides.tables import Keyed, Move, Place, Several, Tables, Turn, left_at_the_end
 from parsers.guides.terms import LEVELS, SEVERITIES, Treatment
 from parsers.segments import Segments
@@ -53,14 +53,13 @@ class Judge:
         self._quote = quote
         self._counts = [0] * (tables.size + 1)
         self._place = tables.start
-        self._frames: dict[int, Frame] = {}
+        self.frames: list[Any] = [None] * tables.rules.count
         self._out: list[Said] = []
         # The segment in hand.
         self._segments: Segments | None = None
         self._at = 0
         self._end: tuple[int, int] = (1, 0)
-        if tables.root.rules:
-            tables.rules.begin(tables.root, self._frames)
+        self._enter(tables.root)
         self._watch = self._dialect.watch()
 
     # --- walking ---
@@ -124,8 +123,7 @@ class Judge:
         passed, left = left_at_the_end(self._place)
         self._missing(passed)
         for turn in left:
-            if turn.rules:
-                self._leave(turn)
+            self._leave(turn)
         if self._watch is not None:
             self._watch.end(self)
         return self._out
@@ -156,7 +154,7 @@ class Judge:
             if count > turn.max:
                 self._too_many(turn, move.spec.tag)
             if turn.rules:
-                self._tables.rules.begin(turn, self._frames)
+                self._enter(turn)
         if move.unused:
             self._say(
                 "segment-not-used", 2, self._where(move.place), "",
@@ -164,9 +162,16 @@ class Judge:
                 f"Leave {move.spec.tag} out.",
             )  # fmt: skip
 
+    def _enter(self, turn: Turn) -> None:
+        for rule in turn.rules:
+            self.frames[rule.number] = rule.frame()
+
     def _leave(self, turn: Turn) -> None:
-        for broken in self._tables.rules.end(turn, self._frames):
-            self.broken(broken)
+        frames = self.frames
+        for rule in turn.rules:
+            frame, frames[rule.number] = frames[rule.number], None
+            for broken in () if frame is None else rule.end(frame):
+                self.broken(broken)
 
     # --- what hooks see ---
 
@@ -177,9 +182,6 @@ class Judge:
     def watch(self, text: str) -> None:
         if self._watch is not None:
             self._watch.take(text, self)
-
-    def frame(self, number: int) -> Frame | None:
-        return self._frames.get(number)
 
     def broken(self, broken: Broken) -> None:
         spot = broken.spot

@@ -29,7 +29,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class ElementSpec(_Part, frozen=True, kw_only=True):
     """Attributes:
-    type: as the standard writes it: "AN", "N2", "DT"; "an", "n"; "ST", "NM".
+    type: as the standard writes it: "AN", "N2", "DT"; "an", "n"; "ST", "NM". In X12 "period" is a text in the format
+        that the element before it names (D8, RD8, TM …).
     min, max: characters; digits alone for numbers.
     codes: the values that it may have, None for any. `open` says that the list is known to be incomplete, so that
         another value is worth a warning only.
@@ -144,7 +145,7 @@ class Situation(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: str
     loop: str
-    when: dict[str, tuple[str, ...]] = {}
+    when: Annotated[dict[str, tuple[str, ...]], msgspec.Meta(min_length=1)]
     require: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     codes: dict[str, tuple[str, ...]] = {}

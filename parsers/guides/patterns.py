@@ -4,7 +4,7 @@ A pattern may miss segments that are right after all, which are then looked at o
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from parsers.guides.model import ElementSpec, SegmentSpec
 
@@ -31,26 +31,28 @@ class Patterns:
 
     def of(self, spec: SegmentSpec) -> re.Pattern[str] | None:
         """None where a note speaks of elements that the spec does not have."""
-        if any(number > len(spec.elements) for note in spec.notes for number in numbers(note)):
+        related = {number for note in spec.notes for number in numbers(note)}
+        if any(number > len(spec.elements) for number in related):
             return None
         element, rest = self._element, ""
         last_required = max((nth for nth, one in enumerate(spec.elements, 1) if one.usage == "R"), default=0)
         for nth in range(len(spec.elements), 0, -1):
-            part = self._part(spec.elements[nth - 1], spec.elements[nth - 2] if nth > 1 else None)
+            mark = f"(?P<{_mark(nth)}>)" if nth in related else ""
+            part = self._part(spec.elements[nth - 1], spec.elements[nth - 2] if nth > 1 else None, mark)
             rest = f"{element}{part}{rest}" if nth <= last_required else f"(?:{element}{part}{rest})?"
-        ahead = "".join(self._note(note) for note in spec.notes if not _holds_always(note, spec))
         # What is left out at the end takes its separators with it.
         not_bare = f"(?<!{element})" if spec.elements else ""
-        return re.compile(f"{re.escape(spec.tag)}{ahead}{rest}{not_bare}\\Z", re.DOTALL)
+        notes = "".join(_Note(spec).holds(note) for note in spec.notes)
+        return re.compile(f"{re.escape(spec.tag)}{rest}{not_bare}\\Z{notes}", re.DOTALL | re.ASCII)
 
-    def _part(self, spec: ElementSpec, before: ElementSpec | None) -> str:
+    def _part(self, spec: ElementSpec, before: ElementSpec | None, mark: str) -> str:
         if spec.usage == "N":
             return ""
         value = self._composite(spec) if spec.components else self._value(spec, before)
         if spec.repeat > 1 and self._repetition:
             again = f"{{0,{spec.repeat - 1}}}" if spec.repeat <= _REPEATS_COUNTED else "*"
             value = f"{value}(?:{self._repetition}{value}){again}"
-        return value if spec.usage == "R" else f"(?:{value})?"
+        return value if spec.usage == "R" else f"(?:{value}{mark})?"
 
     def _composite(self, spec: ElementSpec) -> str:
         component, rest = self._component, ""
@@ -69,53 +71,77 @@ class Patterns:
             else:
                 rest = f"{component}{part}{rest}"
         end = f"(?:{self._element}|{self._repetition}|\\Z)" if self._repetition else f"(?:{self._element}|\\Z)"
-        inside = f"[^{self._element}{self._repetition}]"
-        return f"(?!{component}*{end})(?!{inside}*{component}{end}){rest}"
+        not_empty = "" if parts[0].usage == "R" else f"(?!{end})"
+        return f"{not_empty}{rest}(?<!{component})"
 
-    def _note(self, note: str) -> str:
-        """A look ahead that holds only where the relation does."""
-        element = self._element
 
-        def sent(number: int) -> str:
-            return f"(?=(?:{element}[^{element}]*){{{number - 1}}}{element}[^{element}])"
+class _Note:
+    """Relations between elements, as conditions on what a pattern has passed on the way to its end."""
 
-        def absent(number: int) -> str:
-            return f"(?!(?:{element}[^{element}]*){{{number - 1}}}{element}[^{element}])"
+    def __init__(self, spec: SegmentSpec) -> None:
+        self._spec = spec
 
+    def holds(self, note: str) -> str:
         first, *others = all_of = numbers(note)
         match note[0]:
             case "P":
-                return f"(?:{''.join(map(sent, all_of))}|{''.join(map(absent, all_of))})"
+                return self._sent(first, self._all(others), self._none(others))
             case "R":
-                return f"(?:{'|'.join(map(sent, all_of))})"
+                return self._any(all_of)
             case "E":
-                alone = ("".join(absent(other) for other in all_of if other != one) for one in all_of)
-                return f"(?:{'|'.join(alone)})"
+                return self._one_at_most(all_of)
             case "C":
-                return f"(?:{absent(first)}|{''.join(map(sent, others))})"
+                return self._sent(first, self._all(others), "")
             case _:
-                return f"(?:{absent(first)}|{'|'.join(map(sent, others))})"
+                return self._sent(first, self._any(others), "")
+
+    def _sent(self, number: int, then: str, otherwise: str) -> str:
+        usage = self._spec.elements[number - 1].usage
+        if usage != "S" or then == otherwise:
+            return then if usage == "R" else otherwise
+        return f"(?({_mark(number)}){then}|{otherwise})"
+
+    def _all(self, some: Sequence[int]) -> str:
+        return self._sent(some[0], self._all(some[1:]), _NEVER) if some else ""
+
+    def _none(self, some: Sequence[int]) -> str:
+        return self._sent(some[0], _NEVER, self._none(some[1:])) if some else ""
+
+    def _any(self, some: Sequence[int]) -> str:
+        return self._sent(some[0], "", self._any(some[1:])) if some else _NEVER
+
+    def _one_at_most(self, some: Sequence[int]) -> str:
+        return self._sent(some[0], self._none(some[1:]), self._one_at_most(some[1:])) if some else ""
 
 
-def _holds_always(note: str, spec: SegmentSpec) -> bool:
-    """Whatever is sent, as long as every element is used as it should be."""
-    uses = [spec.elements[number - 1].usage for number in numbers(note)]
-    match note[0]:
-        case "P":
-            return len(set(uses)) == 1 and uses[0] != "S"
-        case "R":
-            return "R" in uses
-        case "E":
-            return sum(use != "N" for use in uses) <= 1
-        case "C":
-            return uses[0] == "N" or set(uses[1:]) == {"R"}
-        case _:
-            return uses[0] == "N" or "R" in uses[1:]
+_NEVER = "(?!)"
+
+
+def _mark(number: int) -> str:
+    """The name of the group that says that an element was sent."""
+    return f"sent{number}"
 
 
 def numbers(note: str) -> list[int]:
     """The elements that a note relates: "P0304" → [3, 4]."""
     return [int(note[at : at + 2]) for at in range(1, len(note), 2)]
+
+
+_DECIMALS = 4
+_DIGITS_MAX = 40
+
+
+def real(low: int, high: int, mark: str) -> str:
+    """A pattern of numbers with a decimal mark, of so many digits; not of all of them, where most are short.
+
+    Args:
+        mark: a pattern of the decimal mark.
+    """
+    high = min(high, _DIGITS_MAX)
+    if low <= 1 and high > 2 * _DECIMALS:
+        return f"-?\\d{{1,{high - _DECIMALS}}}(?:{mark}\\d{{1,{_DECIMALS}}})?"
+    digits = f"(?=-?(?:{mark}?\\d){{{low},{high}}}(?!{mark}|\\d))"
+    return f"{digits}-?\\d+(?:{mark}\\d+)?"
 
 
 _ALTERNATIVES = 12

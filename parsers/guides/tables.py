@@ -13,12 +13,15 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from parsers.guides.dialect import Dialect
 from parsers.guides.model import Guide, Loop, Position, SegmentSpec
-from parsers.guides.rules import Hook, RuleSet
+from parsers.guides.rules import OfTurns, RuleSet
 from parsers.guides.text import GuideError
+
+if TYPE_CHECKING:
+    from parsers.guides.references import Hook
 
 _FIRST = (1, 0)
 """Where a code stands that tells positions apart, unless the standard has it elsewhere."""
@@ -47,7 +50,7 @@ class Turn:
         self.children: list[Turn | Place] = []
         self.first = self.stop = 0
         self.zeros: list[int] = []
-        self.rules = False  # Some rule looks at each turn of it.
+        self.rules: tuple[OfTurns, ...] = ()  # They look at each turn of it.
 
     @property
     def required(self) -> bool:

@@ -5,9 +5,9 @@ Spec: HL7 v2.5.1 chapters 2.5 to 2.7, 2.A.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from parsers.guides.dialect import Fault
+from parsers.guides.dialect import Fault, Reader
 from parsers.guides.model import UNBOUNDED, ElementSpec, SegmentSpec
 from parsers.guides.patterns import one_of
 from parsers.hl7.delimiters import Delimiters
@@ -66,7 +66,7 @@ class Dialect:
         fields = text.split(self.separator, 2)
         return fields[1].split(self.syntax.component, 1)[0] if len(fields) > 1 else ""
 
-    def reader(self, reference: str) -> tuple[str, Callable[[str], str]]:
+    def reader(self, reference: str) -> Reader:
         found = _REFERENCE.fullmatch(reference)
         if found is None:
             raise ValueError(f"`{reference}` is no field: write PID-3, or PID-3.1 for a component")
@@ -80,7 +80,7 @@ class Dialect:
             parts = fields[field].split(self.syntax.repetition, 1)[0].split(self.syntax.component)
             return parts[component - 1] if len(parts) >= component else ""
 
-        return tag, value
+        return Reader(tag, field, value)
 
     def pattern(self, spec: SegmentSpec) -> re.Pattern[str] | None:
         """Only that what is required is there, and that what has a type is empty or of it."""

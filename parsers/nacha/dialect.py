@@ -1,8 +1,6 @@
 """How records of ACH files are judged. Fields stand at fixed places; the lossless level has cut them already."""
 
-from collections.abc import Callable
-
-from parsers.guides.dialect import Fault
+from parsers.guides.dialect import Fault, Reader
 from parsers.guides.model import ElementSpec, SegmentSpec
 from parsers.nacha.records import layout_of
 from parsers.segments import Syntax
@@ -36,7 +34,7 @@ class Dialect:
     def key(self, text: str, tag: str) -> str:
         return text[_ADDENDA_TYPE] if tag == "7" else ""
 
-    def reader(self, reference: str) -> tuple[str, Callable[[str], str]]:
+    def reader(self, reference: str) -> Reader:
         tag, slash, _ = reference.partition("/")
         if not slash:
             raise ValueError(f"`{reference}` is no field: write 6/amount")
@@ -44,7 +42,7 @@ class Dialect:
         def value(text: str) -> str:
             return next((one.text or "" for one in self.syntax.elements(text, 0, 1) if one.name == reference), "")
 
-        return tag, value
+        return Reader(tag, 0, value)
 
     def pattern(self, spec: SegmentSpec) -> None:  # noqa: ARG002  Fields at fixed places have been cut already.
         return None

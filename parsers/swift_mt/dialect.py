@@ -1,9 +1,8 @@
 """How fields of SWIFT MT messages are judged: each by its format, in SWIFT's own notation."""
 
 import re
-from collections.abc import Callable
 
-from parsers.guides.dialect import Fault
+from parsers.guides.dialect import Fault, Reader
 from parsers.guides.model import ElementSpec, SegmentSpec
 from parsers.segments import Syntax
 from parsers.swift_mt.blocks import SYNTAX
@@ -37,11 +36,11 @@ class Dialect:
     def key(self, text: str, tag: str) -> str:  # noqa: ARG002  Tags tell all positions apart.
         return ""
 
-    def reader(self, reference: str) -> tuple[str, Callable[[str], str]]:
+    def reader(self, reference: str) -> Reader:
         found = re.fullmatch(r":([0-9A-Z]+):(?:/(.+))?", reference)
         if found is None:
             raise ValueError(f"`{reference}` is no field: write :20:, or :60F:/amount for a part of one")
-        return found[1], lambda text: _taken(self.syntax, text, reference)
+        return Reader(found[1], 0, lambda text: _taken(self.syntax, text, reference))
 
     def pattern(self, spec: SegmentSpec) -> re.Pattern[str] | None:
         if not spec.format:

@@ -5,7 +5,7 @@ Spec: X12.22 segment HL; the HIPAA guides ask that HL01 begins at 1 in each set 
 
 from dataclasses import dataclass
 
-from parsers.guides.rules import Broken, Scene, Spot
+from parsers.guides.references import Broken, Scene, Spot
 
 _LEVEL = 2
 

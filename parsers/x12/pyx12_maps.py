@@ -156,6 +156,10 @@ def _loop(loop: ET.Element) -> Build:
     return lambda order: Loop(id=name, order=order, usage=usage, max=most, children=children, label=label)  # type: ignore[arg-type]  # R, S or N.
 
 
+_PERIOD = "1251"
+"""The data element whose format the element before it names: D8, RD8 …"""
+
+
 def _element(one: ET.Element) -> ElementSpec:
     if _text(one, "xid") == "ST03":
         # It chose the guide: addenda and errata are names of the same.
@@ -170,7 +174,7 @@ def _element(one: ET.Element) -> ElementSpec:
     codes, external = _codes(one)
     return ElementSpec(
         usage=usage,
-        type=kind,
+        type="period" if number == _PERIOD else kind,
         min=low,
         max=high,
         codes=codes,

@@ -42,6 +42,12 @@ FAULTS = {
     "separators at the end": (changed(2, "BEG*00*PO123**"), [("trailing-separators", "BEG", 2, None)]),
     "a balance": (changed(7, "CTT*3*800"), [("balance", "CTT", 7, "CTT01")]),
     "a balance of products": (changed(7, "CTT*2*801"), [("balance", "CTT", 7, "CTT02")]),
+    "an amount that nobody can add up": (
+        changed(6, "PO1*2*1*CA*sNaN"), [("element-characters", "PO1/PO1/04", 6, "PO104")],
+    ),
+    "an amount of the size of the universe": (
+        changed(6, "PO1*2*1*CA*1E999999999"), [("element-characters", "PO1/PO1/04", 6, "PO104")],
+    ),
     "a check digit": (changed(4, "N1*SE*A*UL*0614141000013"), [("check-digit", "N1/N1", 4, "N104")]),
     "what is required then": (changed(4, "N1*BY*A"), [("rule-vendor-of-buyer", "N1/N1", 4, "N104")]),
     "what is forbidden then": (
@@ -55,6 +61,34 @@ def test_each_fault_has_its_code_and_place(name: str) -> None:
     data, expected = FAULTS[name]
     findings, _, _ = judged(data)
     assert places(findings) == expected
+
+
+CODES = """
+id = "acme"
+extends = "x12/004010/850-small"
+[[situation]]
+name = "cases-of-buyers"
+level = 7
+loop = "PO1"
+when = { PO103 = ["CA"] }
+codes = { PO102 = ["12", "24"] }
+message = "Cases are of twelve."
+hint = "Send 12 or 24 in PO102."
+source = "A"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("PO1*2*12*CA*1", []),
+        ("PO1*2*11*EA*1", []),
+        ("PO1*2*11*CA*1", [("rule-cases-of-buyers", "PO1/PO1", 6, "PO102")]),
+    ],
+)
+def test_codes_that_must_stand_then(line: str, said: list[tuple[str, str, int, str]]) -> None:
+    findings, _, _ = judged(changed(6, line).replace(b"CTT*2*800", b"CTT*2"), CODES, guide="acme")
+    assert places(findings) == said
 
 
 def test_a_clean_set_is_accepted_by_its_guide() -> None:

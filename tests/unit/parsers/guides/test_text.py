@@ -100,7 +100,10 @@ RULES = [
     ('[[balance]]\nloop = ""\ntotal = "CTT01"\nterms = ["count(PO1)"]', r"`count\(PO1\)` is no term"),
     ('[[check]]\nkind = "gln"\nat = "N1-4"', "check of N1-4: `N1-4` is no element"),
     ('[[check]]\nkind = "gln"\nat = "N104"\nwhere = { N1 = ["UL"] }', "check of N104: `N1` is no element"),
-    ('[[situation]]\nname = "a"\nloop = "N1"\nrequire = ["N1"]\nmessage = "m"\nhint = "h"', "situation of a: `N1`"),
+    (
+        '[[situation]]\nname = "a"\nloop = "N1"\nwhen = { N101 = [] }\nrequire = ["N1"]\nmessage = "m"\nhint = "h"',
+        "situation of a: `N1`",
+    ),
 ]
 
 
