@@ -24,6 +24,7 @@ class Dialect:
     qualifiers: dict[str, tuple[int, int]] = {}  # noqa: RUF012  A constant of the standard.
     watched: frozenset[str] = frozenset()
     lenient = False
+    ordinals_of_set = False
 
     def __init__(self, syntax: Delimiters) -> None:
         self.syntax = syntax

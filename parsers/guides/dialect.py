@@ -46,6 +46,8 @@ class Dialect(Protocol):
     watched: tags that `watch` wants to see.
     lenient: what stands where it should not, or was never told of, is a warning at most (HL7 asks receivers to
         ignore it).
+    ordinals_of_set: the [n] of a path counts the segments of a tag in the whole set, as HL7's ERL-2 does, and not those
+        of a position.
     """
 
     syntax: Syntax
@@ -54,6 +56,7 @@ class Dialect(Protocol):
     qualifiers: Mapping[str, tuple[int, int]]
     watched: frozenset[str]
     lenient: bool
+    ordinals_of_set: bool
 
     def watch(self) -> "Watch | None":
         """A new follower for one set."""

@@ -4,6 +4,7 @@ A right segment costs a look into a table and one match of a pattern. Whatever t
 by element, and every finding says where, what, and how to mend it.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -55,6 +56,7 @@ class Judge:
         self._place = tables.start
         self.frames: list[Any] = [None] * tables.rules.count
         self._out: list[Said] = []
+        self._earlier: Counter[str] | None = Counter() if self._dialect.ordinals_of_set else None
         # The segment in hand.
         self._segments: Segments | None = None
         self._at = 0
@@ -102,6 +104,8 @@ class Judge:
         self._place = place
         self._end = (segments.position + len(segments), segments.end)
         self._segments = None
+        if self._earlier is not None:
+            self._earlier.update(map(segments.syntax.tag, segments.texts))
         return self._out
 
     def _found(self, text: str, place: Place) -> Move | None:
@@ -177,7 +181,7 @@ class Judge:
 
     def spot(self) -> Spot:
         assert self._segments is not None
-        return Spot(self._segments, self._at, self._place, self._counts[self._place.id])
+        return Spot(self._segments, self._at, self._place, self._nth(self._segments, self._place))
 
     def watch(self, text: str) -> None:
         if self._watch is not None:
@@ -200,8 +204,16 @@ class Judge:
         position = self._segments.position + self._at
         if tag is None:
             tag = self._dialect.syntax.tag(self._segments.texts[self._at])
-        nth = self._counts[place.id] if place is not None else 0
+        nth = self._nth(self._segments, place) if place is not None else 0
         return Where(tag, position, self._segments.byte(self._at), _path(path, tag, nth))
+
+    def _nth(self, segments: Segments, place: Place) -> int:
+        """Which one of its kind the segment in hand is."""
+        if self._earlier is None:
+            return self._counts[place.id]
+        tag_of = segments.syntax.tag
+        tag = tag_of(segments.texts[self._at])
+        return self._earlier[tag] + sum(tag_of(text) == tag for text in segments.texts[: self._at + 1])
 
     # --- saying ---
 

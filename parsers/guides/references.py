@@ -16,7 +16,7 @@ class Spot(NamedTuple):
 
     Attributes:
         segments: the batch that it stands in, and `at` which one of it it is.
-        nth: how often its position has stood in this turn of its loop.
+        nth: which one of its kind it is, as paths say it.
     """
 
     segments: Segments

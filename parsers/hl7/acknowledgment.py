@@ -55,7 +55,7 @@ _TEXTS = {
 _TABLE = "HL70357"
 _LOCATED_SINCE, _STRUCTURE_SINCE = "2.5", "2.4"
 _ELEMENT = re.compile(r"[A-Z0-9]{3}-(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
-_TURN = re.compile(r"[A-Z0-9]{3}(?:\[(\d{1,6})\])?(?:/.*)?")
+_ORDINAL = re.compile(r"(?:^|/)[A-Z0-9]{3}(?:\[(\d{1,6})\])?(?:/[0-9-]+)?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,17 +183,13 @@ def _located(code: str, finding: Finding | None) -> Iterator[Value]:
 
 
 def _place(finding: Finding | None, code: Value = "") -> Value:
-    """Segment, which of its name, field, repetition and component: ERL. Before 2.5 the code is fourth: ELD.
-
-    Which one it is can be told only of segments that stand in no group: guides count anew in each turn of one.
-    """
+    """Segment, which of its name, field, repetition and component: ERL. Before 2.5 the code is fourth: ELD."""
     parts: list[Value] = ["", "", ""]
     component = ""
     if finding is not None and finding.segment:
-        path = "MSH" if finding.segment == "MSH" else finding.path or ""
-        turn = _TURN.fullmatch(path) if path.startswith(finding.segment) else None
+        ordinal = _ORDINAL.search(finding.path or "") if finding.segment != "MSH" else None
         element = _ELEMENT.fullmatch(finding.element or "")
-        parts = [finding.segment[:3], (turn[1] or "1") if turn else "", element[1] if element else ""]
+        parts = [finding.segment[:3], (ordinal and ordinal[1]) or "1", element[1] if element else ""]
         component = (element[2] or "") if element else ""
     parts += [code] if code else ["", component]
     while len(parts) > 1 and not parts[-1]:

@@ -46,6 +46,7 @@ class Dialect:
     qualifiers: dict[str, tuple[int, int]] = {}  # noqa: RUF012  A constant of the standard.
     watched: frozenset[str] = frozenset()
     lenient = True
+    ordinals_of_set = True
 
     def __init__(self, syntax: Delimiters) -> None:
         self.syntax = syntax

@@ -18,6 +18,7 @@ class Dialect:
     qualifiers = {"7": (2, 0)}  # noqa: RUF012  A constant of the standard.
     watched: frozenset[str] = frozenset()
     lenient = False
+    ordinals_of_set = False
 
     def __init__(self, syntax: Syntax) -> None:
         self.syntax = syntax

@@ -19,6 +19,7 @@ class Dialect:
     qualifiers: dict[str, tuple[int, int]] = {}  # noqa: RUF012  A constant of the standard.
     watched: frozenset[str] = frozenset()
     lenient = False
+    ordinals_of_set = False
 
     def __init__(self, syntax: Syntax) -> None:
         self.syntax = syntax

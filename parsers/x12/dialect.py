@@ -36,6 +36,7 @@ class Dialect:
     qualifiers = {"HL": (3, 0), "ENT": (2, 0)}  # noqa: RUF012  A constant of the standard.
     watched = frozenset({"HL"})
     lenient = False
+    ordinals_of_set = False
 
     def __init__(self, syntax: Delimiters) -> None:
         self.syntax = syntax

@@ -78,8 +78,8 @@ FINDINGS = [
     ("segment-missing", {"segment": "PV1", "position": 3, "path": "PV1"}, "PV1^1|100^Segment sequence error^HL70357|E|||segment 3 of the message|Words without a value.", "PV1^1^^100&Segment sequence error&HL70357"),
     ("element-missing", {"segment": "PID", "position": 2, "element": "PID-3.1", "path": "PID/03-1"}, "PID^1^3^^1|101^Required field missing^HL70357|E|||segment 2 of the message|Words without a value.", "PID^1^3^101&Required field missing&HL70357"),
     ("code-unknown", {"segment": "NK1", "position": 5, "element": "NK1-3", "path": "NK1[2]/03"}, "NK1^2^3|103^Table value not found^HL70357|E|||segment 5 of the message|Words without a value.", "NK1^2^3^103&Table value not found&HL70357"),
-    ("element-characters", {"segment": "OBX", "position": 9, "element": "OBX-5", "path": "PATIENT_RESULT/ORDER_OBSERVATION/OBX[3]/05"}, "OBX^^5|102^Data type error^HL70357|E|||segment 9 of the message|Words without a value.", "OBX^^5^102&Data type error&HL70357"),
-    ("code-unknown", {"segment": "OBX", "position": 9, "element": "OBX-5", "path": "OBR/OBX[3]/05"}, "OBX^^5|103^Table value not found^HL70357|E|||segment 9 of the message|Words without a value.", "OBX^^5^103&Table value not found&HL70357"),
+    ("element-characters", {"segment": "OBX", "position": 9, "element": "OBX-5", "path": "PATIENT_RESULT/ORDER_OBSERVATION/OBX[3]/05"}, "OBX^3^5|102^Data type error^HL70357|E|||segment 9 of the message|Words without a value.", "OBX^3^5^102&Data type error&HL70357"),
+    ("code-unknown", {"segment": "OBX", "position": 9, "element": "OBX-5", "path": "OBR/OBX[3]/05"}, "OBX^3^5|103^Table value not found^HL70357|E|||segment 9 of the message|Words without a value.", "OBX^3^5^103&Table value not found&HL70357"),
     ("record-too-long", {}, "|102^Data type error^HL70357|E||||Words without a value.", "^^^102&Data type error&HL70357"),
 ]  # fmt: skip
 
