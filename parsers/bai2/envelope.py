@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from parsers.bai2.records import FIELDS, TAGS, Blocks, RecordLines, Records, content, named, split, whole_balances
 from parsers.events import GroupOpened, InterchangeOpened, SetOpened
-from parsers.findings import Finding, Location, Severity
+from parsers.findings import Finding, Location
 from parsers.nesting import Level, Nesting
 from parsers.reading import START_CHARACTERS, Reading
 from parsers.runs import Cutter, runs, take_raw
@@ -77,6 +77,7 @@ class _File:
         self._limits = reading.limits
         self._foreign = reading.foreign
         self._nesting = Nesting("bai2", reading.counts)
+        self._report = self._nesting.report
         self._sums = {level: _Sum() for level in Level}
         self._continued: list[str] = []  # The fields of the 03 that an 88 may continue.
         self._account_at = 0  # Where the 03 stands.
@@ -469,18 +470,6 @@ class _File:
         position = here.position + at - first + 1 if here else None
         tag = segment or run.texts[at][:2]
         return self._nesting.place(run.byte(at), segment=tag if tag in TAGS else None, position=position)
-
-    def _report(
-        self,
-        code: str,
-        message: str,
-        hint: str,
-        at: Location,
-        *,
-        severity: Severity = "error",
-        element: str | None = None,
-    ) -> Finding:
-        return self._nesting.report(code, message, hint, at, severity=severity, element=element)
 
 
 def _is_amount(text: str) -> bool:

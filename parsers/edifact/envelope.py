@@ -30,7 +30,7 @@ from parsers.edifact.service import (
     version_of,
 )
 from parsers.events import GroupOpened, InterchangeOpened, SetOpened
-from parsers.findings import Finding, Location, NotThisStandard, Severity
+from parsers.findings import Finding, Location, NotThisStandard
 from parsers.nesting import Level, Nesting, Open, number
 from parsers.reading import START_CHARACTERS, Reading
 from parsers.runs import marked, runs, take_raw
@@ -65,6 +65,7 @@ class _Interchange:
         self._limits = reading.limits
         self._foreign = reading.foreign
         self._nesting = Nesting("edifact", reading.counts)
+        self._place, self._report = self._nesting.place, self._nesting.report
         self._delimiters = Delimiters()
         self._terminator = Cutter("'", "?")
         self._ends: frozenset[str] = frozenset()  # What may stand behind a tag.
@@ -585,23 +586,6 @@ class _Interchange:
 
     def _decoded(self, text: str) -> str:
         return text if text.isascii() or self._source.means_characters else decoded(text, self._delimiters.charset)
-
-    def _place(
-        self, offset: int, *, segment: str | None = None, position: int | None = None, element: str | None = None
-    ) -> Location:
-        return self._nesting.place(offset, segment=segment, position=position, element=element)
-
-    def _report(
-        self,
-        code: str,
-        message: str,
-        hint: str,
-        at: Location,
-        *,
-        severity: Severity = "error",
-        element: str | None = None,
-    ) -> Finding:
-        return self._nesting.report(code, message, hint, at, severity=severity, element=element)
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from collections.abc import Generator
 from functools import lru_cache
 
 from parsers.events import GroupOpened, InterchangeOpened, SetOpened
-from parsers.findings import Finding, Location, NotThisStandard, Severity
+from parsers.findings import Finding, NotThisStandard
 from parsers.hl7.delimiters import Delimiters, read_header
 from parsers.nesting import Level, Nesting
 from parsers.reading import START_CHARACTERS, Reading
@@ -78,6 +78,7 @@ class _Interchange:
         self._limits = reading.limits
         self._foreign = reading.foreign
         self._nesting = Nesting("hl7", reading.counts)
+        self._place, self._report = self._nesting.place, self._nesting.report
         self._cutter = Lines("\r\n\x0b\x1c", blank=" \t\x00\x1a")
         self._delimiters = Delimiters()
         self._odd_lines = False  # Somewhere in the run a line does not begin like a segment.
@@ -410,14 +411,6 @@ class _Interchange:
                     "Check the repetition separator, the second character of MSH-2.",
                     self._place(run.byte(at)),
                 )
-
-    def _place(
-        self, offset: int, *, segment: str | None = None, position: int | None = None, element: str | None = None
-    ) -> Location:
-        return self._nesting.place(offset, segment=segment, position=position, element=element)
-
-    def _report(self, code: str, message: str, hint: str, at: Location, *, severity: Severity = "error") -> Finding:
-        return self._nesting.report(code, message, hint, at, severity=severity)
 
 
 def _fields(run: Run, mark: int, delimiters: Delimiters) -> list[str]:

@@ -60,6 +60,7 @@ class _File:
         self._limits = replace(reading.limits, held_bytes=max(reading.limits.held_bytes, 1000))
         self._foreign = reading.foreign
         self._nesting = Nesting("nacha", reading.counts)
+        self._place, self._report = self._nesting.place, self._nesting.report
         self._cutter = Records94()
         self._totals = Totals()
         self._said = Totals()  # The sum of what batch controls say.
@@ -505,11 +506,3 @@ class _File:
         if not fill_seen:
             yield self._control_missing(end, "Send the whole file again.")
         yield nesting.close(nesting.verdict(cut=not fill_seen), end=end, trailer_seen=False)
-
-    def _place(
-        self, offset: int, *, segment: str | None = None, position: int | None = None, element: str | None = None
-    ) -> Location:
-        return self._nesting.place(offset, segment=segment, position=position, element=element)
-
-    def _report(self, code: str, message: str, hint: str, at: Location, *, severity: Severity = "error") -> Finding:
-        return self._nesting.report(code, message, hint, at, severity=severity)

@@ -18,7 +18,7 @@ from bisect import bisect
 from collections.abc import Generator
 
 from parsers.events import InterchangeOpened, SetOpened
-from parsers.findings import Finding, Location, Severity
+from parsers.findings import Finding, Location
 from parsers.nesting import Level, Nesting
 from parsers.reading import START_CHARACTERS, Reading
 from parsers.runs import runs, take_raw
@@ -65,6 +65,7 @@ class _Interchange:
         self._source = reading.source
         self._limits = reading.limits
         self._nesting = Nesting("swift-mt", reading.counts)
+        self._place, self._report = self._nesting.place, self._nesting.report
         self._end = 0  # Of what belongs to the last message.
         self._statement: Statement | None = None
         self._page_before: Statement | None = None
@@ -527,12 +528,6 @@ class _Interchange:
     def _at(self, run: Run, index: int) -> Location:
         field = run.texts[index]
         return self._place(run.byte(index), segment=SYNTAX.tag(field) or None, position=self._position + index)
-
-    def _place(self, offset: int, *, segment: str | None = None, position: int | None = None) -> Location:
-        return self._nesting.place(offset, segment=segment, position=position)
-
-    def _report(self, code: str, message: str, hint: str, at: Location, *, severity: Severity = "error") -> Finding:
-        return self._nesting.report(code, message, hint, at, severity=severity)
 
 
 def _begins_next(block: str, seen: str) -> bool:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from parsers.elements import split
 from parsers.events import GroupOpened, InterchangeOpened, SetOpened
-from parsers.findings import Finding, Location, NotThisStandard, Severity
+from parsers.findings import Finding, Location, NotThisStandard
 from parsers.nesting import Level, Nesting, Open, number
 from parsers.reading import Reading
 from parsers.runs import INDENTS, Terminator, marked, runs, take_raw
@@ -67,6 +67,7 @@ class _Interchange:
         self._source = reading.source
         self._limits = reading.limits
         self._nesting = Nesting("x12", reading.counts)
+        self._place, self._report = self._nesting.place, self._nesting.report
         self._delimiters = Delimiters("*", None, "~", None)
         self._cutter = Terminator("~")
         self._marks: frozenset[str] = frozenset()
@@ -604,23 +605,6 @@ class _Interchange:
                         "Check the repetition separator, ISA11.",
                         self._place(run.byte(at)),
                     )
-
-    def _place(
-        self, offset: int, *, segment: str | None = None, position: int | None = None, element: str | None = None
-    ) -> Location:
-        return self._nesting.place(offset, segment=segment, position=position, element=element)
-
-    def _report(
-        self,
-        code: str,
-        message: str,
-        hint: str,
-        at: Location,
-        *,
-        severity: Severity = "error",
-        element: str | None = None,
-    ) -> Finding:
-        return self._nesting.report(code, message, hint, at, severity=severity, element=element)
 
 
 def _moment(text: str) -> str | None:
