@@ -23,7 +23,7 @@ from tests.unit.mft.ledger.entries import ACME
 from tests.unit.mft.pipeline.conftest import Desk
 
 ORDERS = sample("orders-850.edi")
-EDIFACT = b"UNB+UNOC:3+SENDER+RECEIVER+260302:0915+1'UNH+1+ORDERS:D:96A:UN'UNT+2+1'UNZ+1+1'"
+EDIFACT = b"UNB+UNOC:3+SENDER+RECEIVER+260302:0915+1'UNH+1+ORDERS:D:95B:UN'UNT+2+1'UNZ+1+1'"
 
 
 def numbered(number: int, content: bytes = ORDERS) -> bytes:
@@ -45,7 +45,7 @@ def order(number: int, *, count: int | None = None) -> bytes:
     return re.sub(rb"SE\*(\d+)\*\d+", b"SE*%d*%04d" % (count or int(found[1]), number), body)
 
 
-NO_MAP = b"ST*999*0001~\nAK1*PO*1~\nSE*3*0001~\n"
+NO_MAP = b"ST*999*0009~\nAK1*PO*1~\nSE*3*0009~\n"
 
 OUTCOMES: dict[str, tuple[bytes, str, list[str], list[str]]] = {
     # content, stage, stages that leave a leaf behind "received", events behind "received"
