@@ -185,11 +185,15 @@ def _element(one: ET.Element) -> ElementSpec:
     )
 
 
+_A_GUIDE = re.compile(r"00\d{4}X\d{3}\w*")
+
+
 def _codes(one: ET.Element) -> tuple[frozenset[str] | None, bool]:
     listed = one.find("valid_codes")
     if listed is None:
         return None, False
     codes = frozenset(code.text or "" for code in listed.findall("code"))
+    codes |= {code[:10] for code in codes if _A_GUIDE.fullmatch(code)}  # Addenda are names of the same guide.
     external = listed.get("external")
     if external:
         more = _code_sets().get(external)
