@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from parsers.events import Event, RecordBatch, SetClosed, SetOpened
+from parsers.events import Event, Quoted, RecordBatch, SetClosed, SetOpened
 from parsers.findings import Finding, Location, Severity
 from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments
 
@@ -50,10 +50,13 @@ OpenMap = Callable[[str, str, Any, Location], Map | None]
 def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = None) -> Iterator[Event]:
     """The events of the lossless level without its segments, and with the records that they hold.
 
+    Segments are mapped when all has been said of them, so that a map need not say again what a guide has said.
+
     Args:
         mine: whether to map the set of this ordinal; of the others nothing comes out but SetClosed.
     """
     records: _SetRecords | None = None
+    held: Segments | Raw | None = None
     passing = False  # We are in a set that is not mine.
     for item in items:
         if passing:
@@ -61,10 +64,17 @@ def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = Non
                 passing = False
                 yield item
             continue
+        if isinstance(item, Finding | Quoted):
+            if records is not None and isinstance(item, Finding):
+                records.said.add((item.position, item.element))
+            yield item
+            continue
+        if held is not None and records is not None:
+            yield from records.take(held)
+        held = None
         match item:
             case Segments() | Raw():
-                if records is not None and item.set is not None:
-                    yield from records.take(item)
+                held = item if item.set is not None else None
             case SetOpened():
                 if mine is not None and not mine(item.index):
                     passing = True
@@ -82,10 +92,14 @@ def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = Non
 
 
 class _SetRecords:
-    """The records of the set that is open. Without a map there are none, and its verdict says so."""
+    """The records of the set that is open. Without a map there are none, and its verdict says so.
+
+    `said` are the elements of which something was said already, with their segments' positions.
+    """
 
     def __init__(self, opened: SetOpened) -> None:
         self.failed = False
+        self.said: set[tuple[int | None, str | None]] = set()
         self._opened = opened
         self._place: Location | None = None
         self._map: Map | None = None
@@ -104,6 +118,7 @@ class _SetRecords:
         self._content_end = item.offset if item.control else None  # A trailer is no content.
         if self._map is not None and not item.control:
             yield from self._make(self._map.feed(item.characters, item.offsets, item.position))
+        self.said.clear()
 
     def _open(self, first: Segments) -> None:
         opened = self._opened
@@ -161,8 +176,9 @@ class _SetRecords:
     def _make(self, made: Iterable[Made]) -> Iterator[Event]:
         for item in made:
             if isinstance(item, Finding):
-                self.failed = self.failed or item.severity == "error"
-                yield item
+                if (item.position, item.element) not in self.said:
+                    self.failed = self.failed or item.severity == "error"
+                    yield item
                 continue
             self._lines += _encoder.encode(item)
             self._lines += b"\n"

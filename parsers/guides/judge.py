@@ -147,6 +147,7 @@ class Judge:
     def _go(self, move: Move) -> None:
         """Leave and enter loops on the way to a position, and say what is missing there."""
         counts = self._counts
+        said = len(self._out)
         if move.needs is not None and 0 in move.needs(counts):
             self._missing(move.passed)
         for turn in move.left:  # Only those with rules.
@@ -155,8 +156,8 @@ class Judge:
             count = counts[turn.id] + 1
             counts[turn.id] = count
             counts[turn.first : turn.stop] = turn.zeros
-            if count > turn.max:
-                self._too_many(turn, move.spec.tag)
+            if count > turn.max and self._too_many(turn, move.spec.tag):
+                self._out.insert(said, self._out.pop())  # What the turn before lacks follows from it.
             if turn.rules:
                 self._enter(turn)
         if move.unused:
@@ -261,7 +262,7 @@ class Judge:
                 label = f" ({one.loop.label})" if one.loop.label else ""
                 self._say(
                     "loop-missing", 2, spot, "",
-                    f"The loop {one.name}{label} is missing; it is required and begins with {tag}.",
+                    f"The loop {one.name}{label} is missing; it is required, with {tag} in it.",
                     f"Send the loop {one.name} before this {noun}." if behind else f"Send the loop {one.name}.",
                 )  # fmt: skip
             else:
@@ -285,9 +286,9 @@ class Judge:
             warning=self._dialect.lenient,
         )  # fmt: skip
 
-    def _too_many(self, turn: Turn, tag: str) -> None:
+    def _too_many(self, turn: Turn, tag: str) -> bool:
         if self._counts[turn.id] != turn.max + 1 and self._counts[turn.id] % 100:
-            return
+            return False
         spot = self._where(None)._replace(tag=tag, path=turn.path.rstrip("/"))
         label = f" ({turn.loop.label})" if turn.loop.label else ""
         self._say(
@@ -296,6 +297,7 @@ class Judge:
             f"Send the loop {turn.name} {_times(turn.max)} there.",
             warning=self._dialect.lenient,
         )  # fmt: skip
+        return True
 
     def _explain(self, move: Move, text: str) -> None:
         spec = move.spec

@@ -58,8 +58,9 @@ class Turn:
 
     @property
     def first_tag(self) -> str:
-        child = self.children[0]
-        return child.tags[0] if isinstance(child, Place) else child.first_tag
+        """Of the first segment that it must have."""
+        child = next((one for one in self.children if one.required), self.children[0])
+        return child.first_tag
 
 
 class Place:

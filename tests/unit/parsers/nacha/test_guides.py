@@ -42,7 +42,6 @@ def replaced(at: int, begin: int, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("records", "code", "path", "position"),
     [
-        (replaced(1, 1, "201"), "code-unknown", "5/02", 1),
         (replaced(2, 1, "99"), "code-unknown", "entry/6/02", 2),
         (replaced(2, 78, "2"), "code-unknown", "entry/6/10", 2),
         (replaced(2, 12, " " * 17), "element-missing", "entry/6/05", 2),
