@@ -33,6 +33,9 @@ TREES = {"iso20022": "parsers.iso20022.judge"}
 """Standards whose sets are trees, with a judge of their own: modules that have `guide_for`, `by_id` and `Judge`."""
 
 
+_NOWHERE = "neither on the shelf (docs/guides.md lists it) nor among the guide files"
+
+
 class _AnyJudge(Protocol):
     def feed(self, segments: Segments) -> Iterable[Said]: ...
 
@@ -55,7 +58,7 @@ def agreed(judging: Judging, guide_id: str) -> Any:
 
 
 def check(guide: Any) -> None:
-    """Work a guide out wholly, as files would bit by bit.
+    """See that a guide's rules and segments can be understood, before files meet them.
 
     Raises:
         GuideError: a rule or a segment of it cannot be understood.
@@ -156,15 +159,14 @@ class _Bench:
         if overlay is None:
             found = named(guide_id)
             if found is None:
-                raise GuideError(f"there is no guide `{guide_id}`, neither on the shelf nor among the overlays")
+                raise GuideError(f"there is no guide `{guide_id}`: it is {_NOWHERE}")
             return found
         if overlay.id not in self._laid:
             base = self._guides.get(overlay.extends) or shelf.by_id(overlay.extends)
             if base is None:
-                why = (
-                    "whose guides have no overlays" if overlay.extends.split("/")[0] in TREES else "nowhere to be found"
-                )
-                raise GuideError(f"{overlay.name}: extends `{overlay.extends}`, {why}")
+                if overlay.extends.partition("/")[0] in TREES:
+                    raise GuideError(f"{overlay.name}: extends `{overlay.extends}`: guides of trees have no overlays")
+                raise GuideError(f"{overlay.name}: extends `{overlay.extends}`, which is {_NOWHERE}")
             self._laid[overlay.id] = lay_over(base, overlay)
         return self._laid[overlay.id]
 

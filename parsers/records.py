@@ -65,7 +65,7 @@ def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = Non
                 yield item
             continue
         if isinstance(item, Finding | Quoted):
-            if records is not None and isinstance(item, Finding):
+            if records is not None and isinstance(item, Finding) and item.element is not None:
                 records.said.add((item.position, item.element))
             yield item
             continue

@@ -5,6 +5,7 @@ from typing import Final
 
 from parsers.acknowledgment import Wish
 from parsers.guides import shelf
+from parsers.guides.model import Guide
 from parsers.guides.overlay import is_overlay, lay_over, read_overlay
 from parsers.guides.terms import Judging, Terms
 from parsers.guides.text import GuideError, read_guide
@@ -86,8 +87,7 @@ def problems(directory: Directory) -> Iterator[str]:
         try:
             _read(guide, directory.guides)
         except GuideError as error:
-            where = str(guide.path)
-            yield str(error) if str(error).startswith(where) else f"{where}: {error}"
+            yield str(error)
     for profile in directory.profiles.values():
         for nth, agreement in enumerate(profile.connection.agreements):
             name = agreement.guide
@@ -99,7 +99,7 @@ def _read(guide: GuideFile, guides: Mapping[str, GuideFile]) -> None:
     """Raises GuideError: it cannot be understood, or what it extends is nowhere."""
     where = str(guide.path)
     if not is_overlay(guide.text):
-        check(read_guide(guide.text, where))
+        _check(read_guide(guide.text, where), where)
         return
     overlay = read_overlay(guide.text, where)
     below = guides.get(overlay.extends)
@@ -108,7 +108,14 @@ def _read(guide: GuideFile, guides: Mapping[str, GuideFile]) -> None:
     if base is None:
         line = line_of(guide.text, ("extends",))
         raise GuideError(f"{where}:{line}: `extends`: {_unknown(overlay.extends, guides)}")
-    check(lay_over(base, overlay))
+    _check(lay_over(base, overlay), where)
+
+
+def _check(guide: Guide, where: str) -> None:
+    try:
+        check(guide)
+    except GuideError as error:
+        raise GuideError(f"{where}: {error}") from None
 
 
 def _place(profile: Profile, nth: int) -> str:

@@ -211,13 +211,14 @@ class Tables:
         return None if told.open else told.codes
 
     def check(self) -> None:
-        """Work everything out now, as files would bit by bit.
+        """Make all patterns now, which files would make bit by bit.
 
         Raises:
-            GuideError: what a segment must look like cannot be made into a pattern.
+            GuideError: what a segment must look like cannot be made into one.
         """
-        for place in (self.start, *self.places):
-            self.moves(place)
+        for place in self.places:
+            for spec in place.specs.values():
+                self._pattern(spec)
 
     # --- moves ---
 

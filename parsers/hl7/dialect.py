@@ -7,6 +7,7 @@ Spec: HL7 v2.5.1 chapters 2.5 to 2.7, 2.A.
 import re
 from collections.abc import Sequence
 
+from parsers.canonical.values import iso_date
 from parsers.guides.dialect import Fault, Reader
 from parsers.guides.model import UNBOUNDED, ElementSpec, SegmentSpec
 from parsers.guides.patterns import one_of
@@ -15,21 +16,27 @@ from parsers.hl7.delimiters import Delimiters
 _REFERENCE = re.compile(r"([A-Z][A-Z0-9]{2})-(\d+)(?:\.(\d+))?")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 _WHOLE = re.compile(r"\d+")
-_DATE = r"\d{4}(?:(?:0[1-9]|1[012])(?:(?:0[1-9]|[12]\d|3[01])"
-_DATES = {
-    "DT": re.compile(_DATE + r")?)?"),
-    "TS": re.compile(_DATE + r"(?:(?:[01]\d|2[0-3])(?:[0-5]\d(?:[0-5]\d(?:\.\d{1,4})?)?)?)?)?)?(?:[+-]\d{4})?"),
-}
+_TIMED = r"(?:(?:[01]\d|2[0-3])(?:[0-5]\d(?:[0-5]\d(?:\.\d{1,4})?)?)?)?)?)?(?:[+-]\d{4})?"
+
+
+def _dates(days: str) -> dict[str, re.Pattern[str]]:
+    date = rf"\d{{4}}(?:(?:0[1-9]|1[012])(?:{days}"
+    return {"DT": re.compile(date + ")?)?"), "TS": re.compile(date + _TIMED)}
+
+
+_DATES = _dates(r"(?:0[1-9]|[12]\d|3[01])")
+_SURE_DATES = _dates(r"(?:0[1-9]|1\d|2[0-8])")
+"""Of days that every month has."""
 _TIME = re.compile(r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:[0-5]\d(?:\.\d{1,4})?)?)?(?:[+-]\d{4})?")
 _VALUES = {
     "NM": _NUMBER,
     "SI": _WHOLE,
-    "DT": _DATES["DT"],
-    "TS": _DATES["TS"],
-    "DTM": _DATES["TS"],
+    "DT": _SURE_DATES["DT"],
+    "TS": _SURE_DATES["TS"],
+    "DTM": _SURE_DATES["TS"],
     "TM": _TIME,
 }
-"""Types that leave no doubt."""
+"""Types that leave no doubt, and nearly all that is right of them."""
 
 _DELETED = '""'
 _HEADERS = frozenset({"MSH", "FHS", "BHS"})
@@ -137,9 +144,9 @@ class Dialect:
             return Fault("element-characters", "is not a number", "Send digits with at most one point.")
         if kind == "SI" and not _WHOLE.fullmatch(value):
             return Fault("element-characters", "is not a sequence number", "Send digits only.")
-        if kind in {"TS", "DTM"} and not _DATES["TS"].fullmatch(value):
+        if kind in {"TS", "DTM"} and not (_DATES["TS"].fullmatch(value) and _is_day(value)):
             return Fault("date-invalid", "is not a date and time", "Send YYYYMMDDHHMMSS, as much of it as is known.")
-        if kind == "DT" and not _DATES["DT"].fullmatch(value):
+        if kind == "DT" and not (_DATES["DT"].fullmatch(value) and _is_day(value)):
             return Fault("date-invalid", "is not a date", "Send YYYYMMDD, as much of it as is known.")
         if kind == "TM" and not _TIME.fullmatch(value):
             return Fault("time-invalid", "is not a time of day", "Send HHMMSS, as much of it as is known.")
@@ -147,6 +154,12 @@ class Dialect:
 
     def look(self, text: str, spec: SegmentSpec) -> Fault | None:  # noqa: ARG002  Fields of SWIFT have formats.
         return None
+
+
+def _is_day(value: str) -> bool:
+    """Of a date as far as it is sent: 2026, 202603, 20260302, and a time behind it."""
+    day = value[:8]
+    return len(day) < 8 or not day.isdigit() or iso_date(day) is not None
 
 
 def _is_judged(spec: ElementSpec) -> bool:

@@ -142,6 +142,7 @@ class _File:
         if first == stop:
             return
         nesting = self._nesting
+        yield from self._misfits(run, first, stop)
         if nesting.set is None:
             yield from self._stray(run.byte(first), run.texts[first][:1])
         else:
@@ -149,7 +150,6 @@ class _File:
             if not (run.text.isascii() or run.means_characters):
                 records = [in_columns(record) for record in records]
             yield from self._entries.take(run, records, first, self._batch)
-        yield from self._misfits(run, first, stop)
         self._records += stop - first
         yield nesting.segments(run, first, stop, self._layout)
 

@@ -1,7 +1,7 @@
 """Planted faults of every standard: the first thing that is said must be the fault, in its place.
 
 The labels in `faults/` were written from the standards and the guides before anything was judged by them; `why` says
-from what. A fault is planted in a right file (`replace`), or is a file that its collection calls invalid.
+from what, and of those that turned out wrong, why they were corrected. A fault is planted in a right file (`replace`), or is a file that its collection calls invalid.
 """
 
 import tomllib
@@ -68,5 +68,5 @@ def test_a_planted_fault_is_the_first_thing_said(name: str, fault: dict[str, Any
 
 def test_there_are_enough_of_each_origin() -> None:
     origins = Counter(fault["origin"] for _, fault in FAULTS)
-    assert len(FAULTS) >= 120
-    assert origins["pyx12"] + origins["corpus"] >= len(FAULTS) / 2
+    assert origins["pyx12"] + origins["corpus"] > 300
+    assert origins["written"] > 300
