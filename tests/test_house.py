@@ -2,7 +2,11 @@
 
 import ast
 import re
+import sys
+import tomllib
+from collections.abc import Iterable
 from importlib import resources
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -140,6 +144,36 @@ class TestModules:
                 if ast.unparse(node.type) == "Exception" and name_of(path) != "mft/cli/main.py":
                     said = lines[node.lineno - 1].partition("# noqa: BLE001  ")[2]
                     assert said, f"{name_of(path)}:{node.lineno}: say why everything is caught here"
+
+
+def needed(tree: ast.Module) -> set[str]:
+    """Packages that a module imports, or reads files of."""
+    resources_of = {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "files" and node.args
+        and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
+    }  # fmt: skip
+    return imported(tree) | {name.split(".")[0] for name in resources_of}
+
+
+def undeclared(trees: Iterable[ast.Module]) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["postgres"]]
+    declared = {re.split(r"[^A-Za-z0-9_.-]", one, maxsplit=1)[0].lower().replace("_", "-") for one in wanted}
+    owners = packages_distributions()
+    foreign = set().union(*map(needed, trees)) - sys.stdlib_module_names - set(PACKAGES)
+    return {
+        name
+        for name in foreign
+        if declared.isdisjoint(owner.lower().replace("_", "-") for owner in owners.get(name, [name]))
+    }
+
+
+def test_what_the_packages_need_is_installed_with_them() -> None:
+    """And not by chance, because some test wants it too."""
+    assert undeclared(map(tree_of, MODULES)) == set()
+    assert undeclared([ast.parse("import hypothesis"), ast.parse("files('hl7kit')")]) == {"hypothesis", "hl7kit"}
 
 
 def test_every_file_of_ours_is_looked_at() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mft.errors import Busy, Missing, NameTaken
+from mft.errors import Broken, Busy, Missing, NameTaken
 
 if TYPE_CHECKING:
     from mft.config import Config, Home
@@ -31,15 +31,16 @@ class Scene:
     partner: str
     file: str
     what: str
+    stage: str
 
 
 SCENES = (
-    Scene(_CLINIC, "claims-837p.edi", "a good 837P: professional claims"),
-    Scene(_RETAILER, "orders-850.edi", "a good 850: a purchase order"),
-    Scene(_CLINIC, "admissions-adt.hl7", "an HL7 batch: admissions and discharges"),
-    Scene(_CLINIC, "claims-wrong-count.edi", "an 837P whose SE01 counts wrong"),
-    Scene(_RETAILER, "remittance-note.pdf", "a PDF, which is no EDI and welcome all the same"),
-    Scene(_CLINIC, "claims-cut-off.edi", "an 837P that was cut off on its way"),
+    Scene(_CLINIC, "claims-837p.edi", "a good 837P: professional claims", "done"),
+    Scene(_RETAILER, "orders-850.edi", "a good 850: a purchase order", "done"),
+    Scene(_CLINIC, "admissions-adt.hl7", "an HL7 batch: admissions and discharges", "done"),
+    Scene(_CLINIC, "claims-wrong-count.edi", "an 837P whose SE01 counts wrong", "rejected"),
+    Scene(_RETAILER, "remittance-note.pdf", "a PDF, which is no EDI and welcome all the same", "done"),
+    Scene(_CLINIC, "claims-cut-off.edi", "an 837P that was cut off on its way", "incomplete"),
 )
 
 
@@ -129,6 +130,10 @@ async def _act(server: "Server", home: "Home", number: int, scene: Scene) -> Non
     row = await _rested(server, home, scene.file)
     await asyncio.to_thread(_tell, home, server.config, row)
     print()
+    if row["stage"] != scene.stage:
+        raise Broken(
+            f"{scene.file} ends as {row['stage']}, not as {scene.stage}: see mft doctor --home {_short(home.root)}"
+        )
 
 
 async def _rested(server: "Server", home: "Home", name: str) -> Mapping[str, Any]:

@@ -185,3 +185,20 @@ class TestBesideAServer:
         assert f"cannot listen on {address}" in doctor.out
         assert not (site.home / "run" / "ports.json").exists()
         assert not (site.home / "run" / "core.sock").exists()
+
+
+@pytest.mark.parametrize("maps", [True, False])
+def test_the_demo_ends_well_only_when_its_files_do(tmp_path: Path, *, maps: bool) -> None:
+    """Where the maps of guides are not installed, no parser lives."""
+    empty = tmp_path / "path" / ("nothing" if maps else "pyx12")
+    empty.mkdir(parents=True)
+    (empty / "__init__.py").touch()
+    done = subprocess.run(
+        [*MFT, "demo", "--exit", "--dir", str(tmp_path / "demo")],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(empty.parent)},
+    )
+    assert (done.returncode == 0) is maps
+    assert ("leaves are as they were written" if maps else "not as done: see mft doctor") in done.stdout + done.stderr
