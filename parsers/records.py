@@ -1,50 +1,46 @@
 """From the lossless level to canonical records: a map for each set, batches of records, and the set's verdict."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from parsers.events import Event, Quoted, RecordBatch, SetClosed, SetOpened
 from parsers.findings import Finding, Location, Severity
-from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments
+from parsers.maps import shelf
+from parsers.maps.engine import Compiled, Walk
+from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments, Syntax
 
 BATCH_BYTES = 256 << 10
-
-MAPPED = {"x12": "parsers.x12.canonical", "hl7": "parsers.hl7.canonical"}
-"""Standards with maps: modules that have `open_map`. Sets of all others are unsupported."""
+_COMPILED_MAX = 32
 
 PASSED_OVER: dict[str, Severity] = {"hl7": "warning"}
 """How bad it is that a segment was too long to hold: HL7 sends whole documents in one, elsewhere nobody meant it."""
 
-Made = msgspec.Struct | Finding
-"""What maps make: canonical records, and findings about values that make no sense."""
-
 _encoder = msgspec.json.Encoder()
 
 
-class Map(Protocol):
-    """Makes records from the segments of one set."""
+class _Maps:
+    """The maps of a file's sets; what one has worked out for a set, it knows for the next."""
 
-    @property
-    def schema(self) -> str:
-        """What the records are: "claim/1"."""
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, Syntax], Compiled] = {}
 
-    @property
-    def version(self) -> str:
-        """Which edition of the map made them: "837p-1"."""
-
-    def feed(self, segments: Sequence[str], starts: Sequence[int], position: int) -> Iterable[Made]:
-        """Take a run of segments; `starts` are their offsets, `position` is that of the first in its set."""
-
-    def finish(self, end: int) -> Iterable[Made]:
-        """No more will come; `end` is the offset of what stands behind the last segment."""
-
-
-OpenMap = Callable[[str, str, Any, Location], Map | None]
-"""Set, version, the standard's delimiters and the place of the set to its map, or None where there is none."""
+    def walk(self, opened: SetOpened, first: Segments, place: Location) -> Walk | None:
+        """A walk through a set, None where there is no map of it."""
+        standard = first.standard
+        made = shelf.find(standard, opened.set or "", opened.version or "")
+        if made is None:
+            return None
+        key = made.id, first.syntax
+        if key not in self._compiled:
+            if len(self._compiled) >= _COMPILED_MAX:
+                self._compiled.clear()
+            values = import_module(f"{shelf.FOLDERS[standard]}.values").values(first.syntax)
+            self._compiled[key] = Compiled(made, values)
+        return Walk(self._compiled[key], place)
 
 
 def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = None) -> Iterator[Event]:
@@ -55,6 +51,7 @@ def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = Non
     Args:
         mine: whether to map the set of this ordinal; of the others nothing comes out but SetClosed.
     """
+    maps = _Maps()
     records: _SetRecords | None = None
     held: Segments | Raw | None = None
     passing = False  # We are in a set that is not mine.
@@ -79,7 +76,7 @@ def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = Non
                 if mine is not None and not mine(item.index):
                     passing = True
                     continue
-                records = _SetRecords(item)
+                records = _SetRecords(item, maps)
                 yield item
             case SetClosed():
                 if records is not None:
@@ -97,12 +94,13 @@ class _SetRecords:
     `said` are the elements of which something was said already, with their segments' positions.
     """
 
-    def __init__(self, opened: SetOpened) -> None:
+    def __init__(self, opened: SetOpened, maps: _Maps) -> None:
         self.failed = False
         self.said: set[tuple[int | None, str | None]] = set()
         self._opened = opened
+        self._maps = maps
         self._place: Location | None = None
-        self._map: Map | None = None
+        self._map: Walk | None = None
         self._content_end: int | None = None
         self._lines = bytearray()
         self._waiting = 0
@@ -117,16 +115,13 @@ class _SetRecords:
             self._open(item)
         self._content_end = item.offset if item.control else None  # A trailer is no content.
         if self._map is not None and not item.control:
-            yield from self._make(self._map.feed(item.characters, item.offsets, item.position))
+            yield from self._make(self._map.feed(item))
         self.said.clear()
 
     def _open(self, first: Segments) -> None:
         opened = self._opened
         self._place = Location(standard=first.standard, set=opened.index, path=first.path, offset=opened.offset)
-        module = MAPPED.get(first.standard)
-        if module is not None:
-            open_map: OpenMap = import_module(module).open_map
-            self._map = open_map(opened.set or "", opened.version or "", first.syntax, self._place)
+        self._map = self._maps.walk(opened, first, self._place)
 
     def _pass_over(self, raw: Raw) -> Iterator[Event]:
         if self._map is None or self._place is None or raw.kind == "cut" or self._passed_over:
@@ -173,7 +168,7 @@ class _SetRecords:
             severity="warning",
         )
 
-    def _make(self, made: Iterable[Made]) -> Iterator[Event]:
+    def _make(self, made: Iterable[dict[str, Any] | Finding]) -> Iterator[Event]:
         for item in made:
             if isinstance(item, Finding):
                 if (item.position, item.element) not in self.said:

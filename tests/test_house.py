@@ -96,6 +96,10 @@ class TestEvents:
         }  # fmt: skip
 
 
+CODE_WRITERS = {ROOT / "parsers" / "maps" / "compiler.py"}
+"""What a map file says is written as Python and run, quoted; tests/unit/parsers/maps tries to break out of it."""
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 class TestModules:
     def test_only_the_command_line_prints(self, path: Path) -> None:
@@ -119,7 +123,8 @@ class TestModules:
     def test_nothing_runs_what_it_reads(self, path: Path) -> None:
         tree = tree_of(path)
         assert not imported(tree) & {"pickle", "marshal", "shelve", "dill", "yaml"}
-        assert not called(tree) & {"eval", "exec", "compile", "__import__"}
+        writes_code = path in CODE_WRITERS
+        assert writes_code or not called(tree) & {"eval", "exec", "compile", "__import__"}
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "shell":
                 assert isinstance(node.value, ast.Constant)

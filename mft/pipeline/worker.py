@@ -19,8 +19,8 @@ import parsers
 from parsers.guides import shelf
 from parsers.guides.terms import Judging
 from parsers.judging import DIALECTS, TREES
+from parsers.maps import shelf as maps
 from parsers.reader import READERS
-from parsers.records import MAPPED
 
 _OUT_MAX: Final = 1 << 18
 
@@ -64,9 +64,10 @@ def main() -> None:
         *(f"iso8859-{part}" for part in range(1, 17) if part != 12),
     ):
         codecs.lookup(charset)
-    for module in {*READERS.values(), *MAPPED.values(), *DIALECTS.values(), *TREES.values()}:
+    for module in {*READERS.values(), *DIALECTS.values(), *TREES.values()}:
         import_module(module)  # Whatever reading imports, while we still can.
     shelf.preload()
+    maps.preload()
     for sample in resources.files("mft.samples").iterdir():
         if sample.is_file():
             list(parsers.read([sample.read_bytes()], judge=Judging()))

@@ -2,38 +2,80 @@
 
 from typing import Literal
 
-from parsers.canonical.values import Address, Identifier, Money, PersonName, Provenance, Quantity, Value
+from parsers.canonical.values import (
+    Address,
+    ClaimNumber,
+    ClinicalCode,
+    Code,
+    Contact,
+    Day,
+    Decimal,
+    Identifier,
+    Money,
+    Note,
+    Organization,
+    PersonalDate,
+    PersonalDay,
+    PersonalPeriod,
+    PersonName,
+    Provenance,
+    Quantity,
+    Reference,
+    Value,
+)
 
 
 class Diagnosis(Value, frozen=True):
-    """`system` is "ICD-10-CM" or "ICD-9-CM"; `qualifier` is "principal" or "other"."""
+    """Attributes:
+    system: "ICD-10-CM" or "ICD-9-CM".
+    qualifier: "principal", "other", "admitting", "reason-for-visit" or "external-cause".
+    present_on_admission: "Y", "N", "U" or "W", as sent.
+    """
 
-    system: str
-    code: str
-    qualifier: str
-
-
-class Period(Value, frozen=True):
-    """A day, or a range when `end` is there. ISO 8601."""
-
-    start: str
-    end: str | None = None
+    system: Code
+    code: ClinicalCode
+    qualifier: Code
+    present_on_admission: Code | None = None
 
 
-class ClaimDate(Value, frozen=True):
-    """`kind` in words ("onset", "accident", "admission"), else "x12:" and the qualifier sent."""
+class ClaimCode(Value, frozen=True):
+    """A code of an institutional claim: its occurrences, values and conditions.
 
-    kind: str
-    period: Period
+    `kind` is "occurrence", "occurrence-span", "value", "condition", "diagnosis-group", "treatment" or "anesthesia".
+    """
+
+    kind: Code
+    code: ClinicalCode
+    amount: Decimal | None = None
+    period: PersonalPeriod | None = None
+
+
+class Procedure(Value, frozen=True):
+    """`system` is "HCPCS" (which holds CPT), "ICD-10-PCS", "CDT", "NDC", "revenue"; else "x12:" and the qualifier."""
+
+    system: Code
+    code: ClinicalCode
+    modifiers: tuple[Code, ...] = ()
+    description: str | None = None
+
+
+class ProcedurePerformed(Value, frozen=True):
+    """A procedure of the whole claim; `qualifier` is "principal" or "other"."""
+
+    system: Code
+    code: ClinicalCode
+    qualifier: Code
+    performed: PersonalPeriod | None = None
 
 
 class Provider(Value, frozen=True):
     """`name` for an organisation, `person` for a person."""
 
-    name: str | None = None
+    name: Organization | None = None
     person: PersonName | None = None
     identifiers: tuple[Identifier, ...] = ()
     address: Address | None = None
+    contacts: tuple[Contact, ...] = ()
 
 
 class Person(Value, frozen=True):
@@ -46,68 +88,139 @@ class Person(Value, frozen=True):
     """
 
     name: PersonName | None = None
-    organization: str | None = None
+    organization: Organization | None = None
     identifiers: tuple[Identifier, ...] = ()
-    relationship: str | None = None
-    birth_date: str | None = None
-    gender: str | None = None
+    relationship: Code | None = None
+    birth_date: PersonalDay | None = None
+    death_date: PersonalDay | None = None
+    gender: Code | None = None
     address: Address | None = None
+    contacts: tuple[Contact, ...] = ()
 
 
 class Payer(Value, frozen=True):
     """`responsibility` is "P" primary, "S" secondary, "T" tertiary; `group` and `filing` (insurance type) as sent."""
 
-    name: str | None = None
+    name: Organization | None = None
     identifiers: tuple[Identifier, ...] = ()
-    responsibility: str | None = None
-    group: str | None = None
-    filing: str | None = None
+    responsibility: Code | None = None
+    group: Reference | None = None
+    group_name: Organization | None = None
+    filing: Code | None = None
+    address: Address | None = None
 
 
-class Procedure(Value, frozen=True):
-    """`system` is "HCPCS" (which holds CPT), else "x12:" and the qualifier."""
+class Adjustment(Value, frozen=True):
+    """Why a payer paid something else than was billed.
 
-    system: str
-    code: str
-    modifiers: tuple[str, ...] = ()
-    description: str | None = None
+    Attributes:
+        group: "CO" contract, "PR" the patient's part, "OA" other, "PI" the payer's, as sent.
+        reason: the claim adjustment reason code.
+    """
+
+    group: Code
+    reason: Code
+    amount: Money | None = None
+    quantity: Decimal | None = None
+
+
+class LineAdjudication(Value, frozen=True):
+    """What another payer said of a line."""
+
+    payer: Reference | None = None
+    paid: Money | None = None
+    procedure: Procedure | None = None
+    paid_units: Decimal | None = None
+    adjustments: tuple[Adjustment, ...] = ()
+    dates: tuple[PersonalDate, ...] = ()
+
+
+class OtherCoverage(Value, frozen=True):
+    """Another payer of the same claim, and what it said (coordination of benefits)."""
+
+    responsibility: Code | None = None
+    relationship: Code | None = None
+    group: Reference | None = None
+    filing: Code | None = None
+    adjustments: tuple[Adjustment, ...] = ()
+    paid: Money | None = None
+    not_covered: Money | None = None
+    remaining_patient_liability: Money | None = None
+    subscriber: Person | None = None
+    payer: Payer | None = None
+
+
+class Attachment(Value, frozen=True):
+    """A report that supports the claim and comes another way: its kind, its way and its number, as sent."""
+
+    report: Code
+    transmission: Code | None = None
+    control_number: ClaimNumber | None = None
 
 
 class ClaimLine(Value, frozen=True):
     """`diagnosis_pointers` count the claim's diagnoses from 1; `control_number` is the sender's own."""
 
-    number: str | None = None
+    number: Reference | None = None
     procedure: Procedure | None = None
+    revenue_code: Code | None = None
     charge: Money | None = None
     units: Quantity | None = None
-    place_of_service: str | None = None
+    place_of_service: Code | None = None
     diagnosis_pointers: tuple[int, ...] = ()
-    service: Period | None = None
-    control_number: str | None = None
+    tooth: ClinicalCode | None = None
+    service: PersonalPeriod | None = None
+    dates: tuple[PersonalDate, ...] = ()
+    control_number: ClaimNumber | None = None
+    references: tuple[Identifier, ...] = ()
+    drug: Procedure | None = None
+    drug_quantity: Quantity | None = None
     rendering_provider: Provider | None = None
+    adjudications: tuple[LineAdjudication, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class Claim(Value, frozen=True, kw_only=True, tag_field="schema", tag="claim/1"):
     """Attributes:
-    type: "P", professional.
+    type: "P" professional, "I" institutional, "D" dental.
     frequency: "1" original, "7" replacement, "8" void.
     patient: absent when the patient is the subscriber.
+    facility_type: of an institutional claim, the first two digits of the type of bill.
     """
 
     provenance: Provenance
-    claim_id: str | None = None
-    type: Literal["P"]
-    frequency: str | None = None
+    claim_id: ClaimNumber | None = None
+    type: Literal["P", "I", "D"]
+    frequency: Code | None = None
     total_charge: Money | None = None
-    place_of_service: str | None = None
-    dates: tuple[ClaimDate, ...] = ()
+    patient_paid: Money | None = None
+    place_of_service: Code | None = None
+    facility_type: Code | None = None
+    assignment: Code | None = None
+    submitted_on: Day | None = None
+    batch: Reference | None = None
+    dates: tuple[PersonalDate, ...] = ()
     references: tuple[Identifier, ...] = ()
+    submitter: Organization | None = None
+    receiver: Organization | None = None
     billing_provider: Provider | None = None
+    pay_to_provider: Provider | None = None
     rendering_provider: Provider | None = None
     referring_provider: Provider | None = None
+    attending_provider: Provider | None = None
+    operating_provider: Provider | None = None
+    supervising_provider: Provider | None = None
     service_facility: Provider | None = None
     subscriber: Person | None = None
     patient: Person | None = None
     payer: Payer | None = None
+    admission_type: Code | None = None
+    admission_source: Code | None = None
+    patient_status: Code | None = None
     diagnoses: tuple[Diagnosis, ...] = ()
+    procedures: tuple[ProcedurePerformed, ...] = ()
+    codes: tuple[ClaimCode, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    notes: tuple[Note, ...] = ()
+    other_coverages: tuple[OtherCoverage, ...] = ()
     lines: tuple[ClaimLine, ...] = ()

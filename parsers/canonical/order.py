@@ -1,22 +1,67 @@
-"""A purchase order: who buys what from whom, where to and until when."""
+"""Orders of goods: what is bought, from whom, where to and until when; and what the seller says to it."""
 
-from parsers.canonical.values import Address, Identifier, Provenance, Quantity, Value
+from parsers.canonical.values import (
+    Code,
+    Dated,
+    Day,
+    Decimal,
+    Identifier,
+    Money,
+    Note,
+    Party,
+    Provenance,
+    Quantity,
+    Reference,
+    Value,
+)
 
 
-class Dated(Value, frozen=True):
-    """`kind` in words ("requested-delivery"), else "x12:" and the qualifier; `moment` is ISO 8601."""
+class Charge(Value, frozen=True):
+    """An allowance or a charge.
 
-    kind: str
-    moment: str
+    Attributes:
+        indicator: "allowance", "charge", or the standard's code.
+        kind: what for, in the standard's code.
+        rate: percent, as sent.
+    """
+
+    indicator: Code
+    kind: Code | None = None
+    amount: Decimal | None = None
+    rate: Decimal | None = None
+    text: str | None = None
 
 
-class OrderParty(Value, frozen=True):
-    """`role` in words ("buyer", "ship-to", "bill-to", "supplier"), else "x12:" and the code."""
+class Terms(Value, frozen=True):
+    """Of payment: `discount` percent when paid within `discount_days`, else the whole within `net_days`."""
 
-    role: str
-    name: str | None = None
+    kind: Code | None = None
+    basis: Code | None = None
+    discount: Decimal | None = None
+    discount_days: Decimal | None = None
+    discount_due: Day | None = None
+    discount_amount: Decimal | None = None
+    net_days: Decimal | None = None
+    net_due: Day | None = None
+    text: str | None = None
+
+
+class Carrier(Value, frozen=True):
+    """Who carries the goods and how. `mode` is the standard's code."""
+
     identifiers: tuple[Identifier, ...] = ()
-    address: Address | None = None
+    name: str | None = None
+    mode: Code | None = None
+    service: Code | None = None
+    equipment: Reference | None = None
+
+
+class Delivery(Value, frozen=True):
+    """A part of a line that is wanted at a time of its own."""
+
+    quantity: Quantity | None = None
+    dates: tuple[Dated, ...] = ()
+    location: Reference | None = None
 
 
 class OrderLine(Value, frozen=True):
@@ -26,22 +71,30 @@ class OrderLine(Value, frozen=True):
     products: numbers of the product: schemes "buyer-item", "vendor-item", "upc", "gtin".
     """
 
-    number: str | None = None
+    number: Reference | None = None
+    action: Code | None = None
     quantity: Quantity | None = None
-    price: str | None = None
-    price_basis: str | None = None
+    price: Decimal | None = None
+    price_basis: Code | None = None
+    amount: Decimal | None = None
     products: tuple[Identifier, ...] = ()
     descriptions: tuple[str, ...] = ()
     dates: tuple[Dated, ...] = ()
     references: tuple[Identifier, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    parties: tuple[Party, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
-class OrderTotals(Value, frozen=True):
+class Totals(Value, frozen=True):
     """As sent, never added up by us. `hash_total` is the sender's check sum over quantities."""
 
-    line_count: str | None = None
-    hash_total: str | None = None
-    amount: str | None = None
+    line_count: Decimal | None = None
+    hash_total: Decimal | None = None
+    amount: Decimal | None = None
+    line_amount: Decimal | None = None
+    weight: Quantity | None = None
 
 
 class PurchaseOrder(Value, frozen=True, kw_only=True, tag_field="schema", tag="purchase-order/1"):
@@ -51,15 +104,78 @@ class PurchaseOrder(Value, frozen=True, kw_only=True, tag_field="schema", tag="p
     """
 
     provenance: Provenance
-    number: str | None = None
-    type: str | None = None
-    purpose: str | None = None
-    release: str | None = None
-    date: str | None = None
-    currency: str | None = None
+    number: Reference | None = None
+    type: Code | None = None
+    purpose: Code | None = None
+    release: Reference | None = None
+    change: Reference | None = None
+    date: Day | None = None
+    currency: Code | None = None
     dates: tuple[Dated, ...] = ()
-    parties: tuple[OrderParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     references: tuple[Identifier, ...] = ()
-    notes: tuple[str, ...] = ()
+    terms: tuple[Terms, ...] = ()
+    carrier: Carrier | None = None
+    charges: tuple[Charge, ...] = ()
+    notes: tuple[Note, ...] = ()
     lines: tuple[OrderLine, ...] = ()
-    totals: OrderTotals | None = None
+    totals: Totals | None = None
+
+
+class LineResponse(Value, frozen=True):
+    """What the seller says to (a part of) a line: `status` in words ("accepted", "backordered", "rejected")."""
+
+    status: Code | None = None
+    quantity: Quantity | None = None
+    price: Decimal | None = None
+    dates: tuple[Dated, ...] = ()
+    products: tuple[Identifier, ...] = ()
+
+
+class RespondedLine(Value, frozen=True):
+    """`ordered` is the quantity that was ordered; `responses` say what becomes of it."""
+
+    number: Reference | None = None
+    ordered: Quantity | None = None
+    price: Decimal | None = None
+    price_basis: Code | None = None
+    products: tuple[Identifier, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    responses: tuple[LineResponse, ...] = ()
+    dates: tuple[Dated, ...] = ()
+    references: tuple[Identifier, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+class OrderResponse(Value, frozen=True, kw_only=True, tag_field="schema", tag="order-response/1"):
+    """Attributes:
+    status: "accepted", "accepted-with-changes", "rejected" and so on, else the standard's code.
+    order: the number of the purchase order that it answers.
+    """
+
+    provenance: Provenance
+    number: Reference | None = None
+    order: Reference | None = None
+    status: Code | None = None
+    purpose: Code | None = None
+    date: Day | None = None
+    order_date: Day | None = None
+    currency: Code | None = None
+    dates: tuple[Dated, ...] = ()
+    parties: tuple[Party, ...] = ()
+    references: tuple[Identifier, ...] = ()
+    terms: tuple[Terms, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    notes: tuple[Note, ...] = ()
+    lines: tuple[RespondedLine, ...] = ()
+    totals: Totals | None = None
+
+
+class TaxAmount(Value, frozen=True):
+    """`kind` is the standard's code ("VAT", "ST"); `rate` percent."""
+
+    kind: Code | None = None
+    category: Code | None = None
+    rate: Decimal | None = None
+    base: Money | None = None
+    amount: Money | None = None

@@ -1,28 +1,75 @@
-"""The value types that all records share, and the readers that make them from an EDI standard's text."""
+"""The value types that all records share, what each field holds and may show, and readers of an EDI standard's text."""
 
 import re
 from datetime import date
 from itertools import pairwise
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Absent fields stay out of the JSON. Values hold no cycles, so the collector need not look at them."""
 
 
+# "reads" says how text becomes a value, "class" what it tells of whom (`parsers.canonical.fields`).
+# A field of plain `str` is FREE_TEXT: nobody has said that it may be shown.
+
+Code = Annotated[str, Meta(extra={"class": "CODE"})]
+"""A word of ours in small letters, else the standard's own code: "x12:ZZ", or bare where a standard alone has it."""
+
+Reference = Annotated[str, Meta(extra={"class": "REFERENCE"})]
+"""The number of a document, or of a line in it."""
+
+Organization = Annotated[str, Meta(extra={"class": "ORGANIZATION"})]
+Place = Annotated[str, Meta(extra={"class": "PLACE"})]
+"""A state or country; finer places are ADDRESS."""
+
+ClinicalCode = Annotated[str, Meta(extra={"class": "CLINICAL"})]
+Clinical = Annotated[str, Meta(extra={"class": "CLINICAL"})]
+NamePart = Annotated[str, Meta(extra={"class": "NAME"})]
+AddressPart = Annotated[str, Meta(extra={"class": "ADDRESS"})]
+Phone = Annotated[str, Meta(extra={"class": "PHONE"})]
+Email = Annotated[str, Meta(extra={"class": "EMAIL"})]
+Account = Annotated[str, Meta(extra={"class": "ACCOUNT"})]
+ClaimNumber = Annotated[str, Meta(extra={"class": "CLAIM_NO"})]
+MemberId = Annotated[str, Meta(extra={"class": "MEMBER_ID"})]
+
+Decimal = Annotated[str, Meta(extra={"class": "AMOUNT", "reads": "decimal"})]
+"""A decimal number as text, with the places that were sent: no float is exact."""
+
+Day = Annotated[str, Meta(extra={"class": "DAY", "reads": "day"})]
+"""ISO 8601, of business: an order, a due date."""
+
+Moment = Annotated[str, Meta(extra={"class": "DAY", "reads": "moment"})]
+"""ISO 8601 with the precision sent; a zone only where one was sent."""
+
+PersonalDay = Annotated[str, Meta(extra={"class": "DATE", "reads": "day"})]
+PersonalMoment = Annotated[str, Meta(extra={"class": "DATE", "reads": "moment"})]
+"""Of a person: birth, service, admission."""
+
+
 class Provenance(Value, frozen=True):
     """Where a record came from.
 
     Attributes:
+        interchange: ordinal of the interchange in the file, from 1.
         set: ordinal of the transaction set or message in the file, from 1.
         start: byte of the file where the record's own segments begin.
         end: the byte after them.
+        map: what made it: "837p-2".
+        part: which part of it this is, from 1, where it was too long for one.
+        continued: another part follows.
     """
 
     set: int
     start: int
     end: int
+    interchange: int = 0
+    map: Code | None = None
+    part: int = 0
+    continued: bool = False
 
 
 class Money(Value, frozen=True):
@@ -31,39 +78,106 @@ class Money(Value, frozen=True):
     currency: ISO 4217, absent when the file names none.
     """
 
-    amount: str
-    currency: str | None = None
+    amount: Decimal
+    currency: Code | None = None
 
 
 class Quantity(Value, frozen=True):
     """`unit` is the standard's code: "EA", "UN", "MJ"."""
 
-    value: str
-    unit: str | None = None
+    value: Decimal
+    unit: Code | None = None
+
+
+class Period(Value, frozen=True):
+    """A day or moment, or a range when `end` is there. ISO 8601."""
+
+    start: Moment
+    end: Moment | None = None
+
+
+class PersonalPeriod(Value, frozen=True):
+    """The same, of a person."""
+
+    start: PersonalMoment
+    end: PersonalMoment | None = None
+
+
+class Dated(Value, frozen=True):
+    """`kind` in words ("requested-delivery"), else "x12:" and the qualifier."""
+
+    kind: Code
+    period: Period
+
+
+class PersonalDate(Value, frozen=True):
+    """`kind` in words ("onset", "admission"), else "x12:" and the qualifier."""
+
+    kind: Code
+    period: PersonalPeriod
 
 
 class Identifier(Value, frozen=True):
-    """`scheme` says whose numbering it is: "npi", "ein", "member-id", "gln", "duns"; else "x12:" and the qualifier."""
+    """Attributes:
+    scheme: whose numbering it is: "npi", "ein", "member-id", "gln", "duns"; else "x12:" and the qualifier.
+    valid: what its check digit says, where the scheme has one.
+    """
 
-    scheme: str
-    value: str
+    scheme: Code
+    value: Annotated[str, Meta(extra={"class": "BY_SCHEME"})]
+    valid: bool | None = None
+
+
+class Coded(Value, frozen=True):
+    """A code with the system that it comes from ("ICD-10-CM", "LN") and its text, as far as they were sent."""
+
+    code: Code | None = None
+    system: Code | None = None
+    text: Code | None = None
 
 
 class PersonName(Value, frozen=True):
-    family: str | None = None
-    given: str | None = None
-    middle: str | None = None
-    prefix: str | None = None
-    suffix: str | None = None
+    family: NamePart | None = None
+    given: NamePart | None = None
+    middle: NamePart | None = None
+    prefix: NamePart | None = None
+    suffix: NamePart | None = None
 
 
 class Address(Value, frozen=True):
-    lines: tuple[str, ...] = ()
-    city: str | None = None
-    state: str | None = None
-    postal_code: str | None = None
-    country: str | None = None
-    kind: str | None = None
+    lines: tuple[AddressPart, ...] = ()
+    city: AddressPart | None = None
+    state: Place | None = None
+    postal_code: AddressPart | None = None
+    country: Place | None = None
+    kind: Code | None = None
+
+
+class Contact(Value, frozen=True):
+    """`role` is the standard's code of what they are asked about."""
+
+    role: Code | None = None
+    name: NamePart | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+    fax: Phone | None = None
+
+
+class Party(Value, frozen=True):
+    """`role` in words ("buyer", "ship-to", "bill-to", "supplier"), else "x12:" and the code."""
+
+    role: Code
+    name: Organization | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    address: Address | None = None
+    contacts: tuple[Contact, ...] = ()
+
+
+class Note(Value, frozen=True):
+    """`topic` is the standard's code of what it is about."""
+
+    text: str
+    topic: Code | None = None
 
 
 _DECIMAL = re.compile(r"(-?)(\d*)(?:\.(\d*))?")

@@ -1,11 +1,10 @@
 """X12: interchanges, functional groups and transaction sets, in any separators."""
 
 from parsers.findings import NotThisStandard
-from parsers.x12.canonical import open_map
 from parsers.x12.delimiters import read_isa
 from parsers.x12.envelope import read
 
-__all__ = ["HEADER", "open_map", "read", "starts"]
+__all__ = ["HEADER", "read", "starts"]
 
 HEADER = r"ISA[^\w\s]"
 """Where an interchange may begin below something else; `starts` decides."""

@@ -25,7 +25,7 @@ CASES = [
     (gzip.compress(b"ISA", mtime=0), "unsupported", "gzip"),
     ("ISA*00*  ".encode("utf-16"), "incomplete", "header"),
     (MSH, "complete", None),
-    (MSH.replace(b"ADT", b"ORU"), "complete", "no map"),
+    (MSH.replace(b"ADT", b"MFN"), "complete", "no map"),
     (b"BHS|^~\\&\rBTS\r", "complete", "no transaction sets"),
     (b"BHS|^~\\&\r" + MSH, "incomplete", "Interchange 1"),
     (b"GS*HC*A*B*20260302*0915*1*X*005010X222A1~", "incomplete", "header"),

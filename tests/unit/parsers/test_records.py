@@ -1,14 +1,14 @@
 """What a map says beside what has been said of the same segments."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
 import parsers
+from parsers import records
 from parsers.findings import Finding, Location
 from parsers.records import with_records
 from parsers.segments import Item, Segments
-from parsers.x12 import canonical
 from tests.unit.parsers.guides.sample import CLEAN, file_of
 
 
@@ -21,8 +21,8 @@ def found(code: str, element: str | None) -> Finding:
 class TalkativeMap:
     schema, version = "purchase-order/1", "test"
 
-    def feed(self, segments: Sequence[str], starts: Sequence[int], position: int) -> Iterator[Finding]:
-        if position <= 2 < position + len(segments):
+    def feed(self, segments: Segments) -> Iterator[Finding]:
+        if segments.position <= 2 < segments.position + len(segments):
             yield from (
                 found("x12.not-a-date", "BEG05"),
                 found("x12.not-a-number", "BEG03"),
@@ -34,7 +34,7 @@ class TalkativeMap:
 
 
 def test_a_map_is_silent_of_an_element_that_was_spoken_of_and_of_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(canonical, "open_map", lambda *_: TalkativeMap())
+    monkeypatch.setattr(records._Maps, "walk", lambda *_: TalkativeMap())
 
     def items() -> Iterator[Item]:
         for item in parsers.segments([file_of(*CLEAN)]):
@@ -44,3 +44,36 @@ def test_a_map_is_silent_of_an_element_that_was_spoken_of_and_of_nothing_else(mo
 
     said = [one.code for one in with_records(items()) if isinstance(one, Finding)]
     assert said[:4] == ["x12.date-invalid", "x12.segment-unexpected", "x12.not-a-number", "x12.record-too-long"]
+
+
+class Listing:
+    """A map that notes the segments it was given, with their places."""
+
+    schema, version = "listing/1", "listing-1"
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, int, int]] = []
+
+    def feed(self, segments: Segments) -> list[Finding]:
+        self.taken += [
+            (text, segments.byte(nth), segments.position + nth) for nth, text in enumerate(segments.characters)
+        ]
+        return []
+
+    def finish(self, end: int) -> list[Finding]:
+        self.taken.append(("end", end, 0))
+        return []
+
+
+@pytest.mark.parametrize("size", [5, 1 << 20])
+def test_a_map_gets_what_stands_between_the_header_and_the_trailer(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    listing = Listing()
+    monkeypatch.setattr(records._Maps, "walk", lambda *_: listing)
+    monkeypatch.setattr("parsers.source.PIECE_BYTES", size)
+    data = file_of(*CLEAN)
+    list(parsers.read([data]))
+    (*taken, end) = listing.taken
+    assert [text.encode() for text, _, _ in taken] == data.split(b"~")[3:-4]
+    assert all(data[offset:].startswith(text.encode()) for text, offset, _ in taken)
+    assert [position for _, _, position in taken] == list(range(2, 2 + len(taken)))
+    assert data[end[1] :].startswith(b"SE*")

@@ -8,7 +8,7 @@ from parsers.findings import Finding
 
 FHS = "FHS|^~\\&|HIS|HOSPITAL|MFT|PARTNER|20260302||||F1\r"
 BHS = "BHS|^~\\&|HIS|HOSPITAL|MFT|PARTNER|20260302||||B1\r"
-MSH = "MSH|^~\\&|HIS|HOSPITAL|MFT|PARTNER|20260302||ORU^R01^ORU_R01|M1|P|2.5.1\rPID|1\r"
+MSH = "MSH|^~\\&|HIS|HOSPITAL|MFT|PARTNER|20260302||MFN^M02^MFN_M02|M1|P|2.5.1\rPID|1\r"
 
 
 def verdicts(text: str) -> tuple[list[str], list[str], str]:
@@ -75,9 +75,9 @@ def test_a_bare_file_opens_one_interchange_with_the_first_message_s_parties():
     ]  # fmt: skip
     second = [event for event in events if isinstance(event, SetOpened)][1]
     assert second == SetOpened(
-        interchange=1, group=None, index=2, set="ORU^R01", version="2.5.1", control_number="M2", usage="P", offset=len(MSH),
+        interchange=1, group=None, index=2, set="MFN^M02", version="2.5.1", control_number="M2", usage="P", offset=len(MSH),
         sender="LAB", sender_qualifier="HOSPITAL", receiver="MFT", receiver_qualifier="PARTNER",
-        identifier=("ORU", "R01", "ORU_R01"), separators="|^~\\&",
+        identifier=("MFN", "M02", "MFN_M02"), separators="|^~\\&",
     )  # fmt: skip
 
 

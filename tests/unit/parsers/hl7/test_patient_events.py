@@ -6,7 +6,7 @@ import pytest
 import parsers
 from parsers.events import RecordBatch, SetClosed
 from parsers.findings import Finding
-from parsers.hl7 import patient_events
+from parsers.maps import engine
 
 MSH = "MSH|^~\\&|HIS|HOSPITAL|MFT|PARTNER|20260302||ADT^A01^ADT_A01|M1|P|2.5.1\r"
 
@@ -50,7 +50,8 @@ CASES = [
 
 @pytest.mark.parametrize(("body", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_an_event_says_what_its_segments_say(body, expected):
-    (record,), said, verdicts = read((MSH + body).encode())
+    text = MSH + body if "PID|" in body else MSH + (body + "PID|1\r" if body.startswith("EVN") else "PID|1\r" + body)
+    (record,), said, verdicts = read(text.encode())
     assert (said, verdicts) == ([], ["accepted"])
     assert {key: record.get(key, "absent") for key in expected} == expected
 
@@ -65,7 +66,7 @@ def test_each_patient_of_a_message_has_an_event_of_its_own():
     data = text.encode()
     places = [record["provenance"] for record in records]
     assert data[places[1]["start"] : places[1]["end"]] == b"PID|||M2\rPV1||O\r"
-    assert data[places[0]["start"] : places[0]["end"]].startswith(b"MSH")
+    assert data[places[0]["start"] : places[0]["end"]] == b"PID|||M1\rPV1||I\r"
     assert [place["set"] for place in places] == [1, 1]
 
 
@@ -94,7 +95,7 @@ def test_names_are_decoded_by_msh_18(charset, raw):
 def test_a_moment_that_makes_no_sense_is_left_out_and_said():
     text = MSH + "PID|||||||19801399\r"
     (record,), (finding,), verdicts = read(text.encode())
-    assert record["patient"] == {}
+    assert "patient" not in record
     assert (finding.code, finding.element, finding.segment, finding.position, finding.severity) == (
         "hl7.not-a-moment",
         "PID-7",
@@ -107,11 +108,18 @@ def test_a_moment_that_makes_no_sense_is_left_out_and_said():
 
 
 def test_a_message_without_end_does_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(patient_events, "MAX_RECORD_BYTES", 300)
-    (record,), said, verdicts = read((MSH + "PID|||M1\r" + "NK1|1|TEST\r" * 100).encode())
-    assert [finding.code for finding in said] == ["hl7.record-too-long"]
-    assert 5 < len(record["next_of_kin"]) < 50
-    assert verdicts == ["rejected"]
+    monkeypatch.setattr(engine, "PART_BYTES", 100_000)
+    records, said, verdicts = read((MSH + "PID|||M1\r" + "NK1|1|TEST\r" * 50_000).encode())
+    assert (said, verdicts) == ([], ["accepted"])
+    assert len(records) > 2
+    assert sum(len(record["next_of_kin"]) for record in records) == 50_000
+    assert {record["patient"]["identifiers"][0]["value"] for record in records} == {"M1"}
+
+
+def test_a_message_without_a_patient_is_an_event_all_the_same():
+    """A20 changes the status of a bed."""
+    (record,), said, _ = read((MSH.replace("A01", "A20") + "EVN|A20\rNPU|1\r").encode())
+    assert (record["event"], said) == ("A20", [])
 
 
 def test_many_of_one_kind_are_collected_in_linear_time():

@@ -1,14 +1,11 @@
 """The envelope by its rules: each case breaks one thing in a good file and names all that must be said of it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 import parsers
 from parsers import Limits, Raw
 from parsers.events import GroupClosed, GroupOpened, InterchangeClosed, InterchangeOpened, SetClosed, SetOpened
 from parsers.findings import Finding
-from parsers.x12.delimiters import Delimiters
 
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260302*0915*^*00501*000000905*0*T*:~"
 GS = "GS*HP*SENDER*RECEIVER*20260302*0915*17*X*005010X221A1~"
@@ -127,41 +124,6 @@ def test_ordinals_count_over_the_whole_file():
     assert [(event.interchange, event.group, event.index) for event in opened] == [
         (1, 1, 1), (1, 1, 2), (1, 2, 3), (2, 3, 4), (2, 3, 5), (2, 4, 6),
     ]  # fmt: skip
-
-
-class Listing:
-    """A map whose records are the segments it was given, with their places."""
-
-    schema, version = "listing/1", "listing-1"
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[str, int, int]] = []
-
-    def feed(self, segments, starts, position) -> list:
-        self.taken += [(segment, starts[i], position + i) for i, segment in enumerate(segments)]
-        return []
-
-    def finish(self, end: int) -> Iterator:
-        self.taken.append(("end", end, 0))
-        yield from ()
-
-
-@pytest.mark.parametrize("size", [5, 1 << 20])
-def test_a_map_gets_what_stands_between_st_and_se(monkeypatch, size):
-    listing = Listing()
-    monkeypatch.setattr("parsers.x12.canonical.open_map", lambda *_: listing)
-    monkeypatch.setattr("parsers.source.PIECE_BYTES", size)
-    list(parsers.read([GOOD.encode()]))
-    assert listing.taken == [("BPR*I*1", GOOD.index("BPR"), 2), ("end", GOOD.index("SE*3"), 0)]
-
-
-def test_the_map_is_chosen_by_set_and_version(monkeypatch):
-    asked = []
-    text = ISA + GS + "ST*837*0001*005010X222A1~SE*2*0001~ST*837*0002~SE*2*0002~GE*2*17~IEA*1*000000905~"
-    monkeypatch.setattr("parsers.x12.canonical.open_map", lambda *args: asked.append(args[:3]))
-    list(parsers.read([text.encode()]))
-    separators = Delimiters("*", ":", "~", "^")
-    assert asked == [("837", "005010X222A1", separators), ("837", "005010X221A1", separators)]
 
 
 def test_segments_that_are_too_long_to_hold_still_count():

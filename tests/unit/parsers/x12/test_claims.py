@@ -6,7 +6,7 @@ import pytest
 import parsers
 from parsers.events import RecordBatch, SetClosed
 from parsers.findings import Finding
-from parsers.x12 import mapping
+from parsers.maps import engine
 
 ABOVE = "HL*1**20*1~NM1*85*2*SAMPLE CLINIC*****XX*1999999976~HL*2*1*22*0~SBR*P*18*GRP1******CI~NM1*IL*1*TESTPERSON*ALBA****MI*M1~NM1*PR*2*SAMPLE PLAN*****PI*P1~"
 CLM = "CLM*A1*100***11:B:1*Y*A*Y*Y~"
@@ -30,18 +30,18 @@ def claims(x12):
 CASES = [
     ("id, charge, place, frequency", CLM, {"claim_id": "A1", "total_charge": {"amount": "100"}, "place_of_service": "11", "frequency": "1", "type": "P"}),
     ("replacement", "CLM*A1*100***11:B:7~REF*F8*OLD1~", {"frequency": "7", "references": [{"scheme": "original-claim", "value": "OLD1"}]}),
-    ("billing provider", CLM, {"billing_provider": {"name": "SAMPLE CLINIC", "identifiers": [{"scheme": "npi", "value": "1999999976"}]}}),
+    ("billing provider", CLM, {"billing_provider": {"name": "SAMPLE CLINIC", "identifiers": [{"scheme": "npi", "value": "1999999976", "valid": True}]}}),
     ("subscriber", CLM, {"subscriber": {"name": {"family": "TESTPERSON", "given": "ALBA"}, "identifiers": [{"scheme": "member-id", "value": "M1"}]}}),
     ("payer", CLM, {"payer": {"name": "SAMPLE PLAN", "identifiers": [{"scheme": "payer-id", "value": "P1"}], "responsibility": "P", "group": "GRP1", "filing": "CI"}}),
     ("diagnoses", CLM + "HI*ABK:J069*ABF:R05*ABF:~HI*BF:78650~", {"diagnoses": [{"system": "ICD-10-CM", "code": "J069", "qualifier": "principal"}, {"system": "ICD-10-CM", "code": "R05", "qualifier": "other"}, {"system": "ICD-9-CM", "code": "78650", "qualifier": "other"}]}),
     ("codes that are no diagnoses", CLM + "HI*BG:09~", {"diagnoses": None}),
     ("dates", CLM + "DTP*431*D8*20260210~DTP*314*RD8*20260201-20260205~DTP*999*D8*20260101~", {"dates": [{"kind": "onset", "period": {"start": "2026-02-10"}}, {"kind": "disability", "period": {"start": "2026-02-01", "end": "2026-02-05"}}, {"kind": "x12:999", "period": {"start": "2026-01-01"}}]}),
-    ("rendering provider", CLM + "NM1*82*1*EXAMPLE*DORA****XX*1888888819~PRV*PE*PXC*207X00000X~REF*0B*LIC1~", {"rendering_provider": {"person": {"family": "EXAMPLE", "given": "DORA"}, "identifiers": [{"scheme": "npi", "value": "1888888819"}, {"scheme": "taxonomy", "value": "207X00000X"}, {"scheme": "state-license", "value": "LIC1"}]}}),
+    ("rendering provider", CLM + "NM1*82*1*EXAMPLE*DORA****XX*1888888819~PRV*PE*PXC*207X00000X~REF*0B*LIC1~", {"rendering_provider": {"person": {"family": "EXAMPLE", "given": "DORA"}, "identifiers": [{"scheme": "npi", "value": "1888888819", "valid": True}, {"scheme": "taxonomy", "value": "207X00000X"}, {"scheme": "state-license", "value": "LIC1"}]}}),
     ("line", CLM + "LX*1~SV1*HC:99213:25:59:::NOTE*125.50*UN*2*12**1:3~DTP*472*D8*20260216~REF*6R*L1~", {"lines": [{"number": "1", "procedure": {"system": "HCPCS", "code": "99213", "modifiers": ["25", "59"], "description": "NOTE"}, "charge": {"amount": "125.50"}, "units": {"value": "2", "unit": "UN"}, "place_of_service": "12", "diagnosis_pointers": [1, 3], "service": {"start": "2026-02-16"}, "control_number": "L1"}]}),
     ("two lines, one with its own provider", CLM + "LX*1~SV1*HC:1*5~NM1*82*1*EXAMPLE*DORA~LX*2~SV1*HC:2*6~", {"lines": [{"number": "1", "procedure": {"system": "HCPCS", "code": "1"}, "charge": {"amount": "5"}, "rendering_provider": {"person": {"family": "EXAMPLE", "given": "DORA"}}}, {"number": "2", "procedure": {"system": "HCPCS", "code": "2"}, "charge": {"amount": "6"}}], "rendering_provider": None}),
     ("another payer's subscriber is not ours", CLM + "SBR*S*18~DMG*D8*19900101*M~NM1*IL*1*OTHER*BRUNO****MI*M2~NM1*PR*2*OTHER PLAN*****PI*P2~LX*1~SV1*HC:1*5~", {"subscriber": {"name": {"family": "TESTPERSON", "given": "ALBA"}, "identifiers": [{"scheme": "member-id", "value": "M1"}]}, "patient": None}),
     ("another payer's provider and dates are not the claim's", CLM + "NM1*82*1*EXAMPLE*DORA~SBR*S*18~NM1*82*1*OTHER*EVA~DTP*573*D8*20260301~", {"rendering_provider": {"person": {"family": "EXAMPLE", "given": "DORA"}}, "dates": None}),
-    ("date of another payer's payment is not the service date", CLM + "LX*1~SV1*HC:1*5~SVD*P2*4~DTP*573*D8*20260301~", {"lines": [{"number": "1", "procedure": {"system": "HCPCS", "code": "1"}, "charge": {"amount": "5"}}]}),
+    ("date of another payer's payment is not the service date", CLM + "LX*1~SV1*HC:1*5~SVD*P2*4~DTP*573*D8*20260301~", {"lines": [{"number": "1", "procedure": {"system": "HCPCS", "code": "1"}, "charge": {"amount": "5"}, "adjudications": [{"payer": "P2", "paid": {"amount": "4"}, "dates": [{"kind": "claim-paid", "period": {"start": "2026-03-01"}}]}]}]}),
 ]  # fmt: skip
 
 
@@ -73,14 +73,14 @@ def test_levels_carry_over_until_they_are_said_anew(claims):
         + CLM.replace("A1", "NEXT") + other_clinic + CLM.replace("A1", "OTHER"),
     )  # fmt: skip
     people = [
-        (claim["claim_id"], claim["billing_provider"]["name"], claim["subscriber"]["name"]["given"], claim.get("patient", {}).get("name", {}).get("given"), "payer" in claim)
+        (claim["claim_id"], claim["billing_provider"]["name"], claim["subscriber"]["name"]["given"], claim.get("patient", {}).get("name", {}).get("given"), claim.get("payer", {}).get("name"))
         for claim in made
     ]  # fmt: skip
     assert people == [
-        ("SELF", "SAMPLE CLINIC", "ALBA", None, True),
-        ("CHILD", "SAMPLE CLINIC", "ALBA", "CARL", True),
-        ("NEXT", "SAMPLE CLINIC", "GUSTAV", None, False),
-        ("OTHER", "OTHER CLINIC", "FRIEDA", None, False),
+        ("SELF", "SAMPLE CLINIC", "ALBA", None, "SAMPLE PLAN"),
+        ("CHILD", "SAMPLE CLINIC", "ALBA", "CARL", "SAMPLE PLAN"),
+        ("NEXT", "SAMPLE CLINIC", "GUSTAV", None, None),
+        ("OTHER", "OTHER CLINIC", "FRIEDA", None, None),
     ]
     assert made[1]["patient"] == {
         "name": {"family": "TESTCHILD", "given": "CARL"},
@@ -106,7 +106,7 @@ def test_levels_carry_over_until_they_are_said_anew(claims):
 def test_only_professional_claims_have_this_map(x12, version, mapped):
     closed = next(event for event in parsers.read([x12(ABOVE + CLM, version=version)]) if isinstance(event, SetClosed))
     assert (closed.verdict, closed.records, closed.map_version) == (
-        ("accepted", 1, "837p-1") if mapped else ("unsupported", 0, None)
+        ("accepted", 1, "837p-2") if mapped else ("unsupported", 0, None)
     )
 
 
@@ -132,9 +132,33 @@ def test_a_value_that_makes_no_sense_is_left_out_and_said(x12, body, code, eleme
 
 
 def test_a_claim_without_end_does_not_fill_the_memory(x12, monkeypatch):
-    monkeypatch.setattr(mapping, "MAX_RECORD_BYTES", 200)
+    """It comes in parts, of which each has what is the claim's own, and its share of the lines."""
+    monkeypatch.setattr(engine, "PART_BYTES", 100_000)
+    body = ABOVE + CLM + "LX*1~SV1*HC:1*5~" * 40_000 + CLM.replace("A1", "A2")
+    events = list(parsers.read([x12(body)]))
+    records = [
+        msgspec.json.decode(line)
+        for event in events
+        if isinstance(event, RecordBatch)
+        for line in event.ndjson.splitlines()
+    ]
+    assert not [event for event in events if isinstance(event, Finding)]
+    *parts, other = records
+    assert other["claim_id"] == "A2"
+    assert "part" not in other["provenance"]
+    assert {part["claim_id"] for part in parts} == {"A1"}
+    assert [part["provenance"]["part"] for part in parts] == list(range(1, len(parts) + 1))
+    assert [part["provenance"].get("continued", False) for part in parts] == [True] * (len(parts) - 1) + [False]
+    assert sum(len(part["lines"]) for part in parts) == 40_000
+    assert all(len(part["lines"]) < 30_000 for part in parts)
+    assert [event.verdict for event in events if isinstance(event, SetClosed)] == ["accepted"]
+
+
+def test_what_cannot_be_parted_is_cut_and_said(x12, monkeypatch):
+    monkeypatch.setattr(engine, "PART_BYTES", 500)
+    monkeypatch.setattr(engine, "RECORD_BYTES_MAX", 1000)
     monkeypatch.setattr("parsers.source.PIECE_BYTES", 256)
-    body = ABOVE + CLM + "LX*1~SV1*HC:1*5~" * 2000 + CLM.replace("A1", "A2")
+    body = ABOVE + CLM + "LX*1~SV1*HC:1*5~" + "REF*9F*1~" * 400 + CLM.replace("A1", "A2")
     events = list(parsers.read([x12(body)]))
     records = [
         msgspec.json.decode(line)
@@ -144,5 +168,5 @@ def test_a_claim_without_end_does_not_fill_the_memory(x12, monkeypatch):
     ]
     assert [event.code for event in events if isinstance(event, Finding)] == ["x12.record-too-long"]
     assert [record["claim_id"] for record in records] == ["A1", "A2"]
-    assert 10 < len(records[0]["lines"]) < 400
+    assert 10 < len(records[0]["lines"][0]["references"]) < 300
     assert [event.verdict for event in events if isinstance(event, SetClosed)] == ["rejected"]

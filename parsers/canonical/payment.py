@@ -1,0 +1,107 @@
+"""Money is to move, moves, or came back: one instruction, entry or message about it."""
+
+from parsers.canonical.values import (
+    Account,
+    Address,
+    Code,
+    Day,
+    Decimal,
+    Identifier,
+    Moment,
+    Money,
+    Provenance,
+    Reference,
+    Value,
+)
+
+
+class PaymentParty(Value, frozen=True):
+    """Somebody who pays or is paid. A name of one may be a person's: it is plain text."""
+
+    name: str | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    address: Address | None = None
+    lines: tuple[str, ...] = ()
+
+
+class Agent(Value, frozen=True):
+    """A bank. `identifiers` of schemes "bic", "aba", "clearing-code", "lei"."""
+
+    name: Reference | None = None
+    identifiers: tuple[Identifier, ...] = ()
+
+
+class BankAccount(Value, frozen=True):
+    """`scheme` is "iban" or "other"; `kind` the standard's code ("checking", "savings", "CACC")."""
+
+    number: Account | None = None
+    scheme: Code | None = None
+    kind: Code | None = None
+    currency: Code | None = None
+
+
+class Remitted(Value, frozen=True):
+    """A document that is paid, or a part of one."""
+
+    kind: Code | None = None
+    number: Reference | None = None
+    date: Day | None = None
+    paid: Money | None = None
+    billed: Money | None = None
+    discount: Money | None = None
+
+
+class PaymentCharge(Value, frozen=True):
+    bearer: Code | None = None
+    amount: Money | None = None
+
+
+class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment/1"):
+    """Attributes:
+    kind: "credit-transfer", "direct-debit", "return", "status", "notice-of-change", "request", "recall", "advice".
+    direction: "credit" or "debit" of the account that `creditor` or `debtor` names, where the message says it.
+    status: of a status report or return, in the standard's code; `reasons` likewise.
+    original: of a return or status, what identifies the payment that it is about.
+    """
+
+    provenance: Provenance
+    kind: Code | None = None
+    direction: Code | None = None
+    message_id: Reference | None = None
+    batch_id: Reference | None = None
+    instruction_id: Reference | None = None
+    end_to_end_id: Reference | None = None
+    transaction_id: Reference | None = None
+    uetr: Reference | None = None
+    trace: Reference | None = None
+    original_message_id: Reference | None = None
+    original_end_to_end_id: Reference | None = None
+    original_transaction_id: Reference | None = None
+    created_at: Moment | None = None
+    execution_date: Day | None = None
+    settlement_date: Day | None = None
+    amount: Money | None = None
+    instructed: Money | None = None
+    exchange_rate: Decimal | None = None
+    charge_bearer: Code | None = None
+    charges: tuple[PaymentCharge, ...] = ()
+    debtor: PaymentParty | None = None
+    debtor_account: BankAccount | None = None
+    debtor_agent: Agent | None = None
+    ultimate_debtor: PaymentParty | None = None
+    creditor: PaymentParty | None = None
+    creditor_account: BankAccount | None = None
+    creditor_agent: Agent | None = None
+    ultimate_creditor: PaymentParty | None = None
+    intermediaries: tuple[Agent, ...] = ()
+    service: Code | None = None
+    local_instrument: Code | None = None
+    purpose: Code | None = None
+    description: str | None = None
+    remittance: tuple[str, ...] = ()
+    documents: tuple[Remitted, ...] = ()
+    instructions: tuple[str, ...] = ()
+    status: Code | None = None
+    reasons: tuple[Code, ...] = ()
+    corrected: Account | None = None
+    references: tuple[Identifier, ...] = ()

@@ -1,0 +1,80 @@
+"""What stands in an account: its balances, and what was booked between them."""
+
+from parsers.canonical.payment import Agent, BankAccount
+from parsers.canonical.values import Code, Decimal, Identifier, Moment, Money, Period, Provenance, Reference, Value
+
+
+class Balance(Value, frozen=True):
+    """Attributes:
+    kind: "opening", "closing", "available", "forward-available", "interim", else the standard's code.
+    amount: negative for a debit balance.
+    """
+
+    kind: Code
+    amount: Money | None = None
+    date: Moment | None = None
+
+
+class EntryDetail(Value, frozen=True):
+    """One transaction of an entry."""
+
+    references: tuple[Identifier, ...] = ()
+    amount: Money | None = None
+    counterparty: str | None = None
+    counterparty_account: BankAccount | None = None
+    counterparty_agent: Agent | None = None
+    remittance: tuple[str, ...] = ()
+    purpose: Code | None = None
+
+
+class Entry(Value, frozen=True):
+    """Attributes:
+    amount: negative for a debit.
+    reversal: it takes back an entry of before.
+    code: what kind of entry, in the standard's code.
+    text: the bank's own words, as sent.
+    """
+
+    amount: Money | None = None
+    reversal: bool | None = None
+    status: Code | None = None
+    booked_on: Moment | None = None
+    value_date: Moment | None = None
+    code: Code | None = None
+    bank_reference: Reference | None = None
+    customer_reference: Reference | None = None
+    text: tuple[str, ...] = ()
+    details: tuple[EntryDetail, ...] = ()
+
+
+class EntryTotals(Value, frozen=True):
+    """What the sender says of its entries: never added up by us."""
+
+    count: Decimal | None = None
+    credit_count: Decimal | None = None
+    credit_amount: Decimal | None = None
+    debit_count: Decimal | None = None
+    debit_amount: Decimal | None = None
+
+
+class AccountStatement(Value, frozen=True, kw_only=True, tag_field="schema", tag="account-statement/1"):
+    """Attributes:
+    kind: "statement" of a day or more, "interim" within a day, "notification" of entries.
+    """
+
+    provenance: Provenance
+    kind: Code | None = None
+    message_id: Reference | None = None
+    statement_id: Reference | None = None
+    number: Reference | None = None
+    page: Reference | None = None
+    created_at: Moment | None = None
+    period: Period | None = None
+    account: BankAccount | None = None
+    owner: str | None = None
+    servicer: Agent | None = None
+    currency: Code | None = None
+    balances: tuple[Balance, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    totals: EntryTotals | None = None
+    text: tuple[str, ...] = ()

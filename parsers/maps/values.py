@@ -1,0 +1,104 @@
+"""How values are taken out of a standard's segments and read; each brings its own as `parsers.<standard>.values`."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from parsers.canonical.values import decimal
+
+Parts = Any
+"""A segment, split as its standard splits it, and filled up with empty elements so that each can be asked for."""
+
+
+class Unreadable(ValueError):
+    """A value makes no sense. The message goes on behind the element's name: "is not a date."."""
+
+    def __init__(self, code: str, says: str, hint: str) -> None:
+        super().__init__(says)
+        self.code = code
+        self.says = says
+        self.hint = hint
+
+
+class Spot(NamedTuple):
+    """Where an element stands, as Python that takes it out of the segment `e`.
+
+    Attributes:
+        text: the expression; "" is what it gives where there is nothing.
+        needs: what must have been made before, by name: {"e5": "parts(e[5])"}.
+    """
+
+    text: str
+    needs: Mapping[str, str] = {}
+
+
+class Values(Protocol):
+    """For the separators of one interchange.
+
+    Attributes:
+        deleted: the text by which a sender takes back what it sent before, "" where there is none.
+        functions: what the expressions of spots call.
+        fill: how many empty elements stand behind the last one that was sent.
+    """
+
+    deleted: str
+    functions: Mapping[str, Any]
+    fill: int
+
+    def split(self, segment: str) -> Parts:
+        """Its tag is at 0."""
+
+    def spot(self, reference: str, group: str | None = None) -> Spot:
+        """Where an element stands.
+
+        Args:
+            group: the first element of a group that repeats; in the group that `k` elements precede, this one is meant.
+        """
+
+    def whole(self, reference: str) -> str:
+        """An expression for all of an element, as sent."""
+
+    def groups(self, reference: str, step: int) -> str:
+        """An expression for every `k` of the groups that begin with `reference` and have `step` elements."""
+
+    def repetitions(self, reference: str) -> str:
+        """An expression for segments in which each repetition of a field stands in the field's place in turn."""
+
+    def decimal(self, text: str) -> str: ...
+
+    def day(self, text: str, form: str) -> str:
+        """ISO 8601.
+
+        Args:
+            form: the code that says how it is written, "" where none does.
+
+        Raises:
+            Unreadable: it is no day; likewise of all others.
+        """
+
+    def moment(self, text: str, more: str, form: str) -> str:
+        """Args:
+        more: its time of day, where that stands in an element of its own.
+        """
+
+    def period(self, text: str, more: str, form: str) -> tuple[str, str | None]: ...
+
+
+def plain_decimal(text: str) -> str:
+    """A number with a point.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    value = decimal(text)
+    if value is None:
+        raise Unreadable("not-a-number", "is not a number.", "Send digits with at most one point.")
+    return value
+
+
+def with_places(value: str, places: int) -> str:
+    """A number whose last digits are decimals that no point tells: ("12345", 2) → "123.45"."""
+    if not places or "." in value:
+        return value
+    sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
+    digits = digits.rjust(places + 1, "0")
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
