@@ -23,8 +23,8 @@ from mft.clock import new_id, now_us
 from mft.domain import TENANT
 from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
+from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
-from mft.ledger.transfers import keep_profile
 from mft.pipeline import acknowledge, conclude, deadlines, emit, mailbox, receive, runner
 from mft.pipeline.journal import Journal
 

@@ -25,7 +25,7 @@ from mft.errors import BadConfig, Broken, Missing
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.migrate import migrate, version
 from mft.ledger.objects import erased_objects, object_files, sealed_object
-from mft.ledger.transfers import under_way
+from mft.ledger.uploads import under_way
 from mft.pipeline.agreements import problems
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink

@@ -29,7 +29,7 @@ def list_acks(
     from mft.cli.access import ledger_of
     from mft.clock import LAST_ID
     from mft.ledger.acknowledgments import acknowledgment_rows, public
-    from mft.ledger.transfers import connection_named
+    from mft.ledger.profiles import connection_named
 
     with ledger_of(home) as books:
         if partner:

@@ -56,7 +56,8 @@ def query(
     from mft.audit.query import leaves
     from mft.cli.access import ledger_of
     from mft.clock import LAST_ID
-    from mft.ledger.transfers import connection_named, transfer_row
+    from mft.ledger.profiles import connection_named
+    from mft.ledger.transfers import transfer_row
 
     if kind and kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, n=1)

@@ -36,7 +36,8 @@ def list_transfers(
     """
     from mft.cli.access import ledger_of
     from mft.clock import LAST_ID
-    from mft.ledger.transfers import connection_named, public, transfer_rows
+    from mft.ledger.profiles import connection_named
+    from mft.ledger.transfers import public, transfer_rows
 
     with ledger_of(home) as books:
         if partner:

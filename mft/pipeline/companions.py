@@ -17,7 +17,7 @@ import msgspec
 
 from mft.domain import printable
 from mft.errors import Missing, UnsealFailed
-from mft.ledger import transfers
+from mft.ledger import companions
 from mft.ledger.database import Books, Row
 from mft.ledger.objects import sealed_object
 from mft.pipeline.evidence import CONTENT_MAX, Companion, Kind, checksums, companion_of, expected
@@ -99,12 +99,12 @@ def _said_by(books: Books, vault: Vault, job: Row, own: Companion) -> Iterator[t
     """What a companion says of the files before it; whether that is sure."""
     since = job["received_at"] - _TOGETHER_US
     for claim in _claims(books, vault, job, own):
-        exact = transfers.named_before(books, job, claim.name or own.subject, since=since)
+        exact = companions.named_before(books, job, claim.name or own.subject, since=since)
         if exact is not None:
             if claim.key not in _evidence(exact):
                 yield claim, exact, True
         elif claim.name is None:
-            rows = transfers.of_stem_before(books, job, own.subject, since=since, most=_MOST)
+            rows = companions.of_stem_before(books, job, own.subject, since=since, most=_MOST)
             free = {
                 row["name_bytes"]: row
                 for row in reversed(rows)  # So that the newest of a name stays.
@@ -120,7 +120,7 @@ def _said_of(books: Books, vault: Vault, job: Row) -> Iterator[tuple[_Claim, Row
     stem = name = job["name_bytes"]
     said = set()
     while stem:
-        for row in transfers.companions_before(books, job, stem, since=since, most=_MOST):
+        for row in companions.of_subject_before(books, job, stem, since=since, most=_MOST):
             companion = companion_of(row["name_bytes"])
             if companion is None or not companion.may_speak_of(name):
                 continue
@@ -134,7 +134,7 @@ def _said_of(books: Books, vault: Vault, job: Row) -> Iterator[tuple[_Claim, Row
 
 def _is_free(books: Books, row: Row, subject: bytes) -> bool:
     """Whether there was no file of exactly a companion's name for it to speak of."""
-    return transfers.named_before(books, row, subject, since=row["received_at"] - _TOGETHER_US) is None
+    return companions.named_before(books, row, subject, since=row["received_at"] - _TOGETHER_US) is None
 
 
 def _evidence(row: Row) -> dict[str, Any]:

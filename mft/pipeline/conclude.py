@@ -21,7 +21,7 @@ from mft.events import (
     TransferReceived,
     TransferRejected,
 )
-from mft.ledger import transfers
+from mft.ledger import runners, transfers, uploads
 from mft.ledger.acknowledgments import add_acknowledgment, came_before
 from mft.ledger.database import Row
 from mft.ledger.objects import insert_object
@@ -89,7 +89,7 @@ def conclude(journal: Journal, command: Conclude) -> None:
         if tuple((row["transfer_id"], row["position"]) for row in rows) != known.seen:
             raise Overtaken("the same interchange came with another file, which was first")
     stages = [Stage(stage) for stage, _ in command.passed]
-    transfers.advance(
+    runners.advance(
         books,
         transfer,
         stages,
@@ -204,17 +204,17 @@ def _settle_name(journal: Journal, row: Row) -> None:
     """A later upload of a name takes the place of those that were cut off, whichever of them was read first."""
     if row["stage"] in {Stage.HELD, Stage.QUARANTINED}:
         return
-    if row["stage"] == Stage.INCOMPLETE and (whole := transfers.whole_since(journal.books, row)) is not None:
+    if row["stage"] == Stage.INCOMPLETE and (whole := uploads.whole_since(journal.books, row)) is not None:
         _supersede(journal, row, by=whole)
         return
-    for older in transfers.incomplete_before(journal.books, row):
+    for older in uploads.incomplete_before(journal.books, row):
         _supersede(journal, {**row, "id": older["id"]}, by=row["id"])
         if older["told_at"] is not None and row["received_at"] - older["told_at"] < _TOLD_US:
-            transfers.mark_told(journal.books, row["id"], at=older["told_at"])
+            uploads.mark_told(journal.books, row["id"], at=older["told_at"])
 
 
 def _supersede(journal: Journal, row: Row, *, by: str) -> None:
-    transfers.end_upload(journal.books, row["id"], Stage.SUPERSEDED, f"superseded by transfer {by}", at=journal.at)
+    uploads.end_upload(journal.books, row["id"], Stage.SUPERSEDED, f"superseded by transfer {by}", at=journal.at)
     journal.leaf("transfer.superseded", actor="server", connection=row["connection"], transfer=row["id"])
 
 

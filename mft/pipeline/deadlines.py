@@ -11,7 +11,7 @@ from mft.clock import now_us
 from mft.domain import Stage, printable
 from mft.errors import Broken, Busy
 from mft.events import TransferIncomplete, UploadStalled
-from mft.ledger import transfers
+from mft.ledger import uploads
 from mft.ledger.database import Row
 from mft.pipeline.journal import Journal
 from mft.pipeline.receive import give_up
@@ -31,16 +31,16 @@ class Due(msgspec.Struct, frozen=True, tag=True):
 def due(journal: Journal, command: Due) -> bool:
     """Returns whether there may be more."""
     books = journal.books
-    expired = transfers.broken_off(books, until=command.expire_before, most=_MOST)
+    expired = uploads.broken_off(books, until=command.expire_before, most=_MOST)
     for row in expired:
         give_up(journal, row["connection"], row, Stage.EXPIRED, "was not resumed in time")
-    parked = transfers.untold(books, Stage.RECEIVING, until=command.stalled_before, most=_MOST)
-    partial = transfers.untold(books, Stage.PARTIAL, until=command.stalled_before, most=_MOST)
+    parked = uploads.untold(books, Stage.RECEIVING, until=command.stalled_before, most=_MOST)
+    partial = uploads.untold(books, Stage.PARTIAL, until=command.stalled_before, most=_MOST)
     for row in (*parked, *partial):
         _tell_stalled(journal, row)
-    cut_off = transfers.untold(books, Stage.INCOMPLETE, until=command.incomplete_before, most=_MOST)
+    cut_off = uploads.untold(books, Stage.INCOMPLETE, until=command.incomplete_before, most=_MOST)
     for row in cut_off:
-        transfers.mark_told(books, row["id"], at=journal.at)
+        uploads.mark_told(books, row["id"], at=journal.at)
         journal.announce(
             TransferIncomplete(
                 transfer=row["id"],
@@ -56,7 +56,7 @@ def due(journal: Journal, command: Due) -> bool:
 
 
 def _tell_stalled(journal: Journal, row: Row) -> None:
-    transfers.mark_told(journal.books, row["id"], at=journal.at)
+    uploads.mark_told(journal.books, row["id"], at=journal.at)
     journal.leaf("upload.stalled", actor="server", connection=row["connection"], transfer=row["id"])
     journal.announce(
         UploadStalled(

@@ -13,7 +13,7 @@ import msgspec
 
 from mft.domain import ERRORS, INBOUND, OUTBOUND, Principal, SealedObject, Stage, printable
 from mft.errors import Missing, NameTaken, NotAllowed
-from mft.ledger import transfers
+from mft.ledger import mailboxes, uploads
 from mft.ledger.database import Books, Row
 from mft.ledger.objects import sealed_object
 from mft.pipeline.evidence import speaks_of
@@ -83,12 +83,12 @@ def entries(books: Books, connection: str, folder: bytes, *, since: int, after: 
 
     `since` is the oldest arrival, in microseconds, that is still listed.
     """
-    return transfers.listing(books, connection, folder, since=since, after=after)
+    return mailboxes.listing(books, connection, folder, since=since, after=after)
 
 
 def entry(books: Books, connection: str, folder: bytes, name: bytes, *, since: int) -> Row:
     """Raises Missing: the connection sees no such file."""
-    row = transfers.named(books, connection, folder, name, since=since)
+    row = mailboxes.named(books, connection, folder, name, since=since)
     if row is None:
         raise Missing("no such file")
     return row
@@ -114,7 +114,7 @@ def is_parked(row: Row) -> bool:
 
 def folders(books: Books, connection: str, of_profile: Sequence[bytes]) -> list[bytes]:
     """Every folder that a connection has, absolute, each behind the one it lies in."""
-    return sorted({INBOUND, OUTBOUND, ERRORS, *of_profile, *transfers.made_folders(books, connection)})
+    return sorted({INBOUND, OUTBOUND, ERRORS, *of_profile, *mailboxes.made_folders(books, connection)})
 
 
 def content(books: Books, connection: str, folder: bytes, name: bytes, *, since: int) -> tuple[Row, SealedObject]:
@@ -143,13 +143,13 @@ def rename(journal: Journal, command: Rename) -> str | None:
     if is_partial(row):
         raise NotAllowed("the file is not whole: resume its upload, or upload it again, and rename it then")
     publish = is_parked(row) and command.publish
-    taken = transfers.named(books, who.connection, command.new_folder, command.new_name, since=command.since)
+    taken = mailboxes.named(books, who.connection, command.new_folder, command.new_name, since=command.since)
     if taken is not None and taken["id"] != row["id"] and not publish and not command.replace:
         raise NameTaken("a file of the new name is there already")
     by = f"connection:{who.connection}"
     names = {"name": printable(command.name), "new_name": printable(command.new_name)}
     if publish:
-        earlier = transfers.unheard(
+        earlier = uploads.unheard(
             books,
             who.connection,
             command.new_folder,
@@ -163,12 +163,12 @@ def rename(journal: Journal, command: Rename) -> str | None:
             repeat(journal, earlier, who.connection, folder, name, size_bytes=size, instead=row)
             return str(earlier["id"])
     displace(journal, who.connection, command.new_folder, command.new_name, but=row["id"])
-    transfers.relabel(books, row["id"], command.new_folder, command.new_name, at=journal.at)
+    mailboxes.relabel(books, row["id"], command.new_folder, command.new_name, at=journal.at)
     journal.leaf("transfer.renamed", actor=by, connection=who.connection, transfer=row["id"], private=names)
     if not publish:
         return None
     spoken_of = speaks_of(command.new_name, row["size_bytes"])
-    transfers.publish(books, row["id"], at=journal.at, speaks_of=spoken_of)
+    uploads.publish(books, row["id"], at=journal.at, speaks_of=spoken_of)
     journal.leaf(
         "transfer.received",
         actor=by,
@@ -189,7 +189,7 @@ def remove(journal: Journal, command: Remove) -> None:
     if row["stage"] in {Stage.PARTIAL, Stage.RECEIVING}:
         give_up(journal, who.connection, row, Stage.EXPIRED, "removed by its sender before it was published", by=by)
     else:
-        transfers.unlist(journal.books, row["id"], at=journal.at)
+        mailboxes.unlist(journal.books, row["id"], at=journal.at)
     journal.leaf(
         "transfer.removed",
         actor=by,
@@ -201,15 +201,15 @@ def remove(journal: Journal, command: Remove) -> None:
 
 def set_modified(journal: Journal, command: SetModified) -> None:
     row = entry(journal.books, command.principal.connection, command.folder, command.name, since=command.since)
-    transfers.set_modified(journal.books, row["id"], command.moment)
+    mailboxes.set_modified(journal.books, row["id"], command.moment)
 
 
 def make_folder(journal: Journal, command: MakeFolder) -> None:
     """Whether the profile allows it was asked before. Raises NameTaken."""
     who = command.principal
-    if command.path in transfers.made_folders(journal.books, who.connection):
+    if command.path in mailboxes.made_folders(journal.books, who.connection):
         raise NameTaken("the folder is there already")
-    transfers.make_folder(journal.books, who.connection, command.path, at=journal.at)
+    mailboxes.make_folder(journal.books, who.connection, command.path, at=journal.at)
     journal.leaf(
         "folder.made",
         actor=f"connection:{who.connection}",
@@ -221,13 +221,13 @@ def make_folder(journal: Journal, command: MakeFolder) -> None:
 def remove_folder(journal: Journal, command: RemoveFolder) -> None:
     """Raises NotAllowed: it is not empty, or not a folder that a partner made."""
     who = command.principal
-    made = transfers.made_folders(journal.books, who.connection)
+    made = mailboxes.made_folders(journal.books, who.connection)
     if command.path not in made:
         raise NotAllowed("the folder belongs to your profile: it stays")
     inside = any(path.startswith(command.path + b"/") for path in made)
-    if inside or transfers.has_files(journal.books, who.connection, command.path, since=command.since):
+    if inside or mailboxes.has_files(journal.books, who.connection, command.path, since=command.since):
         raise NotAllowed("the folder is not empty")
-    transfers.unmake_folder(journal.books, who.connection, command.path)
+    mailboxes.unmake_folder(journal.books, who.connection, command.path)
     journal.leaf(
         "folder.removed",
         actor=f"connection:{who.connection}",

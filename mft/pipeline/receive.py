@@ -11,20 +11,10 @@ import msgspec
 from mft.audit.log import Fact
 from mft.domain import Arrival, Direction, SealedObject, Stage, printable
 from mft.ledger.database import Row
+from mft.ledger.mailboxes import listed_as, relist, unlist
 from mft.ledger.objects import drop_object, end_object, erase_object, insert_object, pieces_of, sealed_object
-from mft.ledger.transfers import (
-    end_upload,
-    insert_transfer,
-    keep_salvaged,
-    listed_as,
-    mark_heard,
-    relist,
-    touch_upload,
-    transfer_row,
-    unheard,
-    unlist,
-    update_upload,
-)
+from mft.ledger.transfers import insert_transfer, transfer_row
+from mft.ledger.uploads import end_upload, keep_salvaged, mark_heard, touch_upload, unheard, update_upload
 from mft.pipeline.evidence import speaks_of
 from mft.pipeline.journal import Journal
 

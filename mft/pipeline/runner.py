@@ -21,7 +21,7 @@ import parsers
 from mft.clock import new_id
 from mft.domain import ERRORS, TENANT, Arrival, Principal, Stage, printable
 from mft.errors import Broken, Busy, MFTError, Refused, StageConflict
-from mft.ledger import transfers
+from mft.ledger import runners, transfers
 from mft.ledger.database import Books, Readers, Row
 from mft.ledger.objects import sealed_object
 from mft.pipeline.acknowledge import Answered, Desk, Overtaken
@@ -100,7 +100,7 @@ def boot_id() -> str:
 
 
 def start_runner(journal: Journal, command: StartRunner) -> None:
-    transfers.register_runner(
+    runners.register_runner(
         journal.books,
         command.runner,
         boot_id=command.boot_id,
@@ -111,15 +111,15 @@ def start_runner(journal: Journal, command: StartRunner) -> None:
 
 
 def end_runner(journal: Journal, command: EndRunner) -> None:
-    transfers.end_runner(journal.books, command.runner, at=journal.at)
+    runners.end_runner(journal.books, command.runner, at=journal.at)
 
 
 def claim(journal: Journal, command: Claim) -> list[Row]:
-    return transfers.claim(journal.books, command.runner, most=command.most, at=journal.at)
+    return runners.claim(journal.books, command.runner, most=command.most, at=journal.at)
 
 
 def release(journal: Journal, command: Release) -> None:
-    transfers.release(
+    runners.release(
         journal.books,
         command.transfer,
         runner=command.runner,

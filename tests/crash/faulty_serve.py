@@ -92,10 +92,10 @@ def leaf_skipped() -> None:
 
 def nothing_is_a_repeat() -> None:
     """A file that is sent again, because our yes was not heard, is another transfer."""
-    from mft.ledger import transfers
+    from mft.ledger import uploads
     from mft.pipeline import receive
 
-    receive.unheard = transfers.unheard = lambda *args, **named: None  # type: ignore[attr-defined]
+    receive.unheard = uploads.unheard = lambda *args, **named: None  # type: ignore[attr-defined]
 
 
 def dies_with_numbers() -> None:

@@ -23,7 +23,7 @@ from mft.domain import INBOUND, Arrival, Principal
 from mft.endpoints.limits import Admission, Intake
 from mft.endpoints.sftp.session import Session
 from mft.errors import Broken, Busy
-from mft.ledger import transfers
+from mft.ledger import uploads
 from mft.ledger.database import Readers
 from mft.vault.store import Vault
 from partners.connection import fingerprint
@@ -230,7 +230,7 @@ class SftpDoor:
         intake = self._intakes.get(principal.connection)
         if intake is None:
             since = now_us() - 86_400_000_000
-            sent = transfers.intake(self.readers.get(), principal.connection, since=since)
+            sent = uploads.intake(self.readers.get(), principal.connection, since=since)
             intake = self._intakes[principal.connection] = Intake(files=sent["files"], size_bytes=sent["bytes"])
         intake.begin(files_max=rules.day_files_max, bytes_max=rules.day_gib_max << 30)
         return intake

@@ -29,7 +29,7 @@ from mft.errors import (
     ProtocolViolation,
     Refused,
 )
-from mft.ledger import transfers
+from mft.ledger import mailboxes
 from mft.ledger.database import Row
 from mft.ledger.objects import sealed_object
 from mft.pipeline import mailbox
@@ -409,7 +409,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         above, _, name = path.rpartition(b"/")
         if not above.startswith(INBOUND) or above not in self._folders():
             raise Missing("no such folder to make one in: folders go below /inbound")
-        if transfers.named(self._door.readers.get(), self._principal.connection, above, name, since=self._since()):
+        if mailboxes.named(self._door.readers.get(), self._principal.connection, above, name, since=self._since()):
             raise NameTaken("a file of that name is there already")
         self._door.check_free(self._principal, above, name)
         if len(self._folders()) >= _FOLDERS_MAX:
@@ -532,7 +532,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
             raise Busy("the connection has ended")
         if not door.welcome(self._principal):
             raise NotAllowed("access was withdrawn")
-        row = transfers.named(door.readers.get(), self._principal.connection, folder, name, since=self._since())
+        row = mailboxes.named(door.readers.get(), self._principal.connection, folder, name, since=self._since())
         if row is not None and request.flags & OpenFlag.EXCL:
             raise NameTaken("a file of that name is there already")
         if row is None and not request.flags & OpenFlag.CREAT:

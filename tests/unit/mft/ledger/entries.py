@@ -7,7 +7,8 @@ from mft.clock import new_id, random_id
 from mft.domain import ERRORS, INBOUND, TENANT, Arrival, Principal, SealedObject, Stage
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.migrate import migrate
-from mft.ledger.transfers import insert_transfer, keep_profile
+from mft.ledger.profiles import keep_profile
+from mft.ledger.transfers import insert_transfer
 
 ACME = Principal("acme00000000000000000000id", "acme", "acme", "SHA256:fp", "hash-acme")
 OTHER = Principal("other0000000000000000000id", "other", "other", "SHA256:fp2", "hash-other")

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 import parsers
 from mft.domain import ERRORS, OUTBOUND
-from mft.ledger import transfers
+from mft.ledger import mailboxes
 from mft.ledger.acknowledgments import acknowledgments_of
 from mft.ledger.control_numbers import Scope
 from mft.ledger.tables import CONTROL_NUMBER
@@ -31,7 +31,7 @@ HL7 = sample("admissions-adt.hl7")
 
 def lying(desk: Desk, folder: bytes = OUTBOUND) -> dict[bytes, bytes]:
     """What acme finds in a folder: content by name."""
-    rows = transfers.listing(desk.books, ACME.connection, folder, since=0)
+    rows = mailboxes.listing(desk.books, ACME.connection, folder, since=0)
     return {bytes(row["name_bytes"]): desk.opened(row["object_id"]) for row in rows}
 
 

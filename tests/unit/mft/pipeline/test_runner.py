@@ -12,7 +12,7 @@ import pytest
 
 from mft.domain import ERRORS, Stage
 from mft.errors import NoSpace, SyncFailed, UnsealFailed
-from mft.ledger import transfers
+from mft.ledger import mailboxes, transfers
 from mft.pipeline import parse, runner
 from mft.pipeline.parse import Parser, ParserDied, ParserTooSlow
 from mft.pipeline.runner import Claim, Release, Runner
@@ -152,7 +152,7 @@ def test_a_mixed_file_keeps_the_records_of_its_good_sets_only(desk: Desk, parser
 
 
 def reports(desk: Desk) -> list[dict[str, Any]]:
-    return transfers.listing(desk.books, ACME.connection, ERRORS, since=0)
+    return mailboxes.listing(desk.books, ACME.connection, ERRORS, since=0)
 
 
 @pytest.mark.parametrize(
