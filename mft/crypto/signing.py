@@ -23,7 +23,6 @@ from mft.crypto.keys import read_key_file, write_key_file
 from mft.errors import BadConfig, UnsealFailed
 
 KEY_SIZE: Final = 32
-SIGNATURE_SIZE: Final = 64
 KEY_ID_SIZE: Final = 4
 SALT_SIZE: Final = 16
 

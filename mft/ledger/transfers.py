@@ -17,7 +17,6 @@ from mft.ledger.tables import FINDING, FUNCTIONAL_GROUP, INTERCHANGE, PROFILE, R
 
 _T = TRANSFER.c
 _INSERT = insert(TRANSFER)
-_BY_ID = select(TRANSFER).where(_T.id == bindparam("transfer"))
 _BY_PREFIX = select(_T.id).where(_T.id >= bindparam("low"), _T.id < bindparam("high")).order_by(_T.id).limit(3)
 _EVIDENCE = select(_T.evidence).where(_T.id == bindparam("transfer"))
 _ADD_EVIDENCE = update(TRANSFER).where(_T.id == bindparam("transfer")).values(evidence=bindparam("all_evidence"))

@@ -23,7 +23,7 @@ Segment = tuple[str, Sequence[Value]]
 REJECTED, ACKNOWLEDGED, RECEIVED = "4", "7", "8"
 """0083, what becomes of this level and of all below that are not named."""
 
-NOT_IN_POSITION, UNSPECIFIED, DUPLICATE, GROUPS_MIXED = "15", "18", "26", "30"
+UNSPECIFIED, DUPLICATE, GROUPS_MIXED = "18", "26", "30"
 _VALUE_NOT_SUPPORTED = "14"
 _MISSING = "13"
 

@@ -32,10 +32,6 @@ class Reader(NamedTuple):
     value: Callable[[str], str]
 
 
-CheckValue = Callable[[str, ElementSpec, str | None], Fault | None]
-"""A value, what it should be, and the value of the element before it (a date's format stands there); None is right."""
-
-
 class Dialect(Protocol):
     """Attributes:
     syntax: the separators of the interchange.
@@ -81,7 +77,7 @@ class Dialect(Protocol):
         """
 
     def check(self, value: str, spec: ElementSpec, before: str | None) -> Fault | None:
-        """Look at a value's type and length."""
+        """Look at a value's type and length. `before` is the value of the element in front: a date's format."""
 
     def look(self, text: str, spec: SegmentSpec) -> Fault | None:
         """Look at a whole segment, where it has a format of its own."""

@@ -4,7 +4,6 @@ It names the guide that it `extends`, and in each `[[change]]` a place and what 
 """
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Sequence
 from typing import Any
@@ -122,11 +121,6 @@ def lay_over(guide: Guide, overlay: Overlay, *, keeps_id: bool = False) -> Guide
         sources={**guide.sources, **overlay.sources},
         hash=hashlib.sha256(f"{guide.hash} {overlay.hash}".encode()).hexdigest(),
     )
-
-
-_PLACE = re.compile(
-    r"(?P<loops>(?:[^/=]+/)*?)(?P<tag>[A-Z][A-Z0-9]{1,2})(?:=(?P<code>[^/]+))?(?:/(?P<element>\d+)(?:-(?P<part>\d+))?)?"
-)
 
 
 class _Changed:
