@@ -161,7 +161,7 @@ def _tell(home: "Home", config: "Config", row: Mapping[str, Any]) -> None:
     from mft.ledger.objects import sealed_object
     from mft.ledger.outbox import events_of
     from mft.ledger.transfers import parts
-    from mft.pipeline.report import where
+    from mft.pipeline.error_report import where
     from mft.server import open_vault
     from parsers.findings import Finding
 

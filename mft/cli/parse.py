@@ -125,7 +125,7 @@ def _tree(file: Path, sink: BinaryIO, layout: Path | None, *, as_json: bool) -> 
 def _records(file: Path, sink: BinaryIO, processes: int) -> tuple[int, dict[str, int]]:
     """Returns the exit code, as `parse` says it, and how many records there are."""
     from mft.cli.files import pieces
-    from mft.pipeline.report import where
+    from mft.pipeline.error_report import where
     from parsers import parallel
     from parsers.events import Finished, RecordBatch, SetClosed
     from parsers.findings import Finding

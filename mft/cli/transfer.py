@@ -113,7 +113,7 @@ def _said(evidence: Any) -> str:
 
 
 def _tell(known: dict[str, Any]) -> None:
-    from mft.pipeline.report import where
+    from mft.pipeline.error_report import where
     from parsers.findings import Finding
 
     print(f"{known['folder']}/{known['name']}  from {known['partner']}, {size(known['size_bytes'])}")

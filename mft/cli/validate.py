@@ -169,10 +169,10 @@ def _lines(file: Path, judging: "Judging") -> int:
 
 
 def _report(file: Path, judging: "Judging", *, show_values: bool) -> int:
-    from mft.cli.report import Report
+    from mft.cli.validation_report import ValidationReport
 
     seen = _Seen()
-    report: Report = Report(file.name if str(file) != "-" else "standard input", show_values=show_values)
+    report = ValidationReport(file.name if str(file) != "-" else "standard input", show_values=show_values)
     for item in _items(file, judging, seen):
         report.take(item)
     for line in report.lines():

@@ -28,11 +28,11 @@ from mft.pipeline.acknowledge import Answered, Desk, Overtaken
 from mft.pipeline.agreements import NOTHING_AGREED, Agreed, DirectoryNow
 from mft.pipeline.companions import Witness, consult
 from mft.pipeline.conclude import Conclude, SetRecords
+from mft.pipeline.error_report import error_report
 from mft.pipeline.evidence import speaks_of
 from mft.pipeline.journal import Journal
 from mft.pipeline.parse import Parser, ParserDied
 from mft.pipeline.receive import Deposit
-from mft.pipeline.report import error_report
 from mft.threads import watched
 from mft.vault.store import ObjectWriter, Vault
 from parsers.events import (

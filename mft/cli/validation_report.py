@@ -54,7 +54,7 @@ class _Set:
             self.last_unexpected = (finding.position, group)
 
 
-class Report:
+class ValidationReport:
     """Takes the items of a file as they pass, and keeps no more than what it will say."""
 
     def __init__(self, name: str, *, show_values: bool) -> None:
