@@ -57,8 +57,11 @@ def agreed(judging: Judging, guide_id: str) -> Any:
     return _Bench(judging).agreed(guide_id)
 
 
-def check(guide: Any) -> None:
+def check(guide: Any, name: str) -> None:
     """See that a guide's rules and segments can be understood, before files meet them.
+
+    Args:
+        name: of its file, for errors.
 
     Raises:
         GuideError: a rule or a segment of it cannot be understood.
@@ -66,7 +69,10 @@ def check(guide: Any) -> None:
     if guide.standard in TREES:
         return
     dialect = import_module(DIALECTS[guide.standard])
-    Tables(guide, dialect.dialect(dialect.COMMON)).check()
+    try:
+        Tables(guide, dialect.dialect(dialect.COMMON)).check()
+    except GuideError as error:
+        raise GuideError(f"{name}: {error}") from None
 
 
 def judged(items: Iterable[Item], judging: Judging) -> Iterator[Item]:
@@ -124,12 +130,12 @@ class _Bench:
         self._laid: dict[str, Guide] = {}
         self._overlays: dict[str, Overlay] = {}
         self._guides: dict[str, Guide] = {}
-        for number, text in enumerate(judging.overlays, 1):
+        for name, text in judging.overlays.items():
             if is_overlay(text):
-                overlay = read_overlay(text, f"overlay {number}")
+                overlay = read_overlay(text, name)
                 self._overlays[overlay.id] = overlay
             else:
-                guide = read_guide(text, f"guide {number}")
+                guide = read_guide(text, name)
                 self._guides[guide.id] = guide
 
     def terms(self, opened: SetOpened, interchange: InterchangeOpened | None) -> Terms:

@@ -83,7 +83,7 @@ def validate(
 def _judging(guide: str | None, *, show_values: bool) -> "Judging":
     from parsers.guides.overlay import is_overlay, read_overlay
     from parsers.guides.terms import Judging, Terms
-    from parsers.guides.text import GuideError, read_guide
+    from parsers.guides.text import read_guide
     from parsers.judging import agreed, check
 
     quote: Literal["all", "codes"] = "all" if show_values else "codes"
@@ -101,11 +101,8 @@ def _judging(guide: str | None, *, show_values: bool) -> "Judging":
     except UnicodeDecodeError:
         raise BadConfig(f"{guide}: is not UTF-8, and so no TOML") from None
     named = read_overlay(text, guide).id if is_overlay(text) else read_guide(text, guide).id
-    made = Judging(terms=(Terms(guide=named),), overlays=(text,), quote=quote)
-    try:
-        check(agreed(made, named))
-    except GuideError as error:
-        raise BadConfig(f"{guide}: {str(error).removeprefix('overlay 1: ')}") from None
+    made = Judging(terms=(Terms(guide=named),), overlays={guide: text}, quote=quote)
+    check(agreed(made, named), guide)
     return made
 
 

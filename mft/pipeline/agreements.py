@@ -5,7 +5,6 @@ from typing import Final
 
 from parsers.acknowledgment import Wish
 from parsers.guides import shelf
-from parsers.guides.model import Guide
 from parsers.guides.overlay import is_overlay, lay_over, read_overlay
 from parsers.guides.terms import Judging, Terms
 from parsers.guides.text import GuideError, read_guide
@@ -48,11 +47,11 @@ class Agreed:
 
 def judging(agreements: Sequence[Agreement], guides: Mapping[str, GuideFile]) -> Judging:
     """Agreements in the parsers' own words, with the text of each guide file that they name."""
-    needed: dict[str, str] = {}
+    needed: dict[str, GuideFile] = {}
     for agreement in agreements:
         name = agreement.guide
         while name is not None and name in guides and name not in needed:
-            needed[name] = guides[name].text
+            needed[name] = guides[name]
             name = guides[name].extends
     quoting = [agreement.quote_codes for agreement in (*agreements, _DEFAULT)]
     return Judging(
@@ -69,7 +68,7 @@ def judging(agreements: Sequence[Agreement], guides: Mapping[str, GuideFile]) ->
             )
             for one in agreements
         ),
-        overlays=tuple(needed.values()),
+        overlays={str(one.path): one.text for one in needed.values()},
         quote="codes" if any(quoting) else "none",
     )
 
@@ -99,7 +98,7 @@ def _read(guide: GuideFile, guides: Mapping[str, GuideFile]) -> None:
     """Raises GuideError: it cannot be understood, or what it extends is nowhere."""
     where = str(guide.path)
     if not is_overlay(guide.text):
-        _check(read_guide(guide.text, where), where)
+        check(read_guide(guide.text, where), where)
         return
     overlay = read_overlay(guide.text, where)
     below = guides.get(overlay.extends)
@@ -108,14 +107,7 @@ def _read(guide: GuideFile, guides: Mapping[str, GuideFile]) -> None:
     if base is None:
         line = line_of(guide.text, ("extends",))
         raise GuideError(f"{where}:{line}: `extends`: {_unknown(overlay.extends, guides)}")
-    _check(lay_over(base, overlay), where)
-
-
-def _check(guide: Guide, where: str) -> None:
-    try:
-        check(guide)
-    except GuideError as error:
-        raise GuideError(f"{where}: {error}") from None
+    check(lay_over(base, overlay), where)
 
 
 def _place(profile: Profile, nth: int) -> str:

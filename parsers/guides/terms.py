@@ -43,11 +43,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class Judging(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     terms: the first that matches a set counts for it.
-    overlays: the text of each overlay file that terms or an empty `terms` may name; see `docs/guides.md`.
+    overlays: by the name of its file, for errors, the text of each overlay or guide that terms may name; see
+        `docs/guides.md`.
     quote: which values are handed out behind their finding (`Quoted`): none; codes only, which are nobody's name or
         number; all of them.
     """
 
     terms: tuple[Terms, ...] = ()
-    overlays: tuple[str, ...] = ()
+    overlays: dict[str, str] = {}
     quote: Literal["none", "codes", "all"] = "none"

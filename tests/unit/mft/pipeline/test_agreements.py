@@ -27,8 +27,14 @@ source = "made up"
 """
 
 
-def guide(text: str, *, id: str = "acme-837", extends: str | None = "x12/005010X222A1") -> GuideFile:  # noqa: A002
-    return GuideFile(id, extends, Path("config/guides/acme.toml"), text, "0" * 64)
+def guide(
+    text: str,
+    *,
+    id: str = "acme-837",  # noqa: A002
+    extends: str | None = "x12/005010X222A1",
+    file: str = "acme",
+) -> GuideFile:
+    return GuideFile(id, extends, Path(f"config/guides/{file}.toml"), text, "0" * 64)
 
 
 def directory(*agreements: Agreement, guides: tuple[GuideFile, ...] = ()) -> Directory:
@@ -44,13 +50,16 @@ def test_a_connection_without_agreements_is_judged_by_the_defaults() -> None:
 
 
 def test_guides_go_along_where_they_are_named_with_those_that_they_extend() -> None:
-    own = guide('id = "own"', id="own", extends=None)
-    over = guide('id = "over"', id="over", extends="own")
-    more = guide('id = "more"', id="more", extends="more")  # It can never be laid over itself.
+    own = guide('id = "own"', id="own", extends=None, file="own")
+    over = guide('id = "over"', id="over", extends="own", file="over")
+    more = guide('id = "more"', id="more", extends="more", file="more")  # It can never be laid over itself.
     guides = {one.id: one for one in (own, over, more)}
-    assert judging([Agreement(guide="over")], guides).overlays == (over.text, own.text)
-    assert judging([Agreement(guide="x12/005010X222A1")], guides).overlays == ()
-    assert judging([Agreement(guide="more")], guides).overlays == (more.text,)
+    assert judging([Agreement(guide="over")], guides).overlays == {
+        "config/guides/over.toml": over.text,
+        "config/guides/own.toml": own.text,
+    }
+    assert judging([Agreement(guide="x12/005010X222A1")], guides).overlays == {}
+    assert judging([Agreement(guide="more")], guides).overlays == {"config/guides/more.toml": more.text}
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_judges_by_every_guide_without_opening_more() -> None:
                 terms = Terms(guide=entry.id)
                 assert isinstance(list(parser.read(iter([content]), Judging(terms=(terms,))))[-1], Finished)
         overlay = 'id = "acme"\nextends = "x12/005010X222A1"\nversion = "7"\n'
-        judging = Judging(terms=(Terms(guide="acme"),), overlays=(overlay,))
+        judging = Judging(terms=(Terms(guide="acme"),), overlays={"acme.toml": overlay})
         assert [event.guide for event in parser.read(iter([content]), judging) if isinstance(event, SetClosed)] == [
             "x12/005010X222A1+acme@7"
         ]

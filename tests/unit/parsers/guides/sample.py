@@ -128,7 +128,8 @@ def judged(
 ) -> tuple[list[Finding], list[SetClosed], list[str]]:
     """Findings, sets and what was quoted."""
     terms = Terms(guide=guide, levels=levels or {})  # type: ignore[arg-type]  # Treatments.
-    judging = Judging(terms=(terms,), overlays=(GUIDE, *overlays), quote=quote)  # type: ignore[arg-type]  # A quote.
+    files = {f"{number}.toml": text for number, text in enumerate((GUIDE, *overlays))}
+    judging = Judging(terms=(terms,), overlays=files, quote=quote)  # type: ignore[arg-type]  # A quote.
     events = list(parsers.read([data], judge=judging))
     return (
         [event for event in events if isinstance(event, Finding) and event.code not in _OF_THE_MAP],

@@ -110,8 +110,8 @@ RULES = [
 @pytest.mark.parametrize(("rule", "told"), RULES)
 def test_a_rule_that_speaks_of_nothing_says_so(rule: str, told: str) -> None:
     overlay = read_overlay(f'id = "a"\nextends = "b"\n{rule}\nsource = "A"\n', "a.toml")
-    with pytest.raises(GuideError, match=told):
-        check(lay_over(read_guide(GUIDE, "small.toml"), overlay))
+    with pytest.raises(GuideError, match=f"^a.toml: .*{told}"):
+        check(lay_over(read_guide(GUIDE, "small.toml"), overlay), "a.toml")
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -125,7 +125,7 @@ def test_a_damaged_guide_is_read_or_told_of(seed: int) -> None:
         text = text[: found.start()] + instead + text[found.end() :]
     try:
         guide = read_guide(text, "small.toml")
-        check(guide)
+        check(guide, "a.toml")
     except GuideError:
         return
     judged(file_of(*CLEAN), text, guide=guide.id)
@@ -134,7 +134,7 @@ def test_a_damaged_guide_is_read_or_told_of(seed: int) -> None:
 def test_a_format_that_is_none_is_told_of() -> None:
     text = files.texts("swift-mt")["mt940.toml"]
     with pytest.raises(GuideError, match="swift-mt/940: 20 cannot be made into a pattern"):
-        check(read_guide(text.replace('"16x"', '"[16x"', 1), "mt940.toml"))
+        check(read_guide(text.replace('"16x"', '"[16x"', 1), "mt940.toml"), "mt940.toml")
 
 
 def test_a_dictionary_gives_what_a_guide_leaves_out() -> None:
