@@ -316,6 +316,8 @@ class Walk:
             self._currency_depth = sys.maxsize
             self._compiled.compiler.currency = None
         made: dict[str, Any] = {}
+        if loop.of_record:
+            around = self._objects[move.after.record_depth]
         if loop.many:
             for _, below in self._below:
                 made.update({name: value for name, value in below.items() if name in move.items})

@@ -81,17 +81,38 @@ NOTATIONS: Mapping[str, Notation] = {
 }
 
 
-def read_map(text: str, name: str, shared: str = "") -> Map:
+def read_map(text: str, name: str, shared: str = "", others: Mapping[str, str] | None = None) -> Map:
     """A map file as a map.
 
     Args:
         name: of the file, for what is said of it.
         shared: the file of words and shapes that all maps of the standard have in common.
+        others: files that it may extend, by name: their tables with its own laid over them, key by key.
 
     Raises:
         MapError: it says something that cannot be understood.
     """
-    return _File(_toml(text, name), name, _toml(shared, "shared.toml")).map()
+    data = _toml(text, name)
+    seen = {name}
+    while "extends" in data:
+        base = data.pop("extends")
+        if base in seen or base not in (others or {}):
+            raise MapError(f"{name}: extends = `{base}`: there is no such file{_near(str(base), list(others or {}))}")
+        seen.add(base)
+        data = _laid_over(_toml((others or {})[base], base), data)
+    return _File(data, name, _toml(shared, "shared.toml")).map()
+
+
+def _laid_over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Tables are joined, everything else is the own one's; `false` takes away what the other says."""
+    joined = dict(base)
+    for key, value in own.items():
+        held = joined.get(key)
+        if value is False and key in joined:
+            del joined[key]
+        else:
+            joined[key] = _laid_over(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
+    return joined
 
 
 def _toml(text: str, name: str) -> dict[str, Any]:
@@ -161,11 +182,11 @@ class _File:
         )
 
     def _in_order(self, raw: dict[str, Any]) -> list[str]:
-        """Loops behind those that they stand in."""
+        """Loops behind those that they stand in first of all."""
         done: list[str] = []
         left = list(raw)
         while left:
-            ready = [name for name in left if set(_texts(raw[name].get("in", ""))) - {"", name} <= set(done)]
+            ready = [name for name in left if {*_texts(raw[name].get("in", ""))[:1]} - {"", name} <= set(done)]
             if not ready:
                 self._where = self._name
                 self._wrong(f"loop {left[0]} stands in itself")
@@ -197,8 +218,9 @@ class _File:
         into: tuple[str, ...] = ()
         many, kind = False, self._record
         if table.get("into"):
-            into = tuple(table["into"].split("."))
-            around = loops[parents[0]].kind or self._record
+            into = tuple(table["into"].removeprefix("/").split("."))
+            inner = parents and not table["into"].startswith("/")
+            around = (loops[parents[0]].kind if inner else None) or self._record
             for nth, step in enumerate(into, 1):
                 field = self._field(around, step)
                 if field.struct is None or (field.many and nth < len(into)):
@@ -213,6 +235,7 @@ class _File:
             parents=parents,
             begins=begins,
             into=into,
+            of_record=str(table.get("into", "")).startswith("/"),
             many=many,
             is_record=table.get("record", False),
             is_passed_over=table.get("passed_over", False),

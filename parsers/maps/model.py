@@ -82,6 +82,7 @@ class Loop:
     parents: the loops that it may stand in.
     begins: tags, each with its conditions.
     into: the field of the object around that it makes; empty for a level, whose fields are the record's.
+    of_record: that is the record itself, whatever is open between: `into = "/items"`.
     many: it makes an item of a list.
     is_record: it makes the record.
     is_alone: of the set, that it is a record itself where no loop begins one.
@@ -96,6 +97,7 @@ class Loop:
     parents: tuple[str, ...] = ()
     begins: tuple[tuple[str, tuple[Condition, ...]], ...] = ()
     into: tuple[str, ...] = ()
+    of_record: bool = False
     many: bool = False
     is_record: bool = False
     is_alone: bool = False

@@ -13,6 +13,8 @@ FOLDERS: Final[Mapping[str, str]] = {"x12": "parsers.x12", "hl7": "parsers.hl7"}
 """Standards with maps of segments."""
 
 SHARED: Final = "shared.toml"
+BASE: Final = ".base.toml"
+"""What such a file says, others extend; it is no map by itself."""
 
 
 @cache
@@ -27,7 +29,11 @@ def maps(standard: str) -> tuple[Map, ...]:
     if standard not in FOLDERS:
         return ()
     texts = _texts(standard)
-    made = [read_map(text, name, texts.get(SHARED, "")) for name, text in texts.items() if name != SHARED]
+    made = [
+        read_map(text, name, texts.get(SHARED, ""), texts)
+        for name, text in texts.items()
+        if name != SHARED and not name.endswith(BASE)
+    ]
     return tuple(sorted(made, key=lambda one: (-max(map(len, one.versions)), one.id)))
 
 

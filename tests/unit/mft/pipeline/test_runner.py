@@ -45,7 +45,7 @@ def order(number: int, *, count: int | None = None) -> bytes:
     return re.sub(rb"SE\*(\d+)\*\d+", b"SE*%d*%04d" % (count or int(found[1]), number), body)
 
 
-NO_MAP = b"ST*999*0009~\nAK1*PO*1~\nSE*3*0009~\n"
+NO_MAP = b"ST*811*0009~\nBIG*20260302*1~\nSE*3*0009~\n"
 
 OUTCOMES: dict[str, tuple[bytes, str, list[str], list[str]]] = {
     # content, stage, stages that leave a leaf behind "received", events behind "received"

@@ -95,18 +95,18 @@ def test_levels_carry_over_until_they_are_said_anew(claims):
 @pytest.mark.parametrize(
     ("version", "mapped"),
     [
-        ("005010X222A1", True),
-        ("005010X222A2", True),
-        ("005010X222", True),
-        ("004010X098A1", True),
-        ("005010X223A2", False),
-        ("005010", False),
+        ("005010X222A1", "837p-2"),
+        ("005010X222A2", "837p-2"),
+        ("005010X222", "837p-2"),
+        ("004010X098A1", "837p-2"),
+        ("005010X223A2", "837i-1"),
+        ("005010", None),
     ],
 )
-def test_only_professional_claims_have_this_map(x12, version, mapped):
+def test_each_kind_of_claims_has_a_map_of_its_own(x12, version, mapped):
     closed = next(event for event in parsers.read([x12(ABOVE + CLM, version=version)]) if isinstance(event, SetClosed))
     assert (closed.verdict, closed.records, closed.map_version) == (
-        ("accepted", 1, "837p-2") if mapped else ("unsupported", 0, None)
+        ("accepted", 1, mapped) if mapped else ("unsupported", 0, None)
     )
 
 

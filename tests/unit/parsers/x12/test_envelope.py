@@ -9,7 +9,7 @@ from parsers.findings import Finding
 
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260302*0915*^*00501*000000905*0*T*:~"
 GS = "GS*HP*SENDER*RECEIVER*20260302*0915*17*X*005010X221A1~"
-SET = "ST*835*0001~BPR*I*1~SE*3*0001~"
+SET = "ST*811*0001~BPR*I*1~SE*3*0001~"
 GOOD = ISA + GS + SET + "GE*1*17~IEA*1*000000905~"
 
 
@@ -41,10 +41,10 @@ CASES = [
     ("no SE", GOOD.replace("SE*3*0001~", ""), ["x12.se-missing"], ["set rejected", *SOUND[1:]]),
     ("no GE", GOOD.replace("GE*1*17~", ""), ["x12.ge-missing"], ["set unsupported", "group rejected", "interchange accepted"]),
     ("no SE, no GE", GOOD.replace("SE*3*0001~GE*1*17~", ""), ["x12.se-missing", "x12.ge-missing"], ["set rejected", "group rejected", "interchange accepted"]),
-    ("ST inside of ST", GOOD.replace("SE*3*0001~", "ST*835*0002~SE*2*0002~").replace("GE*1", "GE*2"), ["x12.se-missing"], ["set rejected", *SOUND]),
+    ("ST inside of ST", GOOD.replace("SE*3*0001~", "ST*811*0002~SE*2*0002~").replace("GE*1", "GE*2"), ["x12.se-missing"], ["set rejected", *SOUND]),
     ("GS inside of ST", GOOD.replace("SE*3*0001~", GS.replace("*17*", "*18*") + SET).replace("GE*1*17", "GE*1*18"), ["x12.se-missing", "x12.ge-missing", "x12.iea01-count-mismatch"], ["set rejected", "group rejected", "set unsupported", "group accepted", "interchange rejected"]),
     ("cut behind SE", ISA + GS + SET, ["x12.iea-missing"], ["set unsupported", "group incomplete", "interchange incomplete"]),
-    ("cut in the set", ISA + GS + "ST*835*0001~BPR*I", ["x12.segment-cut-off", "x12.iea-missing"], ["set incomplete", "group incomplete", "interchange incomplete"]),
+    ("cut in the set", ISA + GS + "ST*811*0001~BPR*I", ["x12.segment-cut-off", "x12.iea-missing"], ["set incomplete", "group incomplete", "interchange incomplete"]),
     ("cut in IEA", GOOD[:-5], ["warning x12.terminator-missing", "x12.iea02-control-mismatch"], ["set unsupported", "group accepted", "interchange incomplete"]),
     ("IEA unterminated", GOOD[:-1], ["warning x12.terminator-missing"], SOUND),
     ("IEA unterminated and wrong", GOOD[:-2] + "9", ["warning x12.terminator-missing", "x12.iea02-control-mismatch"], ["set unsupported", "group accepted", "interchange rejected"]),
@@ -105,8 +105,8 @@ def test_opened_envelopes_carry_what_was_sent():
         version="005010X221A1", offset=106,
     )  # fmt: skip
     assert opened == SetOpened(
-        interchange=1, group=1, index=1, set="835", version="005010X221A1", control_number="0001", usage="T",
-        offset=GOOD.index("ST*"), identifier=("835", ""),
+        interchange=1, group=1, index=1, set="811", version="005010X221A1", control_number="0001", usage="T",
+        offset=GOOD.index("ST*"), identifier=("811", ""),
     )  # fmt: skip
 
 
