@@ -56,7 +56,7 @@ def read(chunks: Iterable[bytes], limits: Limits | None = None, *, judge: Judgin
 
 def judged_records(judging: Judging) -> Callable[[Items], Iterator[Event]]:
     """Records of sets that have been judged."""
-    return lambda items: with_records(import_module("parsers.judging").judged(items, judging))
+    return lambda items: with_records(import_module("parsers.judging").judged(items, judging), maps=judging.maps)
 
 
 def read_share(chunks: Iterable[bytes], limits: Limits, mine: Callable[[int], bool]) -> Iterator[Event]:

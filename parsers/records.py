@@ -1,6 +1,6 @@
 """From the lossless level to canonical records: a map for each set, batches of records, and the set's verdict."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -22,16 +22,24 @@ PASSED_OVER: dict[str, Severity] = {"hl7": "warning"}
 _encoder = msgspec.json.Encoder()
 
 
-class _Maps:
-    """The maps of a file's sets; what one has worked out for a set, it knows for the next."""
+class Maps:
+    """The maps of a file's sets; what one has worked out for a set, it knows for the next.
 
-    def __init__(self) -> None:
+    Args:
+        given: map files, by name, that come before the package's.
+        marking: records hold marks in the place of values; see `parsers.tracing`.
+    """
+
+    def __init__(self, given: Mapping[str, str], *, marking: bool = False) -> None:
+        self._given = shelf.given(given)
+        self._marking = marking
         self._compiled: dict[tuple[str, Syntax], Compiled] = {}
 
     def walk(self, opened: SetOpened, first: Segments, place: Location) -> Walk | None:
         """A walk through a set, None where there is no map of it."""
         standard = first.standard
-        made = shelf.find(standard, opened.set or "", opened.version or "")
+        about = standard, opened.set or "", opened.version or ""
+        made = shelf.among(self._given, *about) or shelf.find(*about)
         if made is None:
             return None
         key = made.id, first.syntax
@@ -39,19 +47,25 @@ class _Maps:
             if len(self._compiled) >= _COMPILED_MAX:
                 self._compiled.clear()
             values = import_module(f"{shelf.FOLDERS[standard]}.values").values(first.syntax)
-            self._compiled[key] = Compiled(made, values)
+            self._compiled[key] = Compiled(made, values, marking=self._marking)
         return Walk(self._compiled[key], place)
 
 
-def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = None) -> Iterator[Event]:
+def with_records(
+    items: Iterable[Item], mine: Callable[[int], bool] | None = None, maps: Mapping[str, str] | None = None
+) -> Iterator[Event]:
     """The events of the lossless level without its segments, and with the records that they hold.
 
     Segments are mapped when all has been said of them, so that a map need not say again what a guide has said.
 
     Args:
         mine: whether to map the set of this ordinal; of the others nothing comes out but SetClosed.
+        maps: map files, by name, that take the place of the package's.
+
+    Raises:
+        MapError: one of `maps` says something that cannot be understood.
     """
-    maps = _Maps()
+    known = Maps(maps or {})
     records: _SetRecords | None = None
     held: Segments | Raw | None = None
     passing = False  # We are in a set that is not mine.
@@ -76,7 +90,7 @@ def with_records(items: Iterable[Item], mine: Callable[[int], bool] | None = Non
                 if mine is not None and not mine(item.index):
                     passing = True
                     continue
-                records = _SetRecords(item, maps)
+                records = _SetRecords(item, known)
                 yield item
             case SetClosed():
                 if records is not None:
@@ -94,7 +108,7 @@ class _SetRecords:
     `said` are the elements of which something was said already, with their segments' positions.
     """
 
-    def __init__(self, opened: SetOpened, maps: _Maps) -> None:
+    def __init__(self, opened: SetOpened, maps: Maps) -> None:
         self.failed = False
         self.said: set[tuple[int | None, str | None]] = set()
         self._opened = opened

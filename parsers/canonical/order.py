@@ -97,7 +97,7 @@ class Totals(Value, frozen=True):
     weight: Quantity | None = None
 
 
-class PurchaseOrder(Value, frozen=True, kw_only=True, tag_field="schema", tag="purchase-order/1"):
+class PurchaseOrder(Value, frozen=True, kw_only=True, tag_field="schema", tag="purchase-order/2"):
     """Attributes:
     type: in words ("stand-alone", "blanket", "release"), else "x12:" and the code.
     purpose: in words ("original", "change", "cancellation"), else "x12:" and the code.

@@ -45,10 +45,12 @@ class Judging(msgspec.Struct, frozen=True, kw_only=True):
     terms: the first that matches a set counts for it.
     overlays: by the name of its file, for errors, the text of each overlay or guide that terms may name; see
         `docs/guides.md`.
+    maps: likewise map files, which map their sets in the place of the package's; see `docs/maps.md`.
     quote: which values are handed out behind their finding (`Quoted`): none; codes only, which are nobody's name or
         number; all of them.
     """
 
     terms: tuple[Terms, ...] = ()
     overlays: dict[str, str] = {}
+    maps: dict[str, str] = {}
     quote: Literal["none", "codes", "all"] = "none"

@@ -43,9 +43,16 @@ class Problem(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """In the place of a value: the elements that it came from; none for one that the map itself gives."""
+    """In the place of a value: the elements that it came from, none for one that the map itself gives; and where.
+
+    Attributes:
+        position: of the segment in its set, from 1. offset: its first byte. text: itself.
+    """
 
     references: Path
+    position: int
+    offset: int
+    text: str
 
 
 class Compiler:
@@ -54,12 +61,14 @@ class Compiler:
     Attributes:
         currency: of amounts that name none.
         problems: what made no sense since somebody last looked.
+        here: position, offset and text of the segment in hand, where values are marked.
     """
 
     def __init__(self, standard: str, values: Values, *, marking: bool = False) -> None:
         self.values = values
         self.currency: str | None = None
         self.problems: list[Problem] = []
+        self.here = (0, 0, "")
         self._standard = standard
         self._marking = marking
 
@@ -85,6 +94,9 @@ class Compiler:
         except Unreadable as why:
             self.problems.append(Problem(name, why))
             return None
+
+    def mark(self, *references: str) -> Mark:
+        return Mark(references, *self.here)
 
     def decimal(self, text: str, name: str) -> str | None:
         if (text.isdigit() or (text.replace(".", "", 1).isdigit() and text[0] != "." != text[-1])) and text.isascii():
@@ -165,6 +177,7 @@ class _Writer:
         self._names: dict[str, Any] = {
             **values.functions,
             "read": compiler.read,
+            "mark": compiler.mark,
             "decimal": compiler.decimal,
             "whole": compiler.whole,
             "money": compiler.money,
@@ -304,7 +317,7 @@ class _Writer:
         elif isinstance(node, Struct):
             self._line(f"if (x := {self._struct(node)}) is not None: {name}[{node.name!r}] = x")
             if node.whole is not None and self._values.deleted:
-                taken_back = self._bound(Mark((node.whole,))) if self._marking else "None"
+                taken_back = f"mark({node.whole!r})" if self._marking else "None"
                 test = f"{self._values.whole(node.whole)} == {self._values.deleted!r}"
                 self._line(f"if {test}: {name}[{node.name!r}] = {taken_back}")
         else:
@@ -313,14 +326,14 @@ class _Writer:
     def _value(self, node: Leaf, put: Callable[[str], str]) -> None:
         """Statements that put a leaf's value where it belongs, if there is one: the first of its alternatives."""
         if node.constant is not None:
-            self._line(put(self._bound(Mark(())) if self._marking else repr(node.constant)))
+            self._line(put("mark()" if self._marking else repr(node.constant)))
             return
         first, *others = node.references
         with self._if(f"v := {self._at(first[0])}"):
             value, test = self._read(node, first)
             deleted = self._values.deleted
             if self._marking:
-                value = self._bound(Mark((*first, *([node.form] if node.form else []))))
+                value = f"mark{(*first, *([node.form] if node.form else []))!r}"
             if deleted and test is None:
                 self._line(put(f"None if v == {deleted!r} else {value}"))
             elif deleted:
@@ -367,6 +380,8 @@ class _Writer:
 
     def _again(self, key: str, made: str) -> str:
         """An expression for what was made of the same text before, or is made now."""
+        if self._marking:
+            return made  # It came from somewhere else.
         known = self._bound(_Known())
         return f"(({known}.get(({key})) or {known}.keep(({key}), {made})))"
 
@@ -421,7 +436,7 @@ class _Writer:
             assert isinstance(item, Leaf)
             texts = ", ".join(self._at(one.item.references[0][0]) for one in many)  # type: ignore[union-attr]
             value, test = self._read(item, item.references[0])
-            value = self._bound(Mark(item.references[0])) if self._marking else value
+            value = f"mark{item.references[0]!r}" if self._marking else value
             self._line(f"{name} = [{value} for v in ({texts}) if v{f' and {test}' if test else ''}] or ()")
             return
         for nth, node in enumerate(many):

@@ -5,6 +5,7 @@ Where we are is a place: the loops that are open, one in the other. Objects of l
 
 import sys
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -96,6 +97,8 @@ class Compiled:
     def __init__(self, made: Map, values: Values, *, marking: bool = False) -> None:
         self.map = made
         self.values = values
+        self.marking = marking
+        self.split: Callable[[str], Parts] = values.split
         self.compiler = Compiler(made.standard, values, marking=marking)
         self.start = Place((made.loops[""],))
         self.level: tuple[str, Callable[[Parts], tuple[str, ...]]] | None = None
@@ -109,6 +112,18 @@ class Compiled:
                 self._children[parent].append(loop)
         for children in self._children.values():  # Those that begin with any segment of a tag come last.
             children.sort(key=lambda loop: not all(conditions for _, conditions in loop.begins))
+
+    def mark(self, segments: Segments) -> None:
+        """See to it that marks say which of these segments they are of."""
+        split = self.values.split
+        counted = count()
+
+        def noted(text: str) -> Parts:
+            index = next(counted)
+            self.compiler.here = segments.position + index, segments.byte(index), text
+            return split(text)
+
+        self.split = noted
 
     def place(self, loops: tuple[Loop, ...]) -> Place:
         key = tuple(loop.name for loop in loops)
@@ -152,7 +167,10 @@ class Compiled:
         """A segment of the sender's own is kept as it was sent."""
 
         def gives(record: dict[str, Any], parts: Parts) -> None:
-            kept = {"segment": parts[0], "fields": parts[1 : len(parts) - self.values.fill]}
+            tag, *fields = parts[: len(parts) - self.values.fill]
+            kept: dict[str, Any] = {"segment": tag, "fields": fields}
+            if self.marking:
+                kept = {"segment": self.compiler.mark(), "fields": [self.compiler.mark() for _ in fields]}
             extend(record, ("extensions",), [kept])
 
         move = Move(place.record_depth, self.place(place.loops[: place.record_depth + 1]), None)
@@ -220,12 +238,14 @@ class Walk:
         """The records that end within these segments, as dicts, and findings of what made no sense in them."""
         self._segments = segments
         self._index = 0
+        if self._compiled.marking:
+            self._compiled.mark(segments)
         if self._record_start is not None:
             self._look_at_length(segments.offset - self._record_start)
         elif self._place.record_depth == 0 and not self._place.loops[0].begins:
             self._begin_record(segments.offset)
         compiled, objects = self._compiled, self._objects
-        split, problems = compiled.values.split, compiled.compiler.problems
+        split, problems = compiled.split, compiled.compiler.problems
         place = self._place
         choices = place.choices
         for index, text in enumerate(segments.characters):

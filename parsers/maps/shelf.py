@@ -1,13 +1,14 @@
 """The map files in the package: `maps/*.toml` of each standard, and which of them maps which set."""
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from typing import Final
 
 from parsers.maps.language import read_map
-from parsers.maps.model import Map
+from parsers.maps.model import Map, MapError
 
 FOLDERS: Final[Mapping[str, str]] = {"x12": "parsers.x12", "hl7": "parsers.hl7"}
 """Standards with maps of segments."""
@@ -37,11 +38,37 @@ def maps(standard: str) -> tuple[Map, ...]:
     return tuple(sorted(made, key=lambda one: (-max(map(len, one.versions)), one.id)))
 
 
+def given(texts: Mapping[str, str]) -> tuple[Map, ...]:
+    """Maps that stand in no package: by the name of its file, the text of each. They may extend the package's.
+
+    Raises:
+        MapError: one says something that cannot be understood.
+    """
+    return tuple(_given(text, name) for name, text in texts.items())
+
+
+def _given(text: str, name: str) -> Map:
+    try:
+        head = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MapError(f"{name}: {error}") from None
+    for standard in FOLDERS:
+        known = _texts(standard)
+        if head.get("standard") == standard or head.get("extends") in known:
+            return read_map(text, name, known.get(SHARED, ""), known)
+    raise MapError(f"{name}: say with `standard` which of {', '.join(FOLDERS)} it maps, or what it `extends`")
+
+
 @cache
 def find(standard: str, set_code: str, version: str) -> Map | None:
     """The map of a set in a version, None where there is none."""
-    for made in maps(standard):
-        if set_code.partition("^")[0] in made.sets and version.startswith(made.versions):
+    return among(maps(standard), standard, set_code, version)
+
+
+def among(maps: Sequence[Map], standard: str, set_code: str, version: str) -> Map | None:
+    """The first of some maps that is one for this set and version."""
+    for made in maps:
+        if made.standard == standard and set_code.partition("^")[0] in made.sets and version.startswith(made.versions):
             return made
     return None
 

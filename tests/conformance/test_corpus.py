@@ -131,7 +131,7 @@ def test_every_promise_holds(row):
     promises.hold(data, 61 if len(data) < 100_000 else 5003)
 
 
-RECORDED = {"837P": "claim/1", "850": "purchase-order/1"}
+RECORDED = {"837P": "claim/1", "850": "purchase-order/2"}
 WITHOUT_RECORDS = (
     "samples/sample_batch3.hl7",  # A batch whose only message is cut off: its trailer is missing.
     "issue229/837-header-ref-only.edi",  # No CLM.

@@ -19,7 +19,7 @@ def found(code: str, element: str | None) -> Finding:
 
 
 class TalkativeMap:
-    schema, version = "purchase-order/1", "test"
+    schema, version = "purchase-order/2", "test"
 
     def feed(self, segments: Segments) -> Iterator[Finding]:
         if segments.position <= 2 < segments.position + len(segments):
@@ -34,7 +34,7 @@ class TalkativeMap:
 
 
 def test_a_map_is_silent_of_an_element_that_was_spoken_of_and_of_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records._Maps, "walk", lambda *_: TalkativeMap())
+    monkeypatch.setattr(records.Maps, "walk", lambda *_: TalkativeMap())
 
     def items() -> Iterator[Item]:
         for item in parsers.segments([file_of(*CLEAN)]):
@@ -68,7 +68,7 @@ class Listing:
 @pytest.mark.parametrize("size", [5, 1 << 20])
 def test_a_map_gets_what_stands_between_the_header_and_the_trailer(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     listing = Listing()
-    monkeypatch.setattr(records._Maps, "walk", lambda *_: listing)
+    monkeypatch.setattr(records.Maps, "walk", lambda *_: listing)
     monkeypatch.setattr("parsers.source.PIECE_BYTES", size)
     data = file_of(*CLEAN)
     list(parsers.read([data]))

@@ -9,13 +9,13 @@ from parsers.maps.model import MapError
 from parsers.x12.delimiters import Delimiters
 from parsers.x12.values import values
 
-HEAD = 'id = "test-1"\nrecord = "purchase-order/1"\nstandard = "x12"\nsets = ["850"]\n'
+HEAD = 'id = "test-1"\nrecord = "purchase-order/2"\nstandard = "x12"\nsets = ["850"]\n'
 SET = HEAD + "[set]\nrecord = true\n"
 
 WRONG = [
     ("no record", 'id = "a-1"\nstandard = "x12"\n', "`record` is missing"),
     ("unknown key", HEAD + "loops = 1\n", "did you mean `loop`?"),
-    ("unknown record", HEAD.replace("purchase-order/1", "purchase-order/9"), "did you mean `purchase-order/1`?"),
+    ("unknown record", HEAD.replace("purchase-order/2", "purchase-order/9"), "did you mean `purchase-order/2`?"),
     ("unknown standard", HEAD.replace("x12", "x13"), "has no maps of segments"),
     ("unknown field", SET + 'nmber = "BEG03"\n', "did you mean `number`?"),
     ("no element", SET + 'number = "BEG3"\n', "is no element of x12"),
