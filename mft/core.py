@@ -25,7 +25,7 @@ from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
-from mft.pipeline import acknowledge, conclude, deadlines, emit, mailbox, receive, runner
+from mft.pipeline import acknowledge, conclude, deadlines, emit, mailbox, receive, replay, runner
 from mft.pipeline.journal import Journal
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ Command = (
     | runner.Release
     | acknowledge.AllocateNumbers
     | conclude.Conclude
+    | replay.Supersede
     | emit.Delivered
     | emit.DeliveryFailed
     | deadlines.Due
@@ -136,6 +137,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     runner.Release: runner.release,
     acknowledge.AllocateNumbers: acknowledge.allocate_numbers,
     conclude.Conclude: conclude.conclude,
+    replay.Supersede: replay.supersede,
     emit.Delivered: emit.delivered,
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,

@@ -66,6 +66,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("transfer.removed", "", "name"),
         ("transfer.fetched", "size_bytes", ""),
         ("transfer.opened", "size_bytes", ""),
+        ("transfer.replayed", "sets map guide", ""),
     )
 }
 

@@ -2,12 +2,14 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from mft.errors import Missing
 
 _PIECE = 1 << 20
+T = TypeVar("T")
 
 
 def pieces(path: Path, *, bar: bool = True) -> Iterator[bytes]:
@@ -27,6 +29,19 @@ def pieces(path: Path, *, bar: bool = True) -> Iterator[bytes]:
             yield from _watched(path, found, total) if bar and sys.stderr.isatty() else found
     except OSError as error:
         raise Missing(f"{path}: {error.strerror}") from None
+
+
+def counted(items: Sequence[T], what: str, *, bar: bool) -> Iterator[T]:
+    """Items one by one, with a line in a terminal that says how many are done."""
+    shown = 0.0
+    for number, item in enumerate(items, 1):
+        now = time.monotonic()
+        if bar and sys.stderr.isatty() and now - shown > 0.2:
+            shown = now
+            print(f"\r{what} {number} of {len(items)}", end="", file=sys.stderr, flush=True)
+        yield item
+    if shown:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _watched(path: Path, found: Iterator[bytes], total: int) -> Iterator[bytes]:

@@ -33,6 +33,16 @@ source = "bob's companion guide"
 [sources]
 "bob's companion guide" = "made up"
 """
+MAP = """id = "our-837p-1"
+extends = "837p.toml"
+
+[loop.2300]
+frequency = "CLM05-3 in frequencies"
+
+[words.frequencies]
+"1" = "original"
+"7" = "replacement"
+"""
 TRANSCRIPTS = sorted(path.stem for path in FOLDER.glob("*.txt"))
 
 
@@ -67,6 +77,7 @@ def test_transcript(name: str, mft: Mft, tmp_path: Path, request: pytest.Fixture
     shutil.copytree(str(resources.files("mft.samples")), tmp_path / "samples")
     (tmp_path / "guides").mkdir()
     (tmp_path / "guides" / "bob-837.toml").write_text(OVERLAY)
+    (tmp_path / "our-837p.toml").write_text(MAP)
     (tmp_path / "acme.pub").write_bytes((request.getfixturevalue("fresh_home") / "acme.pub").read_bytes())
     played = steps(text)
     assert played
