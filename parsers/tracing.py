@@ -38,20 +38,32 @@ def trace(
     set: int = 1,  # noqa: A002  The field's word.
     record: int = 1,
     maps: Mapping[str, str] | None = None,
-) -> list[Source]:
+    version: str | None = None,
+) -> list[Source] | None:
     """Each field of one record with its source; nothing when there is no such record.
+
+    None when no map would make it today, or another one than `version`.
 
     Args:
         set: ordinal of the set or message in the file. record: of the record in its set, both from 1.
         maps: map files, by name, that take the place of the package's.
     """
-    for number, made in enumerate(_marked(chunks, set, maps or {}), 1):
-        if number == record:
-            return list(_sources(made, ""))
+    try:
+        for number, made in enumerate(_marked(chunks, set, maps or {}, version), 1):
+            if number == record:
+                return list(_sources(made, ""))
+    except _OtherMapError:
+        return None
     return []
 
 
-def _marked(chunks: Iterable[bytes], wanted: int, given: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+class _OtherMapError(Exception):
+    """The record was made by none of the maps at hand."""
+
+
+def _marked(
+    chunks: Iterable[bytes], wanted: int, given: Mapping[str, str], version: str | None
+) -> Iterator[dict[str, Any]]:
     maps = Maps(given, marking=True)
     opened: SetOpened | None = None
     walk = None
@@ -64,8 +76,8 @@ def _marked(chunks: Iterable[bytes], wanted: int, given: Mapping[str, str]) -> I
             if walk is None:
                 place = Location(standard=item.standard, set=opened.index, offset=opened.offset)
                 walk = maps.walk(opened, item, place)
-                if walk is None:
-                    return
+                if walk is None or version not in {None, walk.version}:
+                    raise _OtherMapError
             yield from (one for one in walk.feed(item) if not isinstance(one, Finding))
     if walk is not None:
         yield from (one for one in walk.finish(0) if not isinstance(one, Finding))

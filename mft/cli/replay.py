@@ -66,7 +66,7 @@ def replay(
 
     if not transfer_ids and not (partner or since):
         raise typer.BadParameter("name transfers, or say which: --partner, --since", param_hint="ID")
-    maps = _maps(map_file)
+    maps = maps_of(map_file)
     found, config = open_home(home)
     vault = open_vault(found)
     totals = _Totals()
@@ -104,7 +104,8 @@ def replay(
         raise typer.Exit(_VERDICT_CODE)
 
 
-def _maps(file: Path | None) -> dict[str, str]:
+def maps_of(file: Path | None) -> dict[str, str]:
+    """A map file as the parsers take it. Raises Missing or BadConfig: it cannot be read, or understood."""
     from parsers.maps.model import MapError
     from parsers.maps.shelf import given
 
