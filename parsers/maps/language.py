@@ -32,6 +32,7 @@ _HEAD = {
     "standard",
     "sets",
     "versions",
+    "written",
     "levels",
     "extensions",
     "words",
@@ -177,9 +178,16 @@ class _File:
             sets=_texts(data.get("sets", ())),
             versions=_texts(data.get("versions", ("",))),
             loops=loops,
+            written=self._written(data.get("written", {})),
             levels=(levels[0], levels[1]) if levels else None,
             extensions=data.get("extensions"),
         )
+
+    def _written(self, said: dict[str, str]) -> dict[str, dict[str, str]]:
+        made: dict[str, dict[str, str]] = {}
+        for reference, text in said.items():
+            made.setdefault(self._tag(reference), {})[reference] = str(text)
+        return made
 
     def _in_order(self, raw: dict[str, Any]) -> list[str]:
         """Loops behind those that they stand in first of all."""

@@ -114,7 +114,8 @@ class Map:
     """Attributes:
     id: "837p-2": its name and version, which records bear.
     schema: of the records: "claim/1".
-    levels: the elements that hold a level's number, and that of the one above.
+    written: by tag, elements that a record does not tell and its guide wants: what stands in them when it is written.
+        levels: the elements that hold a level's number, and that of the one above.
     extensions: what tags of segments of the sender's own begin with, which the record keeps as sent.
     """
 
@@ -124,5 +125,6 @@ class Map:
     sets: tuple[str, ...]
     versions: tuple[str, ...]
     loops: Mapping[str, Loop]
+    written: Mapping[str, Mapping[str, str]]
     levels: tuple[str, str] | None = None
     extensions: str | None = None

@@ -99,6 +99,32 @@ class Values:
             return self.moment(first, "", inner), self.moment(last, "", inner) if last else None
         return self.moment(text, more, form), None
 
+    # --- written back ---
+
+    def cell(self, reference: str) -> tuple[int, int]:
+        found = _REFERENCE.fullmatch(reference)
+        assert found is not None, "the map's language has seen it"
+        return int(found["element"]), int(found["component"] or 0)
+
+    def decimal_text(self, value: str, places: int) -> str:
+        if not places:
+            return value
+        whole, _, fraction = value.partition(".")
+        if len(fraction) > places:
+            raise ValueError(f"an amount has more than {places} decimals, which are implied")
+        return (whole + fraction.ljust(places, "0")).lstrip("0") or "0"
+
+    def moment_text(self, value: str) -> tuple[str, str]:
+        day, _, time = value.partition("T")
+        return day.replace("-", ""), time.replace(":", "").replace(".", "")
+
+    def period_text(self, start: str, end: str | None) -> tuple[str, str]:
+        day, time = self.moment_text(start)
+        if end is None:
+            return (day + time, "DT") if time else (day, "D8")
+        last, last_time = self.moment_text(end)
+        return f"{day}{time}-{last}{last_time}", "RDT" if time else "RD8"
+
 
 def _with_century(text: str) -> str:
     if len(text) != 6 or not text.isdigit():
