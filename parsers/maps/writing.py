@@ -108,6 +108,14 @@ class _Writing:
                 drafts = self.loop(child, item, inner)
                 if drafts:
                     pieces.append(_Piece((index, nth), drafts))
+        if loop.begins and pieces and not any(piece.order[0] == _BEGINNING for piece in pieces):
+            known = [one for one in loop.begins if place is None or _stands(place, one[0])]
+            tag, conditions = (known or loop.begins)[0]
+            head = Draft(tag)
+            if not self._hold(head, conditions) or not (head.cells or tag in self._map.written):
+                self._forget(loop, owner)  # Without its first segment there is no loop.
+                return []
+            pieces.append(_Piece((_BEGINNING, 0), [head]))
         pieces.sort(key=lambda piece: piece.order)
         return [draft for piece in pieces for draft in piece.drafts]
 
@@ -129,15 +137,6 @@ class _Writing:
             for draft in self._drafts(tag, nodes, owner, begins.get(tag)):
                 order = _BEGINNING if tag in begins else _order(place, draft, nth)
                 made.append(_Piece((order, nth), [draft]))
-        if loop.begins and made and not any(piece.order[0] == _BEGINNING for piece in made):
-            tag, conditions = next(
-                (one for one in loop.begins if place is None or _stands(place, one[0])), loop.begins[0]
-            )
-            head = Draft(tag)
-            if not self._hold(head, conditions) or not (head.cells or tag in self._map.written):
-                self._forget(loop, owner)  # Without its first segment there is no loop.
-                return []
-            made.append(_Piece((_BEGINNING, 0), [head]))
         return made
 
     def _forget(self, loop: Loop, owner: dict[str, Any]) -> None:
