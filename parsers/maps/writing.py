@@ -97,6 +97,7 @@ class _Writing:
     # --- loops ---
 
     def loop(self, loop: Loop, owner: dict[str, Any], place: GuideLoop | None) -> list[Draft]:
+        before = set(self._done) if loop.begins else self._done
         pieces = self._own(loop, owner, place)
         for nth, child in enumerate(self._children[loop.name]):
             if child.is_passed_over:
@@ -113,7 +114,7 @@ class _Writing:
             tag, conditions = (known or loop.begins)[0]
             head = Draft(tag)
             if not self._hold(head, conditions) or not (head.cells or tag in self._map.written):
-                self._forget(loop, owner)  # Without its first segment there is no loop.
+                self._done = before  # Without its first segment there is no loop, and nothing of it is written.
                 return []
             pieces.append(_Piece((_BEGINNING, 0), [head]))
         pieces.sort(key=lambda piece: piece.order)
@@ -138,11 +139,6 @@ class _Writing:
                 order = _BEGINNING if tag in begins else _order(place, draft, nth)
                 made.append(_Piece((order, nth), [draft]))
         return made
-
-    def _forget(self, loop: Loop, owner: dict[str, Any]) -> None:
-        for nodes in loop.nodes.values():
-            for node in nodes:
-                self._done.discard((id(owner), node.name))
 
     # --- segments of one tag ---
 
