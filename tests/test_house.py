@@ -134,8 +134,11 @@ class TestModules:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= LINES_MAX
 
     def test_speaks_no_sql_by_hand(self, path: Path) -> None:
-        """Values reach a statement as parameters; what is written by hand is transaction control and PRAGMA."""
-        if "migrations" in path.parts:
+        """Values reach a statement as parameters; what is written by hand is transaction control and PRAGMA.
+
+        DuckDB's statements are made as text, out of our types and names: it has no builder, and never sees the ledger.
+        """
+        if "migrations" in path.parts or path.is_relative_to(ROOT / "mft" / "records"):
             return
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.JoinedStr):
