@@ -27,6 +27,7 @@ from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
 from mft.pipeline import acknowledge, conclude, deadlines, emit, mailbox, receive, replay, runner
 from mft.pipeline.journal import Journal
+from mft.records import cache
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -88,6 +89,8 @@ Command = (
     | emit.Delivered
     | emit.DeliveryFailed
     | deadlines.Due
+    | cache.KeepPart
+    | cache.DropPart
     | Note
     | KeepProfile
 )
@@ -141,6 +144,8 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     emit.Delivered: emit.delivered,
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,
+    cache.KeepPart: cache.keep_part,
+    cache.DropPart: cache.drop_part,
     Note: note,
     KeepProfile: keep,
 }

@@ -247,3 +247,26 @@ def list_views(
         },
         empty="no columns",
     )
+
+
+@app.command()
+def compact(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Cache for queries whatever is not cached yet; a running server does it by itself, now and then.
+
+    \b
+    mft records compact
+    """
+    from mft.cli.access import ledger_of, open_home, writing
+    from mft.records.cache import Compactor
+    from mft.server import open_vault
+
+    found, config = open_home(home)
+    vault = open_vault(found)
+    with ledger_of(home) as books, writing(found, config, remove_object=vault.remove) as run:
+        compactor = Compactor(vault, lambda: books, run)
+        while compactor.step(everything=True):
+            pass
+    if as_json:
+        Output(as_json).object({"sets": compactor.sets, "parts": compactor.parts})
+    else:
+        print(f"cached {compactor.sets} sets; wrote {compactor.parts} parts")

@@ -1,7 +1,5 @@
 """Where views read records from: DuckDB's connection, locked, and one relation for each type out of parts and sets."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,15 +9,14 @@ from mft.ledger import record_parts
 from mft.ledger.database import Books, Row
 from mft.records.files import Files
 from mft.records.masks import literal
-from mft.records.views import quoted, stored_columns
+from mft.records.views import quoted, shape_of, stored_columns
 
 MEMORY_MIB: Final = 512
 _ROW_GROUP: Final = 40_960  # Fewer would make footers long, more would not be written within the memory there is.
-_WRITTEN_AS: Final = 1  # Raised when parts are written otherwise, with the same columns.
 _KEY: Final = ("_transfer", "_set", "_map")
 
 
-def connect(files: Files) -> duckdb.DuckDBPyConnection:
+def connect(files: Files, *, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """A connection without a database, that reads and writes `files` alone; `lock` it before a stranger speaks."""
     connection = duckdb.connect(":memory:")
     connection.register_filesystem(files)
@@ -36,18 +33,14 @@ def connect(files: Files) -> duckdb.DuckDBPyConnection:
         ("enable_external_access", "false"),
     ):
         connection.execute(f"SET {name} = {value}")
+    if threads is not None:
+        connection.execute(f"SET threads = {threads}")
     return connection
 
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
     """No setting changes any more."""
     connection.execute("SET lock_configuration = true")
-
-
-def shape_of(schema: str) -> str:
-    """What parts of a type are written like today; a part of another shape is not read."""
-    said = json.dumps([_WRITTEN_AS, list(stored_columns(schema).items())])
-    return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 def lines_sql(schema: str, names: Sequence[str]) -> str:

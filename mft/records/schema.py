@@ -1,5 +1,6 @@
 """The types of records for those who read them elsewhere: JSON Schema, with what each field may show."""
 
+import sys
 from typing import Any
 
 import msgspec
@@ -12,8 +13,12 @@ _TEMPLATE = "#/$defs/{name}"
 
 
 def title_of(schema: str) -> str:
-    """What a type of record is, in a line."""
-    return (BY_SCHEMA[schema].__doc__ or "").strip().partition("\n")[0].removesuffix("Attributes:").strip()
+    """What a type of record is, in a line: its own docstring's, or its module's where that begins with the fields."""
+    struct = BY_SCHEMA[schema]
+    own, around = (
+        (text or "").strip().partition("\n")[0] for text in (struct.__doc__, sys.modules[struct.__module__].__doc__)
+    )
+    return around if own in {"", "Attributes:"} else own
 
 
 def json_schema(schema: str) -> dict[str, Any]:
@@ -28,7 +33,8 @@ def json_schema(schema: str) -> dict[str, Any]:
             if field.data_class == BY_SCHEME:
                 properties[field.name]["x-scheme-classes"] = dict(SCHEME_CLASSES)
     own = definitions.pop(references[0]["$ref"].rpartition("/")[2])
-    return {"$schema": _DIALECT, "$id": f"urn:mft:records:{schema}", **own, "title": schema, "$defs": definitions}
+    about = {"$schema": _DIALECT, "$id": f"urn:mft:records:{schema}", "title": schema, "description": title_of(schema)}
+    return {**own, **about, "$defs": definitions}
 
 
 def _structs(struct: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:

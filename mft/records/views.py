@@ -12,6 +12,8 @@ with underscores. A struct of a decimal and its unit lends the decimal its name:
 `total_charge_currency`. A name that is taken already gets `_sent` behind it.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -38,6 +40,7 @@ _SHOWN: Final[Mapping[str, str]] = {
     "text": "VARCHAR", "decimal": "DECIMAL(28,6)", "day": "DATE", "moment": "TIMESTAMP", "integer": "BIGINT",
     "boolean": "BOOLEAN",
 }  # fmt: skip
+_WRITTEN_AS: Final = 1  # Raised when parts are written otherwise, with the same columns.
 _SINGULARS: Final[Mapping[str, str]] = {"diagnoses": "diagnosis"}
 _HISSING: Final = ("s", "x", "ch", "sh")
 
@@ -179,6 +182,12 @@ def stored_columns(schema: str) -> Mapping[str, str]:
     columns = dict(LEADING.values())
     columns |= {field.name: _stored(field) for field in fields_of(BY_SCHEMA[schema]).values()}
     return columns
+
+
+def shape_of(schema: str) -> str:
+    """What parts of a type are written like today; a part of another shape is not read."""
+    said = json.dumps([_WRITTEN_AS, list(stored_columns(schema).items())])
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 def _stored(field: Field) -> str:
