@@ -1,7 +1,7 @@
 """Records in SQL: how long caching takes, and an answer; ours alone.
 
-Claims as the sample's, each with a charge of its own, in sets of 10,000 over ten days; then sets of one claim in one day,
-asked before they are cached and afterwards.
+Claims as the sample's, each with a charge of its own, in sets of 10,000 over ten days; then sets of one claim in one
+day, asked before they are cached and afterwards.
 """
 
 import itertools
@@ -81,6 +81,8 @@ class _Home:
         compactor = Compactor(self.vault, self.readers.get, self.core.run)
         while compactor.step(everything=True):
             pass
+        if compactor.left:
+            raise Unmeasured(f"records could not be cached: {compactor.left[0]}")
         return compactor
 
     def ask(self, statement: str) -> tuple[float, int]:

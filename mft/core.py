@@ -91,6 +91,7 @@ Command = (
     | deadlines.Due
     | cache.KeepPart
     | cache.DropPart
+    | cache.LeaveUncached
     | Note
     | KeepProfile
 )
@@ -146,6 +147,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     deadlines.Due: deadlines.due,
     cache.KeepPart: cache.keep_part,
     cache.DropPart: cache.drop_part,
+    cache.LeaveUncached: cache.leave_uncached,
     Note: note,
     KeepProfile: keep,
 }

@@ -267,6 +267,10 @@ def compact(home: HomeOption = None, as_json: JsonOption = False) -> None:
         while compactor.step(everything=True):
             pass
     if as_json:
-        Output(as_json).object({"sets": compactor.sets, "parts": compactor.parts})
+        Output(as_json).object({"sets": compactor.sets, "parts": compactor.parts, "left": len(compactor.left)})
     else:
         print(f"cached {compactor.sets} sets; wrote {compactor.parts} parts")
+    for reason in compactor.left:
+        print(f"mft: some records could not be cached: {reason}", file=sys.stderr)
+    if compactor.left:
+        raise typer.Exit(1)

@@ -12,7 +12,9 @@ from mft.records.masks import literal
 from mft.records.views import quoted, shape_of, stored_columns
 
 MEMORY_MIB: Final = 512
-_ROW_GROUP: Final = 40_960  # Fewer would make footers long, more would not be written within the memory there is.
+_ROW_GROUP_MIB: Final = (
+    MEMORY_MIB // 4
+)  # Smaller ones make footers long, larger ones are not written within the memory.
 _KEY: Final = ("_transfer", "_set", "_map")
 
 
@@ -28,6 +30,10 @@ def connect(files: Files, *, threads: int | None = None) -> duckdb.DuckDBPyConne
         ("python_enable_replacements", "false"),  # A name in a statement is never one of our variables.
         ("enable_external_file_cache", "false"),
         ("enable_progress_bar", "false"),
+        (
+            "preserve_insertion_order",
+            "false",
+        ),  # Who wants an order asks for it; and row groups have their limit of bytes.
         ("disabled_filesystems", "'LocalFileSystem'"),
         ("allowed_directories", f"[{literal(files.folder)}]"),
         ("enable_external_access", "false"),
@@ -107,5 +113,5 @@ def copy_sql(source: str, name: str) -> str:
     """Write what `source` selects to a file, as Parquet."""
     return (
         f"COPY ({source}\n) TO {literal(name)} "
-        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, USE_TMP_FILE false)"
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES '{_ROW_GROUP_MIB}MiB', USE_TMP_FILE false)"
     )

@@ -6,7 +6,7 @@ is over, its parts become one, as far as the limits of a part go. Every step is 
 
 Durability: a part counts once its commit returned, and those that it replaces are gone with the same commit.
 Loss: none; what is in no part is read from the sets' own objects.
-Error handling: where records cannot be made into a part, they stay as they are until the next start.
+Error handling: records that cannot be made into a part leave a leaf, and stay as they are until the next start.
 """
 
 import threading
@@ -60,6 +60,20 @@ class DropPart(msgspec.Struct, frozen=True, tag=True):
     part: str
 
 
+class LeaveUncached(msgspec.Struct, frozen=True, tag=True):
+    """Records could not be made into a part: an operator must be able to find out."""
+
+    record_schema: str
+    connection: str
+    day: str
+    code: str
+
+
+def leave_uncached(journal: Journal, command: LeaveUncached) -> None:
+    facts = {"type": command.record_schema, "day": command.day, "error": command.code}
+    journal.leaf("records.uncached", actor="server", connection=command.connection, result="refused", facts=facts)
+
+
 def keep_part(journal: Journal, command: KeepPart) -> None:
     """Raises StageConflict: what it was made of has changed meanwhile."""
     insert_object(journal.books, command.sealed, at=journal.at)
@@ -95,6 +109,7 @@ class Compactor:
     def __init__(self, vault: Vault, books: Callable[[], Books], submit: Callable[[Any], Any]) -> None:
         self.sets = 0
         self.parts = 0
+        self.left: list[str] = []  # Why records could not be cached.
         self._vault = vault
         self._books = books
         self._submit = submit
@@ -146,12 +161,17 @@ class Compactor:
             self._part(schema, connection, day, rows, parts)
         except StageConflict:
             return  # Something was changed meanwhile: the next step sees how it is.
-        except FileGone:
-            self._set_aside.add((schema, connection, day))  # Whoever asks for the records is told.
+        except FileGone as error:
+            self._leave(schema, connection, day, error)
         except (Broken, Busy):
             raise
-        except MFTError:
-            self._set_aside.add((schema, connection, day))
+        except MFTError as error:
+            self._leave(schema, connection, day, error)
+
+    def _leave(self, schema: str, connection: str, day: str, error: MFTError) -> None:
+        self.left.append(str(error))
+        self._set_aside.add((schema, connection, day))
+        self._submit(LeaveUncached(schema, connection, day, error.code))
 
     def _part(self, schema: str, connection: str, day: str, rows: Sequence[Row], parts: Sequence[Row]) -> None:
         from mft.records.parquet import write_part

@@ -15,6 +15,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -68,7 +69,7 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types.
 
     def __init__(self, open_object: Callable[[str], Reader]) -> None:
         super().__init__()
-        self.failure: MFTError | None = None
+        self.failure: MFTError | OSError | None = None
         self.folder: Final = f"mft://{secrets.token_hex(16)}/"
         self._open_object = open_object
         self._lock = threading.RLock()  # Around the ledger, the readers and the texts: DuckDB reads in many threads.
@@ -157,7 +158,7 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types.
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         if "w" in mode and path in self._outlets:
-            return self._outlets[path]
+            return _OutletFile(self, self._outlets[path])
         if path in self._parts:
             return _PartFile(self, path)
         if path in self._lines:
@@ -166,7 +167,7 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types.
 
     def read_part(self, path: str, offset: int, size: int) -> bytes:
         object_id, whole = self._parts[path]
-        with self._lock, self._told():
+        with self._lock, self.told():
             reader = self._readers.pop(path, None) or self._open_object(object_id)
             self._readers[path] = reader
             if len(self._readers) > _READERS:
@@ -176,7 +177,7 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types.
             return reader.read_at(offset, size)
 
     def _text(self, path: str) -> bytes:
-        with self._lock, self._told():
+        with self._lock, self.told():
             text = self._texts.pop(path, None)
             if text is None:
                 text = b"".join(self._text_of(one) for one in self._lines[path])
@@ -196,22 +197,31 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types.
             raise Broken(f"object {one.object_id} does not hold as many records as the ledger says")
         return text
 
-    def _told(self) -> "_Told":
-        return _Told(self)
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Keep the first error that passes."""
+        try:
+            yield
+        except (MFTError, OSError) as error:
+            self.failure = self.failure or error
+            raise
 
 
-class _Told:
-    """Keeps the first error of ours that passes."""
+class _OutletFile:
+    """What DuckDB writes to an outlet."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, outlet: Outlet) -> None:
         self._files = files
+        self._outlet = outlet
 
-    def __enter__(self) -> None:
-        return
+    def write(self, data: bytes) -> int:
+        with self._files.told():
+            self._outlet.write(data)
+        return len(data)
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, MFTError):
-            self._files.failure = self._files.failure or error
+    def close(self) -> None:
+        with self._files.told():
+            self._outlet.close()
 
 
 class _PartFile:

@@ -41,7 +41,6 @@ def write_part(
             written = connection.execute(copy_sql(" UNION ALL ".join(sources), files.add_outlet(outlet)))
             return int(written.fetchall()[0][0])
     except duckdb.Error as error:
-        failure = files.failure or MFTError(f"DuckDB failed ({type(error).__name__})")
-        raise failure from None
+        raise files.failure or MFTError(f"DuckDB failed ({type(error).__name__})") from None
     finally:
         files.close()

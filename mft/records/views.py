@@ -208,20 +208,29 @@ def view_sql(view: View, base: str, *, reveal: bool, salt: str) -> str:
 
     Of a record in several parts the last one shows, and the lists of all of them, which count from 1 in each part.
     """
-    selected = [f"r.{stored} AS {name}" for name, (stored, _) in LEADING.items()]
+    leading = [f"r.{stored} AS {name}" for name, (stored, _) in LEADING.items()]
+    source, item, where = f"{base} AS r", "r", ""
     if view.lists:
-        selected.append("coalesce(r.provenance.part, 1) AS part")
-    source = [f"{base} AS r"]
-    item = "r"
-    for number, (path, ordinal) in enumerate(zip(view.lists, view.ordinals, strict=True), start=1):
-        source.append(f"unnest({_at(item, path)}) WITH ORDINALITY AS i{number}(item, line)")
-        selected.append(f"i{number}.line AS {quoted(ordinal)}")
-        item = f"i{number}.item"
-    selected += (
-        f"{_shown(column, item, reveal=reveal, salt=salt)} AS {quoted(column.name)}" for column in view.columns
-    )
-    where = [] if view.lists else ["WHERE r.provenance.continued IS NOT TRUE"]
-    return "\n".join(["SELECT", ",\n".join(selected), "FROM", ", ".join(source), *where])
+        leading += [f"r.{name}" for name in ("part", *map(quoted, view.ordinals))]
+        source, item = _items(view, base), "r.item"
+    else:
+        where = " WHERE r.provenance.continued IS NOT TRUE"
+    shown = (f"{_shown(column, item, reveal=reveal, salt=salt)} AS {quoted(column.name)}" for column in view.columns)
+    return f"SELECT {', '.join([*leading, *shown])} FROM {source}{where}"
+
+
+def _items(view: View, base: str) -> str:
+    """A row for each item of the view's list, with where it is."""
+    kept = [f"r.{stored}" for stored, _ in LEADING.values()]
+    source, item, part = f"{base} AS r", "r", "coalesce(r.provenance.part, 1) AS part"
+    for path, ordinal in zip(view.lists, view.ordinals, strict=True):
+        many = _at(item, path)
+        # Not as a lateral join, for which DuckDB makes a hash table of whole rows.
+        unnested = f"unnest({many}) AS item, generate_subscripts({many}, 1) AS {quoted(ordinal)}"
+        source = f"(SELECT {', '.join([*kept, part, unnested])} FROM {source}) AS r"
+        kept.append(f"r.{quoted(ordinal)}")
+        item, part = "r.item", "r.part"
+    return source
 
 
 def _at(item: str, path: tuple[str, ...]) -> str:
