@@ -50,12 +50,15 @@ def lock(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def lines_sql(schema: str, names: Sequence[str]) -> str:
-    """Records out of files of lines. What a type does not know is passed over, what a record lacks is NULL."""
+    """Records out of files of lines.
+
+    What a type does not know is passed over; what a record lacks, or has as something else than its type says, is NULL.
+    """
     columns = stored_columns(schema)
     kinds = ", ".join(f"{quoted(name)}: {literal(kind)}" for name, kind in columns.items())
     return (
         f"{_select(schema)} FROM read_json([{', '.join(map(literal, names))}], format = 'newline_delimited', "
-        f"columns = {{{kinds}}})"
+        f"columns = {{{kinds}}}, ignore_errors = true)"
     )
 
 

@@ -148,6 +148,13 @@ def test_what_a_type_does_not_know_is_passed_over(shelf: Shelf) -> None:
     assert shelf.ask("SELECT number, charge FROM claim_lines") == [("1", None)]
 
 
+def test_what_is_not_of_its_type_is_null_and_harms_nothing_else(shelf: Shelf) -> None:
+    odd = {"type": "P", "notes": ["text"], "total_charge": "12", "lines": {"number": "1"}, "claim_id": ["C-1"]}
+    shelf.keep("claim/1", odd, CLAIM)
+    assert shelf.ask("SELECT record, total_charge FROM claims ORDER BY 1") == [(1, None), (2, Decimal("150.10"))]
+    assert shelf.ask("SELECT DISTINCT record FROM claim_lines") == [(2,)]
+
+
 def test_a_long_record_in_parts_counts_once(shelf: Shelf) -> None:
     def part(number: int, *lines: str, continued: bool) -> dict[str, Any]:
         about = {"set": 1, "start": number, "end": number + 1, "part": number}
