@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mft.cli import trace
 from mft.cli.options import HomeOption, JsonOption, Output
 from mft.errors import Missing, NameTaken
 
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     from mft.audit.log import Fact
     from mft.config import Config, Home
 
-app = typer.Typer(help="Records: query, get, schema, views, compact.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Records: query, get, trace, schema, views, compact.", no_args_is_help=True, rich_markup_mode=None
+)
 
 RevealOption = Annotated[
     bool, typer.Option("--reveal", help="Show what tells of persons. That you asked is a leaf in the audit log.")
 ]
+
+
+app.command()(trace.trace)
 
 
 class Form(StrEnum):
@@ -133,7 +139,7 @@ def get(
     """The records of one set, one JSON object a line. Without --reveal, what tells of persons is masked.
 
     \b
-    mft records get mft:/transfers/01m8283ew4q6fb2n0k7x9t5zrd/records/1@837p/2
+    mft records get mft:/transfers/01m8283ew4q6fb2n0k7x9t5zrd/records/1@837p-2
     """
     import secrets
 
@@ -166,7 +172,7 @@ def get(
             }
             _tell(found, config, facts, transfer=transfer["id"], connection=transfer["connection"])
         chunks = reader.chunks()
-        for piece in chunks if reveal else masked_lines(chunks, row["record_schema"], secrets.token_hex(16)):
+        for piece in chunks if reveal else masked_lines(chunks, secrets.token_hex(16)):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
     finally:

@@ -76,6 +76,7 @@ _SUPERSEDE = (
     .where(_R.transfer_id == bindparam("transfer"), _R.set_position == bindparam("position"))
     .values(superseded=1)
 )
+_RENEW = update(RECORDS).where(_OF_SET).values(superseded=0)
 _INSERT = insert(RECORDS_PART)
 _PUT = (
     update(RECORDS)
@@ -138,6 +139,16 @@ def supersede(books: Books, transfer: str, positions: Sequence[int]) -> None:
     if positions and books.first(_ANY_OF, {"transfer": transfer}) is not None:
         for position in positions:
             books.execute(_SUPERSEDE, {"transfer": transfer, "position": position})
+
+
+def renew(books: Books, transfer: str, position: int, map_version: str) -> None:
+    """Records of a set that were superseded count again, after `supersede`.
+
+    Raises:
+        StageConflict: they are not there any more.
+    """
+    if books.execute(_RENEW, {"transfer": transfer, "position": position, "made_by": map_version}) == 0:
+        raise StageConflict(f"set {position} of transfer {transfer} has no records of map {map_version} any more")
 
 
 def add_part(

@@ -22,6 +22,7 @@ from parsers.canonical.fields import (
     fields_of,
     scheme_class,
 )
+from parsers.canonical.upcasts import upcast
 
 Mask = Literal["shown", "stars", "year", "token", "by scheme"]
 
@@ -119,11 +120,11 @@ def _masked(value: Any, field: Field | None, record: Mapping[str, Any], salt: st
             return STARS
 
 
-def masked_lines(chunks: Iterable[bytes], schema: str, salt: str) -> Iterator[bytes]:
-    """NDJSON of records of a type, each of them masked."""
+def masked_lines(chunks: Iterable[bytes], salt: str) -> Iterator[bytes]:
+    """NDJSON of records, each of them masked; older ones as they are today, since masks go by today's types."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            record = msgspec.json.decode(line)
-            yield msgspec.json.encode(masked_record(record, BY_SCHEMA[schema], salt)) + b"\n"
+            record = upcast(msgspec.json.decode(line))
+            yield msgspec.json.encode(masked_record(record, BY_SCHEMA[record["schema"]], salt)) + b"\n"

@@ -175,7 +175,7 @@ def test_a_long_set_with_a_record_in_parts(shelf: Shelf, monkeypatch: pytest.Mon
         {"provenance": about | {"part": n} | ({"continued": True} if n < 40 else {}), "number": "X"}
         for n in range(1, 41)
     ]
-    shelf.keep("purchase-order/1", *parts_of_one, {"number": "Y"})
+    shelf.keep("purchase-order/2", *parts_of_one, {"number": "Y"})
     assert shelf.ask("SELECT record, number FROM purchase_orders ORDER BY 1") == [(1, "X"), (2, "Y")]
 
 

@@ -108,7 +108,7 @@ def test_a_condition_meets_what_is_shown(shelf: Shelf) -> None:
 
 def test_records_are_masked_as_views_are() -> None:
     line = json.dumps({"schema": "claim/1", "provenance": {"set": 1, "start": 0, "end": 1}} | CLAIM).encode() + b"\n"
-    (masked,) = masked_lines([line[:40], line[40:]], "claim/1", "salt")
+    (masked,) = masked_lines([line[:40], line[40:]], "salt")
     assert [secret for secret in SECRETS if secret.encode() in masked] == []
     found = json.loads(masked)
     assert found["schema"] == "claim/1"

@@ -164,7 +164,7 @@ def test_a_long_record_in_parts_counts_once(shelf: Shelf) -> None:
         }
 
     shelf.keep(
-        "purchase-order/1",
+        "purchase-order/2",
         {"number": "first"},
         part(1, "a", "b", continued=True) | {"number": "long"},
         part(2, "c", continued=False) | {"number": "long"},
@@ -180,7 +180,7 @@ def test_a_long_record_in_parts_counts_once(shelf: Shelf) -> None:
 
 
 def test_a_text_cannot_pretend_that_a_record_goes_on(shelf: Shelf) -> None:
-    shelf.keep("purchase-order/1", {"number": 'x"continued":true'}, {"number": "y"})
+    shelf.keep("purchase-order/2", {"number": 'x"continued":true'}, {"number": "y"})
     assert shelf.ask("SELECT record FROM purchase_orders ORDER BY record") == [(1,), (2,)]
 
 
