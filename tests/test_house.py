@@ -190,11 +190,13 @@ def test_every_file_of_ours_is_looked_at() -> None:
 
 
 def test_the_demo_has_its_samples() -> None:
-    from mft.cli.demo import SCENES
+    from mft.cli.demo import MONTH, SCENES
 
     folder = resources.files("mft.samples")
     for scene in SCENES:
         assert (folder / scene.file).is_file(), scene.file
+    for scene in MONTH:
+        assert (folder / "month" / scene.file).is_file(), scene.file
     assert (resources.files("mft.ledger") / "migrations" / "env.py").is_file()
 
 
