@@ -148,7 +148,7 @@ class Compiled:
                 ]
             if passed_over or (depth and any(begins == tag for begins, _ in loop.begins)):
                 pass  # It would begin anew.
-            elif tag in loop.nodes or tag in loop.below or tag == loop.currency_tag:
+            elif tag in loop.nodes or tag in loop.below or tag in loop.currencies:
                 made.append((self._move(place, depth, tag, None, ()), ()))
                 break
             passed_over = passed_over or loop.is_passed_over
@@ -185,8 +185,8 @@ class Compiled:
         move.gives = self._given_by(loop, tag, opens=opens is not None)
         if tag in loop.below:
             move.below = self.compiler.gives(loop.below[tag])
-        if loop.currency is not None and tag == loop.currency_tag:
-            move.currency = self.compiler.gives((loop.currency._replace(name="currency"),))
+        if tag in loop.currencies:
+            move.currency = self.compiler.gives((loop.currencies[tag]._replace(name="currency"),))
         move.ends_record = depth < place.record_depth < len(place.loops)
         move.begins_record = opens is None and depth == 0 and any(begins == tag for begins, _ in loop.begins)
         move.splits = depth == place.record_depth
@@ -210,11 +210,13 @@ class Walk:
 
     Attributes:
         schema: "claim/1". version: of the map: "837p-2".
+        reads_envelope: `Map.reads_envelope`.
     """
 
     def __init__(self, compiled: Compiled, location: Location) -> None:
         self.schema = compiled.map.schema
         self.version = compiled.map.id
+        self.reads_envelope = compiled.map.reads_envelope
         self._compiled = compiled
         self._location = location
         self._place = compiled.start
@@ -228,21 +230,27 @@ class Walk:
         self._part = 0
         self._is_long = self._is_overlong = False
         self._segments: Segments | None = None
+        self._around = False
         self._index = 0
         always = compiled.map.loops[""].nodes.get("")
         if always:
             compiled.compiler.gives(always)(self._objects[0], [])
         compiled.compiler.currency = None
 
-    def feed(self, segments: Segments) -> list[Any]:
-        """The records that end within these segments, as dicts, and findings of what made no sense in them."""
+    def feed(self, segments: Segments, *, around: bool = False) -> list[Any]:
+        """The records that end within these segments, as dicts, and findings of what made no sense in them.
+
+        Args:
+            around: they are of an envelope around the set, and no part of the record's own.
+        """
         self._segments = segments
         self._index = 0
+        self._around = around
         if self._compiled.marking:
             self._compiled.mark(segments)
         if self._record_start is not None:
             self._look_at_length(segments.offset - self._record_start)
-        elif self._place.record_depth == 0 and not self._place.loops[0].begins:
+        elif self._place.record_depth == 0 and not self._place.loops[0].begins and not around:
             self._begin_record(segments.offset)
         compiled, objects = self._compiled, self._objects
         split, problems = compiled.split, compiled.compiler.problems
@@ -434,6 +442,8 @@ class Walk:
         assert self._segments is not None
         place = replace(
             self._location,
+            set=None if self._around else self._location.set,
+            path=self._segments.path if self._around else self._location.path,
             segment=tag,
             position=self._segments.position + self._index,
             element=element,

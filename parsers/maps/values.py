@@ -102,3 +102,10 @@ def with_places(value: str, places: int) -> str:
     sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
     digits = digits.rjust(places + 1, "0")
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
+
+
+def negated(value: str) -> str:
+    """A number with the other sign; nothing of nothing."""
+    if value.startswith("-"):
+        return value[1:]
+    return f"-{value}" if value.strip("0.") else value
