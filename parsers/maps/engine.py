@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from parsers.canonical.fields import fields_of
 from parsers.findings import Finding, Location
 from parsers.maps.compiler import Compiler, Gives, extend, within
+from parsers.maps.continued import Continued, Whole
 from parsers.maps.language import NOTATIONS
 from parsers.maps.model import Condition, Loop, Map
 from parsers.maps.values import Parts, Values
@@ -113,7 +114,7 @@ class Compiled:
         for children in self._children.values():  # Those that begin with any segment of a tag come last.
             children.sort(key=lambda loop: not all(conditions for _, conditions in loop.begins))
 
-    def mark(self, segments: Segments) -> None:
+    def mark(self, segments: Segments | Whole) -> None:
         """See to it that marks say which of these segments they are of."""
         split = self.values.split
         counted = count()
@@ -229,7 +230,9 @@ class Walk:
         self._is_alone = compiled.map.loops[""].is_alone
         self._part = 0
         self._is_long = self._is_overlong = False
-        self._segments: Segments | None = None
+        goes_on = compiled.values.goes_on
+        self._continued = None if goes_on is None else Continued(goes_on)
+        self._segments: Segments | Whole | None = None
         self._around = False
         self._index = 0
         always = compiled.map.loops[""].nodes.get("")
@@ -243,6 +246,11 @@ class Walk:
         Args:
             around: they are of an envelope around the set, and no part of the record's own.
         """
+        if self._continued is None or around:
+            return self._feed(segments, around=around)
+        return [made for whole in self._continued.take(segments) for made in self._feed(whole)]
+
+    def _feed(self, segments: Segments | Whole, *, around: bool = False) -> list[Any]:
         self._segments = segments
         self._index = 0
         self._around = around
@@ -296,6 +304,15 @@ class Walk:
 
     def finish(self, end: int) -> list[Any]:
         """The record that was open to the last: no more segments will come."""
+        if self._continued is not None:
+            made = [made for whole in self._continued.end() for made in self._feed(whole)]
+            if self._continued.left_out:
+                self._say(
+                    "segment-too-long",
+                    "A segment goes on for more than 1 MiB; the rest of it was left out of the record.",
+                    "Send it in several parts.",
+                )
+            self._made = made + self._made
         if self._is_alone:
             self._record_start = self._location.offset
         if self._record_start is not None:
