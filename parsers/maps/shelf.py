@@ -10,7 +10,13 @@ from typing import Final
 from parsers.maps.language import read_map
 from parsers.maps.model import Map, MapError
 
-FOLDERS: Final[Mapping[str, str]] = {"x12": "parsers.x12", "hl7": "parsers.hl7"}
+FOLDERS: Final[Mapping[str, str]] = {
+    "x12": "parsers.x12",
+    "hl7": "parsers.hl7",
+    "swift-mt": "parsers.swift_mt",
+    "nacha": "parsers.nacha",
+    "bai2": "parsers.bai2",
+}
 """Standards with maps of segments."""
 
 SHARED: Final = "shared.toml"
