@@ -152,7 +152,7 @@ class Compiled:
             elif tag in loop.nodes or tag in loop.below or tag in loop.currencies:
                 made.append((self._move(place, depth, tag, None, ()), ()))
                 break
-            passed_over = passed_over or loop.is_passed_over
+            passed_over = passed_over or loop.is_passed_over or (self.map.is_closed and depth > 0)
         prefix = self.map.extensions
         if not made and prefix is not None and tag.startswith(prefix) and place.record_depth < len(place.loops):
             made.append((self._extension(place), ()))
@@ -378,6 +378,8 @@ class Walk:
 
     def _carry(self, move: Move, parts: Parts) -> None:
         depth = len(self._objects) - 1
+        while depth and self._objects[depth] is self._objects[depth - 1]:
+            depth -= 1  # A loop that is only a place says it of what is around it.
         if move.below is not None:
             below: dict[str, Any] = {}
             move.below(below, parts)

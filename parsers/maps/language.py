@@ -36,6 +36,7 @@ _HEAD = {
     "versions",
     "written",
     "levels",
+    "closed",
     "extensions",
     "envelope",
     "words",
@@ -184,6 +185,7 @@ class _File:
             written=self._written(data.get("written", {})),
             levels=(levels[0], levels[1]) if levels else None,
             extensions=data.get("extensions"),
+            is_closed=data.get("closed", False),
             reads_envelope=data.get("envelope", False),
         )
 

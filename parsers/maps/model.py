@@ -117,6 +117,7 @@ class Map:
     schema: of the records: "claim/1".
     written: by tag, elements that a record does not tell and its guide wants: what stands in them when it is written.
         levels: the elements that hold a level's number, and that of the one above.
+    is_closed: what a loop does not take, no loop around it takes: segments of a message stand before its groups.
     extensions: what tags of segments of the sender's own begin with, which the record keeps as sent.
     reads_envelope: the headers and trailers of the set are given to it, and before them the headers around the set.
     """
@@ -130,4 +131,5 @@ class Map:
     written: Mapping[str, Mapping[str, str]]
     levels: tuple[str, str] | None = None
     extensions: str | None = None
+    is_closed: bool = False
     reads_envelope: bool = False

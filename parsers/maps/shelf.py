@@ -12,6 +12,7 @@ from parsers.maps.model import Map, MapError
 
 FOLDERS: Final[Mapping[str, str]] = {
     "x12": "parsers.x12",
+    "edifact": "parsers.edifact",
     "hl7": "parsers.hl7",
     "swift-mt": "parsers.swift_mt",
     "nacha": "parsers.nacha",

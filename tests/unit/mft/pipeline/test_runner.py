@@ -26,7 +26,7 @@ from tests.unit.mft.ledger.entries import ACME
 from tests.unit.mft.pipeline.conftest import Desk
 
 ORDERS = sample("orders-850.edi")
-EDIFACT = b"UNB+UNOC:3+SENDER+RECEIVER+260302:0915+1'UNH+1+ORDERS:D:95B:UN'UNT+2+1'UNZ+1+1'"
+EDIFACT = b"UNB+UNOC:3+SENDER+RECEIVER+260302:0915+1'UNH+1+PARTIN:D:95B:UN'UNT+2+1'UNZ+1+1'"
 
 
 def numbered(number: int, content: bytes = ORDERS) -> bytes:
