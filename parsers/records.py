@@ -11,10 +11,12 @@ from parsers.events import Event, Quoted, RecordBatch, SetClosed, SetOpened
 from parsers.findings import Finding, Location, Severity
 from parsers.maps import shelf
 from parsers.maps.engine import Compiled, Walk
+from parsers.maps.trees import CompiledTree, TreeWalk
 from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments, Syntax
 
 BATCH_BYTES = 256 << 10
 _COMPILED_MAX = 32
+_SAID_MAX = 10_000
 
 PASSED_OVER: dict[str, Severity] = {"hl7": "warning"}
 """How bad it is that a segment was too long to hold: HL7 sends whole documents in one, elsewhere nobody meant it."""
@@ -33,22 +35,26 @@ class Maps:
     def __init__(self, given: Mapping[str, str], *, marking: bool = False) -> None:
         self._given = shelf.given(given)
         self._marking = marking
-        self._compiled: dict[tuple[str, Syntax], Compiled] = {}
+        self._compiled: dict[tuple[str, Syntax | None], Compiled | CompiledTree] = {}
 
-    def walk(self, opened: SetOpened, first: Segments, place: Location) -> Walk | None:
+    def walk(self, opened: SetOpened, first: Segments, place: Location) -> Walk | TreeWalk | None:
         """A walk through a set, None where there is no map of it."""
         standard = first.standard
         about = standard, opened.set or "", opened.version or ""
         made = shelf.among(self._given, *about) or shelf.find(*about)
         if made is None:
             return None
-        key = made.id, first.syntax
+        is_tree = standard in shelf.TREES
+        key = made.id, None if is_tree else first.syntax
         if key not in self._compiled:
             if len(self._compiled) >= _COMPILED_MAX:
                 self._compiled.clear()
-            values = import_module(f"{shelf.FOLDERS[standard]}.values").values(first.syntax)
-            self._compiled[key] = Compiled(made, values, marking=self._marking)
-        return Walk(self._compiled[key], place)
+            values = import_module(
+                f"{shelf.FOLDERS[standard]}.paths" if is_tree else f"{shelf.FOLDERS[standard]}.values"
+            )
+            compiled = CompiledTree if is_tree else Compiled
+            self._compiled[key] = compiled(made, values.values(first.syntax), marking=self._marking)
+        return self._compiled[key].walk(place)
 
 
 def with_records(
@@ -138,7 +144,7 @@ class _SetRecords:
         self._maps = maps
         self._around = around
         self._place: Location | None = None
-        self._map: Walk | None = None
+        self._map: Walk | TreeWalk | None = None
         self._content_end: int | None = None
         self._lines = bytearray()
         self._waiting = 0
@@ -154,7 +160,8 @@ class _SetRecords:
         self._content_end = item.offset if item.control else None  # A trailer is no content.
         if self._map is not None and (not item.control or self._map.reads_envelope):
             yield from self._make(self._map.feed(item))
-        self.said.clear()
+        if len(self.said) > _SAID_MAX:
+            self.said.clear()
 
     def _open(self, first: Segments) -> Iterator[Event]:
         opened = self._opened
@@ -169,6 +176,8 @@ class _SetRecords:
     def _pass_over(self, raw: Raw) -> Iterator[Event]:
         if self._map is None or self._place is None or raw.kind == "cut" or self._passed_over:
             return
+        if self._place.standard in shelf.TREES:
+            return  # The text or the comment was told of.
         self._passed_over = True
         severity = PASSED_OVER.get(self._place.standard, "error")
         self.failed = self.failed or severity == "error"

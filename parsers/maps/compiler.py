@@ -12,7 +12,7 @@ Going through the nodes for each segment took four times as long. All names in i
 is ever compiled.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -62,6 +62,7 @@ class Compiler:
         currency: of amounts that name none.
         problems: what made no sense since somebody last looked.
         here: position, offset and text of the segment in hand, where values are marked.
+        places: the same by reference, where one object is made of several segments at once.
     """
 
     def __init__(self, standard: str, values: Values, *, marking: bool = False) -> None:
@@ -69,6 +70,7 @@ class Compiler:
         self.currency: str | None = None
         self.problems: list[Problem] = []
         self.here = (0, 0, "")
+        self.places: Mapping[str, tuple[int, int, str]] = {}
         self._standard = standard
         self._marking = marking
 
@@ -96,7 +98,7 @@ class Compiler:
             return None
 
     def mark(self, *references: str) -> Mark:
-        return Mark(references, *self.here)
+        return Mark(references, *self.places.get(references[0] if references else "", self.here))
 
     def decimal(self, text: str, name: str) -> str | None:
         if (text.isdigit() or (text.replace(".", "", 1).isdigit() and text[0] != "." != text[-1])) and text.isascii():

@@ -60,6 +60,9 @@ _FROM_A_STRING = frozenset({"Money", "Quantity", "Period", "PersonalPeriod"})
 class Notation:
     """How a standard writes its elements, as far as map files need to know: `tag` and `repeats`."""
 
+    holds_objects = True
+    """That one element, with what it is made of, may be a whole object."""
+
     def __init__(self, pattern: str, *, repeats: bool = False) -> None:
         self._pattern = re.compile(pattern)
         self.repeats = repeats
@@ -76,7 +79,20 @@ class Notation:
         return reference.partition(".")[0]
 
 
+class _Paths(Notation):
+    """Of trees: the elements of a loop are taken all at once, as if they were of one segment."""
+
+    holds_objects = False
+
+    def tag(self, reference: str) -> str | None:
+        return "." if super().tag(reference) else None
+
+    def field(self, reference: str) -> str:
+        return reference
+
+
 NOTATIONS: Mapping[str, Notation] = {
+    "iso20022": _Paths(r"(?P<tag>[A-Z][A-Za-z0-9]*)(?:/[A-Za-z0-9]+)*(?:@[A-Za-z]+)?", repeats=True),
     "x12": Notation(r"(?P<tag>[A-Z][A-Z0-9]{1,2})\d\d(?:-\d+)?"),
     "edifact": Notation(r"(?P<tag>[A-Z]{3})-\d+(?:\.\d+)?"),
     "hl7": Notation(r"(?P<tag>[A-Z][A-Z0-9]{2})-\d+(?:\.\d+){0,2}", repeats=True),
@@ -314,7 +330,7 @@ class _File:
         conditions: tuple[Condition, ...] = ()
         whole = None
         if isinstance(said, str):
-            whole = said.partition(" ")[0]
+            whole = said.partition(" ")[0] if self._notation.holds_objects else None
             said, conditions = self._shaped(said)
         said = dict(said)
         if "where" in said:
@@ -351,7 +367,8 @@ class _File:
         repetitions = None
         if isinstance(said, str):
             found = _EXPRESSION.fullmatch(said)
-            repetitions = found["references"] if found and self._notation.repeats else None
+            if found and self._notation.repeats and self._notation.holds_objects:
+                repetitions = found["references"]
             said, conditions = self._shaped(said)
         said = dict(said)
         if "where" in said:

@@ -17,8 +17,12 @@ FOLDERS: Final[Mapping[str, str]] = {
     "swift-mt": "parsers.swift_mt",
     "nacha": "parsers.nacha",
     "bai2": "parsers.bai2",
+    "iso20022": "parsers.iso20022",
 }
 """Standards with maps of segments."""
+
+TREES: Final = frozenset({"iso20022"})
+"""Those whose sets are no segments in an order; they have `paths` where others have `values`."""
 
 SHARED: Final = "shared.toml"
 BASE: Final = ".base.toml"
@@ -84,4 +88,4 @@ def preload() -> None:
     """Read all maps, for a process that will open no file later."""
     for standard, folder in FOLDERS.items():
         maps(standard)
-        import_module(f"{folder}.values")
+        import_module(f"{folder}.{'paths' if standard in TREES else 'values'}")

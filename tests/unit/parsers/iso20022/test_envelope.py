@@ -47,6 +47,8 @@ def verdicts(data: bytes) -> tuple[list[str], list[str], str]:
     said, ended, outcome = [], [], ""
     for event in parsers.read([data]):
         match event:
+            case Finding(code="iso20022.no-records" | "iso20022.not-a-number"):
+                pass  # Of the records.
             case Finding():
                 said.append(event.code if event.severity == "error" else f"{event.severity} {event.code}")
             case SetClosed():
@@ -58,7 +60,7 @@ def verdicts(data: bytes) -> tuple[list[str], list[str], str]:
     return said, ended, outcome
 
 
-GOOD = ["unsupported", "interchange accepted, trailer"]
+GOOD = ["accepted", "interchange accepted, trailer"]
 REJECTED = ["rejected", "interchange accepted, trailer"]
 BROKEN = ["rejected", "interchange rejected"]
 CUT = ["incomplete", "interchange incomplete"]
@@ -71,9 +73,9 @@ CASES = [
     ("declared, commented, with a schema location", DECLARATION + "<!-- made up -->" + STATEMENT.replace("xmlns=", 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="u https://example.com/u.xsd" xmlns='), [], GOOD),
     ("prefixed", STATEMENT.replace("<Document xmlns=", "<d:Document xmlns:d=").replace("</Document", "</d:Document"), [], GOOD),
     ("header and document", f"<BizMsg>{HEADER}{STATEMENT}</BizMsg>", [], GOOD),
-    ("two in an envelope", f"<Batch>{HEADER}{STATEMENT}{HEADER}{STATEMENT}</Batch>", [], ["unsupported", *GOOD]),
+    ("two in an envelope", f"<Batch>{HEADER}{STATEMENT}{HEADER}{STATEMENT}</Batch>", [], ["accepted", *GOOD]),
     ("two files in one", DECLARATION + STATEMENT + "\n" + DECLARATION + STATEMENT, [], GOOD * 2),
-    ("a message without Document", f'<Message xmlns="urn:made-up" xmlns:s="{ISO}admi.004.001.02"><Event><s:SysEvtNtfctn/></Event></Message>', [], GOOD),
+    ("a message without Document", f'<Message xmlns="urn:made-up" xmlns:s="{ISO}admi.004.001.02"><Event><s:SysEvtNtfctn/></Event></Message>', [], ["unsupported", "interchange accepted, trailer"]),
     ("a header alone", f"<BizMsg>{HEADER}</BizMsg>", [], ["interchange accepted, trailer"]),
     ("an empty document", f'<Document xmlns="{ISO}camt.053.001.08"/>', [], GOOD),
     ("a namespace of a bank's own", STATEMENT.replace(ISO, "http://www.example.com/schemas/"), [], GOOD),
@@ -109,10 +111,10 @@ CASES = [
     ("an entity", STATEMENT.replace("<Id>1", "<Id>&e;"), ["xml.ill-formed"], BROKEN),
     ("tags that cross", STATEMENT.replace("</Id>", "</Id2>"), ["xml.ill-formed"], BROKEN),
     ("broken, then another", STATEMENT.replace("</Id>", "") + STATEMENT, ["xml.ill-formed"], BROKEN),
-    ("broken between two", f"<Batch>{STATEMENT}<x></y>{STATEMENT}</Batch>", ["xml.ill-formed"], ["unsupported", "interchange rejected"]),
+    ("broken between two", f"<Batch>{STATEMENT}<x></y>{STATEMENT}</Batch>", ["xml.ill-formed"], ["accepted", "interchange rejected"]),
     ("wrong totals, then cut", pain("3")[:-30], ["xml.cut-off"], CUT),
     ("cut in the message", STATEMENT[:-30], ["xml.cut-off"], CUT),
-    ("cut behind the message", f"<BizMsg>{STATEMENT}", ["xml.cut-off"], ["unsupported", "interchange incomplete"]),
+    ("cut behind the message", f"<BizMsg>{STATEMENT}", ["xml.cut-off"], ["accepted", "interchange incomplete"]),
     ("cut in the second file", STATEMENT + STATEMENT[:-1], ["xml.cut-off"], GOOD + CUT),
     ("too deep", STATEMENT.replace("<Id>1</Id>", "<x>" * 70 + "</x>" * 70), ["xml.nesting-too-deep"], BROKEN),
     ("too many attributes", STATEMENT.replace("<Id>", "<Id " + " ".join(f"a{n}=''" for n in range(70)) + ">"), ["xml.too-many-attributes"], BROKEN),
