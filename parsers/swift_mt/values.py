@@ -135,7 +135,7 @@ def _each(parts: dict[Any, Any], name: str) -> list[dict[Any, Any]]:
 
 def _party(tag: str, lines: list[str]) -> dict[Any, Any]:
     any_option = f":{tag[:2]}a:"
-    parts: dict[Any, Any] = {0: f"{tag[:2]}a", any_option: "\n".join(lines), 1: {any_option: lines}}
+    parts: dict[Any, Any] = {0: f"{tag[:2]}a", any_option: "\n".join(lines), 1: {}}
     parts |= {f"{any_option}/field": tag[:2], f"{any_option}/option": tag[2:]}
     for name, value in parties.read(tag[2:], lines).items():
         if isinstance(value, list):
