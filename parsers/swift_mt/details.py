@@ -109,7 +109,7 @@ def _slashed(text: str) -> Details:
     for code, value in zip(parts[1::2], parts[2::2], strict=True):
         name = _SLASHED.get(code)
         if name is not None and value.strip(" /") and name not in made:
-            made[name] = value.strip()
+            made[name] = value.removeprefix("USTD//").strip(" /")
     if "svwz" in made:
         made["svwz"] = [str(made["svwz"])]
     return made

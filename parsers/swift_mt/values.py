@@ -154,6 +154,8 @@ def _add_subfields(parts: dict[Any, Any], tag: str, layout: re.Pattern[str], lin
     for group, text in found.groupdict().items():
         if text is not None:
             parts[f":{tag}:/{group.replace('_', '-')}"] = text.strip()
+    if tag in _WITH_AMOUNT and found["amount"].isdigit():
+        parts[f":{tag}:/amount"] = found["amount"].lstrip("0") or "0"
     if tag == "61" and found["entry_date"]:
         parts[":61:/entry-date"] = _with_year(found["entry_date"], found["value_date"])
 
