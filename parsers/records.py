@@ -157,7 +157,10 @@ class _SetRecords:
             return
         if self._place is None:
             yield from self._open(item)
-        self._content_end = item.offset if item.control else None  # A trailer is no content.
+        if not item.control:
+            self._content_end = None
+        elif self._content_end is None:
+            self._content_end = item.offset  # Trailers are no content.
         if self._map is not None and (not item.control or self._map.reads_envelope):
             yield from self._make(self._map.feed(item))
         if len(self.said) > _SAID_MAX:

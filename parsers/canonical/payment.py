@@ -27,7 +27,8 @@ class PaymentParty(Value, frozen=True):
 class Agent(Value, frozen=True):
     """A bank. `identifiers` of schemes "bic", "aba", "clearing-code", "lei", "account" (its own with another bank).
 
-    `role` of one among several: "intermediary", "sender-correspondent", "receiver-correspondent", "reimbursement".
+    `role` of one among several: "intermediary", "sender-correspondent", "receiver-correspondent", "reimbursement";
+    of the payment that a cover is for "ultimate-debtor-agent", "ultimate-creditor-agent".
     """
 
     role: Code | None = None

@@ -98,7 +98,7 @@ NOTATIONS: Mapping[str, Notation] = {
     "hl7": Notation(r"(?P<tag>[A-Z][A-Z0-9]{2})-\d+(?:\.\d+){0,2}", repeats=True),
     "swift-mt": Notation(r"[:{](?P<tag>\d?\d[A-Za]?|[1-5S]):\}?(?:/[\w-]+)?", repeats=True),
     "nacha": Notation(r"(?P<tag>\w+)/[\w-]+"),
-    "bai2": Notation(r"(?P<tag>\d\d)/[\w-]+"),
+    "bai2": Notation(r"(?P<tag>\d\d)/[\w-]+", repeats=True),
 }
 
 
