@@ -462,7 +462,8 @@ class _Writer:
             return
         function = self._struct(item) if isinstance(item, Struct) else self._one(item)
         if node.every is not None and node.every[1] == 1 and not _names_money(item):
-            function = self._again(self._values.spot(node.every[0], node.every[0]).text, function)
+            spot = self._values.spot(node.every[0], node.every[0])
+            function = function if spot.needs else self._again(spot.text, function)
         self._group = outer
         made = f"[x {over} if (x := {function}) is not None] or ()"
         if node.repetitions is not None and self._values.deleted:

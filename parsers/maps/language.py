@@ -74,7 +74,7 @@ class Notation:
 
 NOTATIONS: Mapping[str, Notation] = {
     "x12": Notation(r"(?P<tag>[A-Z][A-Z0-9]{1,2})\d\d(?:-\d+)?"),
-    "edifact": Notation(r"(?P<tag>[A-Z]{3})-\d+(?:\.\d+)?"),
+    "edifact": Notation(r"(?P<tag>[A-Z]{3})-\d+(?:\.\d+(?:-\d+)?)?"),
     "hl7": Notation(r"(?P<tag>[A-Z][A-Z0-9]{2})-\d+(?:\.\d+){0,2}", repeats=True),
     "swift-mt": Notation(r":(?P<tag>[0-9A-Z]+):(?:/[\w-]+)?"),
     "nacha": Notation(r"(?P<tag>\w+)/[\w-]+"),

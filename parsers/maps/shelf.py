@@ -10,7 +10,11 @@ from typing import Final
 from parsers.maps.language import read_map
 from parsers.maps.model import Map, MapError
 
-FOLDERS: Final[Mapping[str, str]] = {"x12": "parsers.x12", "hl7": "parsers.hl7"}
+FOLDERS: Final[Mapping[str, str]] = {
+    "x12": "parsers.x12",
+    "hl7": "parsers.hl7",
+    "edifact": "parsers.edifact",
+}
 """Standards with maps of segments."""
 
 SHARED: Final = "shared.toml"
