@@ -12,6 +12,9 @@ from parsers.maps.values import Spot, Unreadable, plain_decimal
 _REFERENCE = re.compile(r"[A-Z]{3}-(?P<element>\d+)(?:\.(?P<component>\d+)(?:-(?P<last>\d+))?)?")
 _ELEMENTS = [""] * 12
 _COMPONENTS = [""] * 10
+_ASIDE = "\ufdd0\ufdd1\ufdd2"
+"""Stand for what is released while a segment is split. Unicode says that nobody sends them."""
+
 _TAG_CHARS = 3
 _CENTURY_TURNS = 70
 """Two digits below are years from 2000 on, as POSIX has it."""
@@ -99,6 +102,7 @@ class Values:
     fill = len(_ELEMENTS)
 
     def __init__(self, syntax: Delimiters) -> None:
+        self._component = syntax.component
         element, component, release, repetition = syntax.element, syntax.component, syntax.release, syntax.repetition
 
         def composite(text: str) -> _Composite:
@@ -111,23 +115,40 @@ class Values:
             texts = split(segment[at], repetition, release) if repetition else [segment[at]]
             return [[*segment[:at], composite(text), *segment[at + 1 :]] for text in texts if text]
 
-        def special(text: str) -> bool:
-            return (release is not None and release in text) or (repetition is not None and repetition in text)
-
         def split_with_care(segment: str) -> list[str]:
             parts = split(segment, element, release)
             if repetition is not None and repetition in parts[-1]:
                 parts[-1:] = split(parts[-1], repetition, release)
-            parts = [composite(part) if special(part) else part for part in parts]
+            for at, part in enumerate(parts):
+                if (release is not None and release in part) or (repetition is not None and repetition in part):
+                    parts[at] = composite(part)
+            parts[0] = parts[0].split(component)[0]
+            parts += _ELEMENTS
+            return parts
+
+        def split_released(segment: str) -> list[str]:
+            """With what is released put aside meanwhile: five times as quick."""
+            if not segment.isascii() and any(map(segment.__contains__, _ASIDE)):
+                return split_with_care(segment)
+            for sent, aside in sent_aside:
+                segment = segment.replace(sent, aside)
+            parts = segment.split(element)
+            for at, part in enumerate(parts):
+                if not part.isascii():
+                    parts[at] = made = _Composite(part)
+                    made.components = [one.translate(back) for one in part.split(component)]
             parts[0] = parts[0].split(component)[0]
             parts += _ELEMENTS
             return parts
 
         if repetition is None and release is not None:
+            marks = release, element, component
+            sent_aside = [(release + mark, aside) for mark, aside in zip(marks, _ASIDE, strict=True)] + [(release, "")]
+            back = {ord(aside): mark for mark, aside in zip(marks, _ASIDE, strict=True)}
 
             def split_all(segment: str) -> list[str]:
                 if release in segment:
-                    return split_with_care(segment)
+                    return split_released(segment)
                 parts = segment.split(element)
                 if len(parts[0]) != _TAG_CHARS:  # Indicators of nesting stand behind it.
                     parts[0] = parts[0].split(component)[0]
@@ -137,7 +158,7 @@ class Values:
             self.split = split_all
         else:
             self.split = split_with_care
-        self.functions: dict[str, Any] = {"parts": lambda text: text.split(component) + _COMPONENTS, "each": each}
+        self.functions: dict[str, Any] = {"each": each, "blank": _COMPONENTS}
 
     def spot(self, reference: str, group: str | None = None) -> Spot:
         found = _REFERENCE.fullmatch(reference)
@@ -146,7 +167,7 @@ class Values:
         moves = group is not None and at >= self._element_of(group)
         name, element = (f"k{at}", f"e[k + {at}]") if moves else (f"e{at}", f"e[{at}]")
         texts = [f"{name}[{component - 1}]" for component in range(first, int(found["last"] or first) + 1)]
-        return Spot(texts[0] if len(texts) == 1 else f"({' + '.join(texts)})", {name: f"parts({element})"})
+        return Spot(texts[0] if len(texts) == 1 else f"({' + '.join(texts)})", {name: f"{element}.split({self._component!r}) + blank"})
 
     def whole(self, reference: str) -> str:
         return f"e[{self._element_of(reference)}]"
