@@ -205,7 +205,7 @@ class _File:
     def _root(self, data: dict[str, Any]) -> Loop:
         self._where = f"{self._name}, set"
         table = data.get("set", {})
-        nodes, below, currency = self._content(table, self._record)
+        nodes, below, currency, _ = self._content(table, self._record)
         return Loop(
             "",
             begins=tuple(self._begin(text) for text in _texts(table.get("begins", ()))),
@@ -237,7 +237,7 @@ class _File:
             kind = around
         elif parents and not table.get("record"):
             kind = loops[parents[0]].kind or self._record
-        nodes, below, currency = self._content(table, kind)
+        nodes, below, currency, record_nodes = self._content(table, kind)
         return Loop(
             name=name,
             parents=parents,
@@ -249,6 +249,7 @@ class _File:
             is_passed_over=table.get("passed_over", False),
             kind=kind,
             nodes=nodes,
+            record_nodes=record_nodes,
             below=below,
             currency=currency[1] if currency else None,
             currency_tag=currency[0] if currency else None,
@@ -258,11 +259,15 @@ class _File:
         tag, _, where = text.partition(" where ")
         return tag, self._conditions(where) if where else ()
 
-    def _content(self, table: dict[str, Any], kind: type[msgspec.Struct]) -> tuple[Any, Any, tuple[str, Leaf] | None]:
+    def _content(
+        self, table: dict[str, Any], kind: type[msgspec.Struct]
+    ) -> tuple[Any, Any, tuple[str, Leaf] | None, Any]:
         parts: list[tuple[str, Node]] = []
         for shared in (*_texts(table.get("uses", ())),):
             parts += self._parts(self._shape(shared, ""), kind)
-        parts += self._parts({key: value for key, value in table.items() if key not in _RESERVED}, kind)
+        fields = {key: value for key, value in table.items() if key not in _RESERVED}
+        of_record = {key.removeprefix("/"): fields.pop(key) for key in list(fields) if key.startswith("/")}
+        parts += self._parts(fields, kind)
         below: list[tuple[str, Node]] = []
         if "below" in table:
             for name, text in table["below"].items():
@@ -270,7 +275,7 @@ class _File:
         currency = None
         if "in_currency" in table:
             currency = self._leaf("", table["in_currency"], Field("", "text", "CODE"))
-        return _by_tag(parts), _by_tag(below), currency
+        return _by_tag(parts), _by_tag(below), currency, _by_tag(self._parts(of_record, self._record))
 
     def _shape(self, name: str, prefix: str) -> dict[str, Any]:
         if name not in self._shapes:

@@ -89,6 +89,7 @@ class Loop:
     is_passed_over: nothing in it is anybody's.
     kind: of the object.
     nodes: by tag; "" for what it has from its beginning.
+    record_nodes: likewise, for the record that it stands in.
     below: likewise, for objects within it.
     currency: the element that names the currency of what follows, in a segment of `currency_tag`.
     """
@@ -104,6 +105,7 @@ class Loop:
     is_passed_over: bool = False
     kind: type[msgspec.Struct] | None = None
     nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
+    record_nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     below: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     currency: Leaf | None = None
     currency_tag: str | None = None
