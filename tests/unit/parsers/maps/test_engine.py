@@ -36,6 +36,7 @@ CASES = [
     ("items of a list", ROOT + 'references = [{ scheme = "REF01", value = "REF02" }]\n', ["REF*A*1", "REF*B", "REF*C*3"], [{"references": [{"scheme": "A", "value": "1"}, {"scheme": "C", "value": "3"}]}]),
     ("alternatives", ROOT + 'number = ["BEG03", "BEG04"]\n', ["BEG***  *4".replace("  ", "")], [{"number": "4"}]),
     ("alternatives of two segments, of which the last counts", ROOT + 'number = ["BEG03", "REF02"]\n', ["BEG*00*SA*1", "REF*A*2"], [{"number": "2"}]),
+    ("alternatives of two segments in a struct: the first of them counts", ROOT + 'totals.amount = ["AMT02 where AMT01=1", "AMT02 where AMT01=2"]\n', ["AMT*1*5", "AMT*2*6"], [{"totals": {"amount": "5"}}]),
     ("conditions", ROOT + 'number = "REF02 where REF01=A|B"\nrelease = "REF02 where REF01!=A|B"\n', ["REF*A*1", "REF*C*2"], [{"number": "1", "release": "2"}]),
     ("two conditions", ROOT + 'number = "REF02 where REF01=A and REF03"\n', ["REF*A*1", "REF*A*2*X"], [{"number": "2"}]),
     ("joined", ROOT + 'number = "BEG01+BEG03"\n', ["BEG*00*SA*1"], [{"number": "00 1"}]),
