@@ -38,12 +38,14 @@ class InvoiceLine(Value, frozen=True):
     references: tuple[Identifier, ...] = ()
     charges: tuple[Charge, ...] = ()
     taxes: tuple[TaxAmount, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class InvoiceTotals(Value, frozen=True):
-    """As sent, never added up by us."""
+    """As sent, never added up by us. `payable` is what is left to pay of the `amount`."""
 
     amount: Money | None = None
+    payable: Money | None = None
     net: Money | None = None
     tax: Money | None = None
     discountable: Money | None = None

@@ -34,6 +34,8 @@ class ShippedItem(Value, frozen=True):
     lots: tuple[Reference, ...] = ()
     dates: tuple[Dated, ...] = ()
     references: tuple[Identifier, ...] = ()
+    weight: Quantity | None = None
+    notes: tuple[Note, ...] = ()
 
 
 class Package(Value, frozen=True):
