@@ -431,7 +431,8 @@ class Walk:
 
     def _tell(self, tag: str) -> None:
         problems = self._compiled.compiler.problems
-        for name, why in problems:
+        once = {(name, why.code): why for name, why in problems}  # Several fields may have asked for it.
+        for (name, _), why in once.items():
             self._say(why.code, f"{name} {why.says}", why.hint, tag, name)
         problems.clear()
 

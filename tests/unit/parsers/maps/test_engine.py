@@ -112,6 +112,11 @@ def test_a_value_that_makes_no_sense_is_told_of_where_it_stands():
     assert made == {"lines": [{"number": "1"}, {"number": "2"}, {"number": "3", "price": "1.50"}]}
 
 
+def test_what_two_fields_ask_for_is_told_of_once():
+    told = walk(ROOT + 'date = "BEG05"\ndates = [{ kind = "BEG01", period = "BEG05" }]\n', "BEG*00*SA*1**20261332")
+    assert [one.code for one in told if isinstance(one, Finding)] == ["x12.not-a-date"]
+
+
 def test_the_example_of_the_documentation_can_be_read():
     from pathlib import Path
 
