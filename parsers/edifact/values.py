@@ -34,8 +34,7 @@ _OTHER_FORMAT = (
 _MOMENTS: Final[Mapping[str, str]] = {
     "2": "DDMMYY", "3": "MMDDYY", "4": "DDMMCCYY", "5": "DDMMCCYYHHMM", "101": "YYMMDD", "102": "CCYYMMDD",
     "201": "YYMMDDHHMM", "202": "YYMMDDHHMMSS", "203": "CCYYMMDDHHMM", "204": "CCYYMMDDHHMMSS",
-    "205": "CCYYMMDDHHMMZHHMM", "301": "YYMMDDHHMMZZZ", "302": "YYMMDDHHMMSSZZZ", "303": "CCYYMMDDHHMMZZZ",
-    "304": "CCYYMMDDHHMMSSZZZ", "602": "CCYY", "609": "YYMM", "610": "CCYYMM", "615": "YYWW", "616": "CCYYWW",
+    "205": "CCYYMMDDHHMMZHHMM", "301": "YYMMDDHHMMZZZ", "302": "YYMMDDHHMMSSZZZ", "602": "CCYY", "609": "YYMM", "610": "CCYYMM", "615": "YYWW", "616": "CCYYWW",
 }  # fmt: skip
 _RANGES: Final[Mapping[str, str]] = {
     "702": "602", "709": "609", "710": "610", "711": "102", "713": "201", "715": "615", "716": "616", "717": "101",
@@ -48,6 +47,9 @@ _SELF_EVIDENT: Final = {6: "101", 8: "102", 10: "201", 12: "203", 14: "204"}
 
 _WHOLE_YEARS: Final = frozenset({"102", "203", "204"})
 """Formats that their lengths part: whoever says one and sends another is understood."""
+
+_ZONED: Final = frozenset({"303", "304"})
+"""Likewise, with a zone of three characters behind."""
 
 _DAY_CHARS: Final = len("2026-03-16")
 
@@ -197,6 +199,8 @@ class Values:
     def moment(self, text: str, more: str, form: str) -> str:  # noqa: ARG002  A time stands with its day.
         if form in _WHOLE_YEARS and text.isdigit():
             value = iso_moment(text)
+        elif form in _ZONED and text[:-3].isdigit():
+            value = iso_moment(text[:-3] + _zone(text[-3:]))
         else:
             layout = _LAYOUTS.get(form or _SELF_EVIDENT.get(len(text), ""))
             if layout is None:
