@@ -20,7 +20,7 @@ from parsers.canonical.values import (
 class InvoiceLine(Value, frozen=True):
     """`price` is of one unit, or of `price_quantity`; `amount` is what the sender says the line comes to.
 
-    `within` is the number of the line that this one is a part of.
+    `part_of` is the number of the line that this one is a part of.
     """
 
     number: Reference | None = None
@@ -28,7 +28,7 @@ class InvoiceLine(Value, frozen=True):
     price: Decimal | None = None
     price_basis: Code | None = None
     price_quantity: Decimal | None = None
-    within: Reference | None = None
+    part_of: Reference | None = None
     amount: Money | None = None
     products: tuple[Identifier, ...] = ()
     descriptions: tuple[str, ...] = ()

@@ -69,7 +69,7 @@ class OrderLine(Value, frozen=True):
     price: of one unit, as decimal text; its currency is the order's.
     price_basis: what the price is for, in the standard's code.
     price_quantity: of how many of these, where not of one.
-    within: the number of the line that this one is a part of.
+    part_of: the number of the line that this one is a part of.
     products: numbers of the product: schemes "buyer-item", "vendor-item", "upc", "gtin".
     """
 
@@ -79,7 +79,7 @@ class OrderLine(Value, frozen=True):
     price: Decimal | None = None
     price_basis: Code | None = None
     price_quantity: Decimal | None = None
-    within: Reference | None = None
+    part_of: Reference | None = None
     amount: Decimal | None = None
     products: tuple[Identifier, ...] = ()
     descriptions: tuple[str, ...] = ()

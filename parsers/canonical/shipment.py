@@ -19,14 +19,14 @@ from parsers.canonical.values import (
 class ShippedItem(Value, frozen=True):
     """`order` and `order_line` say what was ordered; `package` numbers the innermost one around it.
 
-    `within` is the number of the item that this one is a part of.
+    `part_of` is the number of the item that this one is a part of.
     """
 
     number: Reference | None = None
     order: Reference | None = None
     order_line: Reference | None = None
     package: Reference | None = None
-    within: Reference | None = None
+    part_of: Reference | None = None
     quantity: Quantity | None = None
     ordered: Quantity | None = None
     products: tuple[Identifier, ...] = ()
