@@ -366,6 +366,8 @@ class Walk:
             named: dict[str, Any] = {}
             move.currency(named, parts)
             if named:
+                while depth and self._objects[depth - 1] is self._objects[depth]:
+                    depth -= 1  # It is only a place in the object that this is of.
                 self._currency_depth = depth
                 self._compiled.compiler.currency = named["currency"]
 
