@@ -34,7 +34,8 @@ _OTHER_FORMAT = (
 _MOMENTS: Final[Mapping[str, str]] = {
     "2": "DDMMYY", "3": "MMDDYY", "4": "DDMMCCYY", "5": "DDMMCCYYHHMM", "101": "YYMMDD", "102": "CCYYMMDD",
     "201": "YYMMDDHHMM", "202": "YYMMDDHHMMSS", "203": "CCYYMMDDHHMM", "204": "CCYYMMDDHHMMSS",
-    "205": "CCYYMMDDHHMMZHHMM", "301": "YYMMDDHHMMZZZ", "302": "YYMMDDHHMMSSZZZ", "602": "CCYY", "609": "YYMM", "610": "CCYYMM", "615": "YYWW", "616": "CCYYWW",
+    "205": "CCYYMMDDHHMMZHHMM", "301": "YYMMDDHHMMZZZ", "302": "YYMMDDHHMMSSZZZ", "602": "CCYY", "609": "YYMM",
+    "610": "CCYYMM", "615": "YYWW", "616": "CCYYWW",
 }  # fmt: skip
 _RANGES: Final[Mapping[str, str]] = {
     "702": "602", "709": "609", "710": "610", "711": "102", "713": "201", "715": "615", "716": "616", "717": "101",
@@ -88,7 +89,7 @@ class _Composite(str):
     __slots__ = ("components",)
     components: list[str]
 
-    def split(self, *_: Any) -> list[str]:  # type: ignore[override]
+    def split(self, *_: Any) -> list[str]:
         """As of any other element, so that whoever asks need not know."""
         return self.components
 
@@ -114,7 +115,8 @@ class Values:
             return made
 
         def each(segment: list[str], at: int) -> list[list[str]]:
-            texts = split(segment[at], repetition, release) if repetition else [segment[at]]
+            text = str(segment[at])  # As sent, whatever it knows of itself.
+            texts = split(text, repetition, release) if repetition else [text]
             return [[*segment[:at], composite(text), *segment[at + 1 :]] for text in texts if text]
 
         def split_with_care(segment: str) -> list[str]:
@@ -169,7 +171,8 @@ class Values:
         moves = group is not None and at >= self._element_of(group)
         name, element = (f"k{at}", f"e[k + {at}]") if moves else (f"e{at}", f"e[{at}]")
         texts = [f"{name}[{component - 1}]" for component in range(first, int(found["last"] or first) + 1)]
-        return Spot(texts[0] if len(texts) == 1 else f"({' + '.join(texts)})", {name: f"{element}.split({self._component!r}) + blank"})
+        text = texts[0] if len(texts) == 1 else f"({' + '.join(texts)})"
+        return Spot(text, {name: f"{element}.split({self._component!r}) + blank"})
 
     def whole(self, reference: str) -> str:
         return f"e[{self._element_of(reference)}]"

@@ -15,7 +15,9 @@ from parsers.guides.model import Loop, Position
 
 Owner = tuple[str, ...]
 
-SETS = [f"edifact/{version}/{name}" for version in ("D96A", "D01B") for name in ("ORDERS", "ORDRSP", "DESADV", "INVOIC")]
+SETS = [
+    f"edifact/{version}/{name}" for version in ("D96A", "D01B") for name in ("ORDERS", "ORDRSP", "DESADV", "INVOIC")
+]
 QUANTITY = {"ORDERS": "21", "ORDRSP": "21", "DESADV": "12", "INVOIC": "47"}
 QUANTITY_FIELD = {"ORDRSP": "ordered"}
 MEANT_FOR_THE_ITEM = {"DESADV": {("CPS", "LIN", "PCI")}}
@@ -77,10 +79,19 @@ class Message:
         return [mark for name, owner, mark in self.said if name == tag and owner in owners]
 
     def record(self) -> dict[str, Any]:
-        texts = ["UNB+UNOC:3+A+B+260302:0915+1", f"UNH+1+{self.name}:{self.version[0]}:{self.version[1:]}:UN", *self.segments]
+        texts = [
+            "UNB+UNOC:3+A+B+260302:0915+1",
+            f"UNH+1+{self.name}:{self.version[0]}:{self.version[1:]}:UN",
+            *self.segments,
+        ]
         texts += [f"UNT+{len(self.segments) + 2}+1", "UNZ+1+1"]
         data = "".join(f"{text}'" for text in texts).encode()
-        (line,) = [line for event in parsers.read([data]) if isinstance(event, RecordBatch) for line in event.ndjson.splitlines()]
+        (line,) = [
+            line
+            for event in parsers.read([data])
+            if isinstance(event, RecordBatch)
+            for line in event.ndjson.splitlines()
+        ]
         return msgspec.json.decode(line)
 
 
