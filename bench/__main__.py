@@ -19,7 +19,7 @@ from pathlib import Path
 
 import paramiko
 
-from bench import close, download, files, latency, login, parse, upload
+from bench import close, download, files, latency, login, parse, records, upload
 from bench.row import Row
 from bench.settings import PATHS, SETTINGS, Unmeasured, check
 from mft.errors import MFTError
@@ -31,6 +31,7 @@ BENCHES: dict[str, tuple[Callable[[Path], list[Row]], str]] = {
     "close": (close.measure, "how long CLOSE takes after a large upload; ours alone"),
     "login": (login.measure, "logins"),
     "latency": (latency.measure, "from CLOSE to the event in the file; ours alone"),
+    "records": (records.measure, "caching records and asking them in SQL; ours alone"),
     "parse": (parse.measure, "readers of EDI and HL7; and how long importing ours takes"),
     "parse-parallel": (parse.measure_parallel, "two processes on one file; ours alone"),
     "parse-sizes": (parse.measure_sizes, "files of 1 MB to 1,000 MB; ours alone"),

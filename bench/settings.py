@@ -13,6 +13,8 @@ SETTINGS = {
     "BENCH_UPLOADS": (500, "uploads of latency"),
     "BENCH_PARSE_MB": (50, "size of the files of parse; slow peers get a part of it"),
     "BENCH_PARSE_SIZES_MB": (1000, "size of the largest file of parse-sizes"),
+    "BENCH_RECORDS": (1_000_000, "cached records that records asks"),
+    "BENCH_RECORDS_SETS": (5_000, "sets of one record that records caches"),
     "BENCH_PARSE_MEMORY_MIB": (1024, "size of the file of parse-memory"),
 }
 PATHS = {"BENCH_STAEDI_JAR": "path of StAEDI's jar, which you bring; without it, parse leaves StAEDI out"}

@@ -81,6 +81,12 @@ class Events(_Strict):
     file: Annotated[bool, Field(description="Write every event to data/events/events.ndjson.")] = True
 
 
+class Records(_Strict):
+    """Keys of `[records]`."""
+
+    compact_seconds: Annotated[int, Field(ge=1, description="How often new records are looked for to be cached.")] = 60
+
+
 class Ledger(_Strict):
     """Keys of `[ledger]`."""
 
@@ -103,6 +109,7 @@ class Config(BaseSettings):
     pipeline: Pipeline = Pipeline()
     audit: Audit = Audit()
     events: Events = Events()
+    records: Records = Records()
     ledger: Ledger = Ledger()
 
     @classmethod
@@ -251,6 +258,9 @@ DEFAULT_CONFIG = """\
 
 [events]
 # file = true                 # Write every event to data/events/events.ndjson.
+
+[records]
+# compact_seconds = 60        # How often new records are looked for, to be cached for queries.
 
 [ledger]
 # url = ""                    # Empty: SQLite in data/. Else postgresql://…

@@ -27,6 +27,7 @@ from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
 from mft.pipeline import acknowledge, conclude, deadlines, emit, mailbox, receive, replay, runner
 from mft.pipeline.journal import Journal
+from mft.records import cache
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -88,6 +89,9 @@ Command = (
     | emit.Delivered
     | emit.DeliveryFailed
     | deadlines.Due
+    | cache.KeepPart
+    | cache.DropPart
+    | cache.LeaveUncached
     | Note
     | KeepProfile
 )
@@ -141,6 +145,9 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     emit.Delivered: emit.delivered,
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,
+    cache.KeepPart: cache.keep_part,
+    cache.DropPart: cache.drop_part,
+    cache.LeaveUncached: cache.leave_uncached,
     Note: note,
     KeepProfile: keep,
 }

@@ -31,6 +31,7 @@ from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.receive import Salvage
 from mft.pipeline.runner import Runner
+from mft.records.cache import Compaction
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
 from partners.load import EMPTY, Directory, load_directory
@@ -190,6 +191,9 @@ class Server:
         )
         deadlines.start()
         cleanup.callback(deadlines.stop)
+        compaction = Compaction(vault, readers.get, core.run, broken, look_seconds=config.records.compact_seconds)
+        compaction.start()
+        cleanup.callback(compaction.stop)
 
         self._commands = CommandSocket(home.socket, core, self._reload)
         await self._commands.start()

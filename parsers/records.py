@@ -1,6 +1,6 @@
 """From the lossless level to canonical records: a map for each set, batches of records, and the set's verdict."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -66,6 +66,7 @@ def with_records(
         MapError: one of `maps` says something that cannot be understood.
     """
     known = Maps(maps or {})
+    around = Around()
     records: _SetRecords | None = None
     held: Segments | Raw | None = None
     passing = False  # We are in a set that is not mine.
@@ -86,11 +87,14 @@ def with_records(
         match item:
             case Segments() | Raw():
                 held = item if item.set is not None else None
+                if held is None and isinstance(item, Segments) and item.control:
+                    around.take(item)
             case SetOpened():
+                headers = around.headers()
                 if mine is not None and not mine(item.index):
                     passing = True
                     continue
-                records = _SetRecords(item, known)
+                records = _SetRecords(item, known, headers)
                 yield item
             case SetClosed():
                 if records is not None:
@@ -102,17 +106,37 @@ def with_records(
                 yield item
 
 
+class Around:
+    """The headers of the envelopes that are open around a set."""
+
+    def __init__(self) -> None:
+        self._headers: list[tuple[Segments, bool]] = []
+
+    def take(self, header: Segments) -> None:
+        """Or a trailer, which takes the place of its header."""
+        path = header.path or ""
+        self._headers = [(one, new) for one, new in self._headers if path.startswith(f"{one.path}/")]
+        self._headers.append((header, True))
+
+    def headers(self) -> list[tuple[Segments, bool]]:
+        """Each with whether no set has had it yet: what is wrong with it is said once."""
+        headers = self._headers
+        self._headers = [(one, False) for one, _ in headers]
+        return headers
+
+
 class _SetRecords:
     """The records of the set that is open. Without a map there are none, and its verdict says so.
 
     `said` are the elements of which something was said already, with their segments' positions.
     """
 
-    def __init__(self, opened: SetOpened, maps: Maps) -> None:
+    def __init__(self, opened: SetOpened, maps: Maps, around: Sequence[tuple[Segments, bool]]) -> None:
         self.failed = False
         self.said: set[tuple[int | None, str | None]] = set()
         self._opened = opened
         self._maps = maps
+        self._around = around
         self._place: Location | None = None
         self._map: Walk | None = None
         self._content_end: int | None = None
@@ -126,16 +150,21 @@ class _SetRecords:
             yield from self._pass_over(item)
             return
         if self._place is None:
-            self._open(item)
+            yield from self._open(item)
         self._content_end = item.offset if item.control else None  # A trailer is no content.
-        if self._map is not None and not item.control:
+        if self._map is not None and (not item.control or self._map.reads_envelope):
             yield from self._make(self._map.feed(item))
         self.said.clear()
 
-    def _open(self, first: Segments) -> None:
+    def _open(self, first: Segments) -> Iterator[Event]:
         opened = self._opened
         self._place = Location(standard=first.standard, set=opened.index, path=first.path, offset=opened.offset)
         self._map = self._maps.walk(opened, first, self._place)
+        if self._map is not None and self._map.reads_envelope:
+            for header, new in self._around:
+                made = self._map.feed(header, around=True)
+                if new:
+                    yield from self._make(made)
 
     def _pass_over(self, raw: Raw) -> Iterator[Event]:
         if self._map is None or self._place is None or raw.kind == "cut" or self._passed_over:

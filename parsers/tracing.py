@@ -10,7 +10,7 @@ from parsers.findings import Finding, Location
 from parsers.limits import Limits
 from parsers.maps.compiler import Mark
 from parsers.reader import segments
-from parsers.records import Maps
+from parsers.records import Around, Maps
 from parsers.segments import Segments
 
 
@@ -65,6 +65,7 @@ def _marked(
     chunks: Iterable[bytes], wanted: int, given: Mapping[str, str], version: str | None
 ) -> Iterator[dict[str, Any]]:
     maps = Maps(given, marking=True)
+    around = Around()
     opened: SetOpened | None = None
     walk = None
     for item in segments(chunks, Limits()):
@@ -72,13 +73,18 @@ def _marked(
             if item.index > wanted:
                 break
             opened = item if item.index == wanted else None
-        elif isinstance(item, Segments) and opened is not None and item.set == wanted and not item.control:
+        elif isinstance(item, Segments) and item.set is None and item.control:
+            around.take(item)
+        elif isinstance(item, Segments) and opened is not None and item.set == wanted:
             if walk is None:
                 place = Location(standard=item.standard, set=opened.index, offset=opened.offset)
                 walk = maps.walk(opened, item, place)
                 if walk is None or version not in {None, walk.version}:
                     raise _OtherMapError
-            yield from (one for one in walk.feed(item) if not isinstance(one, Finding))
+                for header, _ in around.headers() if walk.reads_envelope else ():
+                    walk.feed(header, around=True)
+            if not item.control or walk.reads_envelope:
+                yield from (one for one in walk.feed(item) if not isinstance(one, Finding))
     if walk is not None:
         yield from (one for one in walk.finish(0) if not isinstance(one, Finding))
 

@@ -67,6 +67,9 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("transfer.fetched", "size_bytes", ""),
         ("transfer.opened", "size_bytes", ""),
         ("transfer.replayed", "sets map guide", ""),
+        ("records.uncached", "type day error", ""),
+        ("records.searched", "views", "text"),
+        ("records.revealed", "types set map_version", "statement"),
     )
 }
 

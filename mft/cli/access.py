@@ -50,8 +50,13 @@ def server_of(home: Home) -> CoreClient | None:
 
 
 @contextmanager
-def writing(home: Home, config: Config) -> Iterator[Callable[[Command], Any]]:
-    """Carry out commands: by the running server, or under the home's lock by ourselves."""
+def writing(
+    home: Home, config: Config, *, remove_object: Callable[[str], None] | None = None
+) -> Iterator[Callable[[Command], Any]]:
+    """Carry out commands: by the running server, or under the home's lock by ourselves.
+
+    `remove_object` is for commands that forget objects: see `Core`.
+    """
     client = server_of(home)
     if client is not None:
         try:
@@ -65,7 +70,7 @@ def writing(home: Home, config: Config) -> Iterator[Callable[[Command], Any]]:
         if not ledger.exists():  # A new one in its place would make every sealed file an orphan.
             raise Missing(f"{home.root} has no ledger: restore it from a backup")
         migrate(ledger)
-        core = Core(ledger, sinks=("file",) if config.events.file else ())
+        core = Core(ledger, sinks=("file",) if config.events.file else (), remove_object=remove_object)
         try:
             yield core.run
             key = SigningKey.load(home.keys / SIGNING_KEY)  # What we noted is signed at once: no server does it later.

@@ -43,6 +43,61 @@ SCENES = (
     Scene(_CLINIC, "claims-cut-off.edi", "an 837P that was cut off on its way", "incomplete"),
 )
 
+MONTH = (
+    Scene(_CLINIC, "remittance-835.edi", "an 835: what was paid for claims", "done"),
+    Scene(_RETAILER, "shipment-856.edi", "an 856: what was sent for one order", "done"),
+    Scene(_CLINIC, "results-oru.hl7", "results of a laboratory", "done"),
+    Scene(_RETAILER, "statement-mt940.sta", "two MT940 statements, of which one does not add up", "done"),
+)
+QUESTIONS = (
+    (
+        "which payers denied claims, and what were they worth?",
+        """SELECT r.payer_name, count(*) AS denied, sum(c.charge) AS charge
+        FROM remittance_claims c JOIN remittances r USING (transfer, set_number, record)
+        WHERE c.status = 'denied' GROUP BY ALL""",
+    ),
+    (
+        "which payments speak of claims that we never sent?",
+        """SELECT r.trace, c.claim_id, c.status, c.charge
+        FROM remittance_claims c JOIN remittances r USING (transfer, set_number, record)
+        WHERE c.claim_id NOT IN (SELECT claim_id FROM claims)""",
+    ),
+    (
+        "which orders have no ship notice?",
+        """SELECT number, date FROM purchase_orders
+        WHERE number NOT IN (SELECT number FROM ship_notice_orders)""",
+    ),
+    (
+        "which results are not normal, of those that came this week?",
+        """SELECT code_text, list_first(flags) AS flag, count(*) AS results FROM observation_report_observations
+        WHERE list_has_any(flags, ['H', 'HH', 'L', 'LL', 'A', 'AA']) AND received_at > now() - INTERVAL 7 DAY
+        GROUP BY ALL""",
+    ),
+    (
+        "which statements do not add up?",
+        """SELECT s.number, b.opening, e.moved, b.closing, b.closing - b.opening - e.moved AS missing
+        FROM account_statements s
+        JOIN (SELECT transfer, set_number, record, any_value(amount) FILTER (kind = 'opening') AS opening,
+            any_value(amount) FILTER (kind = 'closing') AS closing
+            FROM account_statement_balances GROUP BY ALL) b USING (transfer, set_number, record)
+        JOIN (SELECT transfer, set_number, record, sum(amount) AS moved
+            FROM account_statement_entries GROUP BY ALL) e USING (transfer, set_number, record)
+        WHERE b.opening + e.moved <> b.closing""",
+    ),
+)
+OUR_MAP = """# Our claims desk wants words for how often a claim was sent.
+id = "our-837p-1"
+extends = "837p.toml"
+
+[loop.2300]
+frequency = "CLM05-3 in frequencies"
+
+[words.frequencies]
+"1" = "original"
+"7" = "replacement"
+"8" = "void"
+"""
+
 
 def demo(
     leave: Annotated[bool, typer.Option("--exit", help="End by itself, instead of staying up to be tried.")] = False,
@@ -92,6 +147,8 @@ async def _play(root: Path, *, leave: bool) -> None:
             if number == 1:
                 print(f"     ({time.monotonic() - begun:.1f} s from an empty directory to the first record)\n")
         await _read_errors(server, home)
+        await _ask(server, home)
+        await _replay(server, home)
         if not leave and not server.stopping:
             await asyncio.to_thread(_verify, home, server.config)
             _try_next(server, root)
@@ -122,18 +179,27 @@ def _add_partner(home: "Home", name: str) -> None:
 
 
 async def _act(server: "Server", home: "Home", number: int, scene: Scene) -> None:
-    sample = resources.files("mft.samples") / scene.file
-    with resources.as_file(sample) as path:
-        said = await _sftp(server, home, scene.partner, [f"put {path}"])
+    said, row = await _put(server, home, scene)
     print(f"{number}. {scene.partner} puts {scene.file}: {scene.what}")
     print(f"     partner saw  {said}")
-    row = await _rested(server, home, scene.file)
     await asyncio.to_thread(_tell, home, server.config, row)
     print()
+
+
+async def _put(server: "Server", home: "Home", scene: Scene) -> tuple[str, Mapping[str, Any]]:
+    """Upload a sample, and wait until it has come to rest; returns what the partner saw, and the transfer."""
+    folder = resources.files("mft.samples")
+    sample = folder / scene.file
+    if not sample.is_file():
+        sample = folder / "month" / scene.file
+    with resources.as_file(sample) as path:
+        said = await _sftp(server, home, scene.partner, [f"put {path}"])
+    row = await _rested(server, home, scene.file)
     if row["stage"] != scene.stage:
         raise Broken(
             f"{scene.file} ends as {row['stage']}, not as {scene.stage}: see mft doctor --home {_short(home.root)}"
         )
+    return said, row
 
 
 async def _rested(server: "Server", home: "Home", name: str) -> Mapping[str, Any]:
@@ -211,6 +277,45 @@ async def _read_errors(server: "Server", home: "Home") -> None:
         for line in path.read_text(encoding="utf-8").splitlines():
             print(f"       | {line}")
     print()
+
+
+async def _ask(server: "Server", home: "Home") -> None:
+    print("8. the month goes on, and its records are asked five questions")
+    for scene in MONTH:
+        await _put(server, home, scene)
+        print(f"     {scene.partner} puts {scene.file}: {scene.what}")
+    for question, statement in QUESTIONS:
+        if not server.stopping:
+            print(f"\n     {question}")
+            await _mft(home, "records", "query", " ".join(statement.split()))
+    print()
+
+
+async def _replay(server: "Server", home: "Home") -> None:
+    if server.stopping:
+        return
+    path = home.root / "our-837p.toml"
+    path.write_text(OUR_MAP, encoding="utf-8")
+    print("9. a map changes: the month is replayed through it, first to see what would be different")
+    await _mft(home, "transfer", "replay", "--since", "30d", "--map", str(path), "--dry-run")
+    print("     and then for good; the old records stay where they were")
+    await _mft(home, "transfer", "replay", "--since", "30d", "--map", str(path))
+    print()
+
+
+async def _mft(home: "Home", *arguments: str) -> None:
+    """Run a command of ours beside the server, as an operator would."""
+    shown = " ".join(f'"{one}"' if " " in one else one for one in arguments)
+    print(f"     $ mft {shown}")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from mft.cli.main import main; main()", *arguments, "--home", str(home.root),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    for line in output.decode(errors="replace").splitlines():
+        print(f"       | {line}")
+    if process.returncode:
+        raise Broken(f"mft {arguments[0]} {arguments[1]} ended with {process.returncode}: see mft doctor")
 
 
 async def _sftp(server: "Server", home: "Home", partner: str, commands: list[str]) -> str:

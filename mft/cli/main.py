@@ -11,7 +11,22 @@ from typer import exceptions as usage
 
 import mft
 from mft import errors
-from mft.cli import ack, audit, demo, doctor, events, identify, init, parse, partner, serve, transfer, validate
+from mft.cli import (
+    ack,
+    audit,
+    demo,
+    doctor,
+    events,
+    find,
+    identify,
+    init,
+    parse,
+    partner,
+    records,
+    serve,
+    transfer,
+    validate,
+)
 
 FINE, WRONG_DATA, USAGE, REFUSED, FAILED = 0, 1, 2, 3, 4
 
@@ -47,6 +62,8 @@ app.command()(identify.identify)
 app.command()(parse.parse)
 app.command()(validate.validate)
 app.add_typer(transfer.app, name="transfer")
+app.command()(find.find)
+app.add_typer(records.app, name="records")
 app.add_typer(ack.app, name="ack")
 app.add_typer(audit.app, name="audit")
 app.add_typer(events.app, name="events")

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"  # The newest migration; a test holds it against the folder.
+HEAD = "0004"  # The newest migration; a test holds it against the folder.
 
 METADATA = MetaData(
     naming_convention={
@@ -248,7 +248,7 @@ FINDING = Table(
     Index(None, "code"),
 )
 
-# The truth of canonical records: one sealed object for each set and map version.
+# The truth of canonical records: one sealed object for each set and map version. A part of the cache may hold them too.
 RECORDS = Table(
     "records",
     METADATA,
@@ -259,8 +259,44 @@ RECORDS = Table(
     _text("record_schema", null=False),
     _number("records", null=False),
     _text("object_id", null=False),
+    _number("superseded", null=False, default="0"),  # 1 once a later map has made records of the same set.
+    _text("part_id"),
     _number("created_at", null=False),
     _of_transfer(),
+    Index(
+        "ix_records_waiting",
+        "record_schema",
+        sqlite_where=text("part_id IS NULL AND superseded = 0"),
+        postgresql_where=text("part_id IS NULL AND superseded = 0"),
+    ),
+    Index(
+        None,
+        "part_id",
+        sqlite_where=text("part_id IS NOT NULL"),
+        postgresql_where=text("part_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_records_stale",
+        "record_schema",
+        sqlite_where=text("part_id IS NOT NULL AND superseded = 1"),
+        postgresql_where=text("part_id IS NOT NULL AND superseded = 1"),
+    ),
+)
+
+# The cache of records: Parquet, sealed, for one type, connection and UTC day of receipt. Made again from the records.
+RECORDS_PART = Table(
+    "records_part",
+    METADATA,
+    _id(),
+    _tenant(),
+    _text("record_schema", null=False),
+    _text("connection", null=False),
+    _text("day", null=False),
+    _text("shape", null=False),  # A hash of the columns that it was written with.
+    _number("records", null=False),
+    _text("object_id", null=False),
+    _number("created_at", null=False),
+    Index(None, "record_schema", "connection", "day"),
 )
 
 # A sealed object: its key, wrapped, and its bytes where they are few.

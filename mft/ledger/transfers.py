@@ -37,15 +37,6 @@ _SHOW = (
     .where(_T.id == bindparam("transfer"))
 )
 _COUNTS = select(_T.stage, func.count().label("transfers")).group_by(_T.stage)
-_RENEW = (
-    update(RECORDS)
-    .where(
-        RECORDS.c.transfer_id == bindparam("of_transfer"),
-        RECORDS.c.set_position == bindparam("position"),
-        RECORDS.c.map_version == bindparam("version"),
-    )
-    .values(created_at=bindparam("now"))
-)
 _PARTS = {
     "interchange": insert(INTERCHANGE),
     "functional_group": insert(FUNCTIONAL_GROUP),
@@ -129,13 +120,6 @@ def add_evidence(books: Books, transfer: str, evidence: Mapping[str, Any]) -> No
 def add_parts(books: Books, table: str, rows: Iterable[Row]) -> None:
     """Add rows of `interchange`, `functional_group`, `transaction_set`, `finding` or `records`."""
     books.insert_all(_PARTS[table], list(rows))
-
-
-def renew_records(books: Books, transfer: str, position: int, map_version: str, *, at: int) -> None:
-    """Records of a set that are there already count as its newest from now on."""
-    key = {"of_transfer": transfer, "position": position, "version": map_version}
-    if books.execute(_RENEW, {**key, "now": at}) == 0:
-        raise Missing(f"set {position} of transfer {transfer} has no records of map {map_version} any more")
 
 
 def parts(books: Books, table: str, transfer: str) -> list[Row]:

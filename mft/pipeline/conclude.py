@@ -25,6 +25,7 @@ from mft.ledger import runners, transfers, uploads
 from mft.ledger.acknowledgments import add_acknowledgment, came_before
 from mft.ledger.database import Row
 from mft.ledger.objects import insert_object
+from mft.ledger.record_parts import supersede
 from mft.pipeline.acknowledge import Acknowledged, CameBefore, Overtaken
 from mft.pipeline.companions import Witness
 from mft.pipeline.journal import Journal
@@ -116,6 +117,7 @@ def conclude(journal: Journal, command: Conclude) -> None:
             for position, finding in enumerate(command.findings, start=1)
         ),
     )
+    supersede(books, transfer, [records.position for records in command.records])
     for records in command.records:
         insert_object(books, records.sealed, at=journal.at)
     transfers.add_parts(

@@ -15,7 +15,7 @@ from mft.audit.log import Fact
 from mft.domain import TENANT, SealedObject
 from mft.errors import Refused
 from mft.events import RecordsReady
-from mft.ledger import transfers
+from mft.ledger import record_parts, transfers
 from mft.ledger.database import Books, Row
 from mft.ledger.objects import insert_object, sealed_object
 from mft.pipeline.conclude import SetRecords
@@ -57,6 +57,8 @@ def supersede(journal: Journal, command: Supersede) -> None:
         if (records.position, records.map_version) in known:
             raise SameVersion(f"set {records.position} has records of map {records.map_version} since a moment ago")
         insert_object(journal.books, records.sealed, at=journal.at)
+    positions = [*(records.position for records in command.records), *(position for position, _ in command.again)]
+    record_parts.supersede(journal.books, command.transfer, positions)
     transfers.add_parts(
         journal.books,
         "records",
@@ -75,7 +77,7 @@ def supersede(journal: Journal, command: Supersede) -> None:
         ),
     )
     for position, map_version in command.again:
-        transfers.renew_records(journal.books, command.transfer, position, map_version, at=journal.at)
+        record_parts.renew(journal.books, command.transfer, position, map_version)
     journal.leaf(
         "transfer.replayed",
         actor=command.actor,
@@ -143,8 +145,7 @@ class Replay:
         self._vault = vault
         self.transfer = transfer
         rows = transfers.parts(books, "records", transfer["id"])
-        rows.sort(key=lambda row: (row["created_at"], row["map_version"]))
-        self._rows: dict[int, Row] = {row["set_position"]: row for row in rows}  # The newest of each set.
+        self._rows: dict[int, Row] = {row["set_position"]: row for row in rows if not row["superseded"]}
         self._versions: dict[tuple[int, str], Row] = {(row["set_position"], row["map_version"]): row for row in rows}
         self.differences: list[SetDifference] = []
         self.sealed: list[SetRecords] = []
@@ -284,7 +285,8 @@ class _Comparing:
         difference.now, difference.verdict = closed.map_version, closed.verdict
         difference.gone = len(self._held) + sum(1 for _ in self._old)
         self._replay.differences.append(difference)
-        wanted = closed.verdict == "accepted" and difference.differs
+        is_older = self._row["record_schema"] != closed.record_schema
+        wanted = closed.verdict == "accepted" and (difference.differs or is_older)
         if self._writer is None:
             return
         if not wanted:

@@ -25,8 +25,12 @@ class PaymentParty(Value, frozen=True):
 
 
 class Agent(Value, frozen=True):
-    """A bank. `identifiers` of schemes "bic", "aba", "clearing-code", "lei"."""
+    """A bank. `identifiers` of schemes "bic", "aba", "clearing-code", "lei", "account" (its own with another bank).
 
+    `role` of one among several: "intermediary", "sender-correspondent", "receiver-correspondent", "reimbursement".
+    """
+
+    role: Code | None = None
     name: Reference | None = None
     identifiers: tuple[Identifier, ...] = ()
 

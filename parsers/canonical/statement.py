@@ -4,15 +4,24 @@ from parsers.canonical.payment import Agent, BankAccount
 from parsers.canonical.values import Code, Decimal, Identifier, Moment, Money, Period, Provenance, Reference, Value
 
 
+class Availability(Value, frozen=True):
+    """A part of an amount, or all of it, and in how many days it can be used."""
+
+    days: Decimal | None = None
+    amount: Money | None = None
+
+
 class Balance(Value, frozen=True):
     """Attributes:
-    kind: "opening", "closing", "available", "forward-available", "interim", else the standard's code.
+    kind: "opening", "closing", "available", "forward-available", "interim", else the standard's code; of a page that is
+        not the first or last, "interim-opening" and "interim-closing"; before entries of the day "opening-available".
     amount: negative for a debit balance.
     """
 
     kind: Code
     amount: Money | None = None
     date: Moment | None = None
+    availability: tuple[Availability, ...] = ()
 
 
 class EntryDetail(Value, frozen=True):
@@ -32,6 +41,7 @@ class Entry(Value, frozen=True):
     amount: negative for a debit.
     reversal: it takes back an entry of before.
     code: what kind of entry, in the standard's code.
+    bank_code: the same in the bank's own, or its country's: GVC 166.
     text: the bank's own words, as sent.
     """
 
@@ -41,10 +51,12 @@ class Entry(Value, frozen=True):
     booked_on: Moment | None = None
     value_date: Moment | None = None
     code: Code | None = None
+    bank_code: Code | None = None
     bank_reference: Reference | None = None
     customer_reference: Reference | None = None
     text: tuple[str, ...] = ()
     details: tuple[EntryDetail, ...] = ()
+    availability: tuple[Availability, ...] = ()
 
 
 class EntryTotals(Value, frozen=True):
@@ -57,15 +69,26 @@ class EntryTotals(Value, frozen=True):
     debit_amount: Decimal | None = None
 
 
+class EntrySummary(Value, frozen=True):
+    """What the sender says of its entries of one kind, in the standard's code."""
+
+    kind: Code
+    amount: Money | None = None
+    count: Decimal | None = None
+    availability: tuple[Availability, ...] = ()
+
+
 class AccountStatement(Value, frozen=True, kw_only=True, tag_field="schema", tag="account-statement/1"):
     """Attributes:
     kind: "statement" of a day or more, "interim" within a day, "notification" of entries.
+    related_reference: of the request that it answers, or the message that it follows.
     """
 
     provenance: Provenance
     kind: Code | None = None
     message_id: Reference | None = None
     statement_id: Reference | None = None
+    related_reference: Reference | None = None
     number: Reference | None = None
     page: Reference | None = None
     created_at: Moment | None = None
@@ -77,4 +100,5 @@ class AccountStatement(Value, frozen=True, kw_only=True, tag_field="schema", tag
     balances: tuple[Balance, ...] = ()
     entries: tuple[Entry, ...] = ()
     totals: EntryTotals | None = None
+    summaries: tuple[EntrySummary, ...] = ()
     text: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ class Values:
     deleted = '""'
     """HL7 v2.5.1 chapter 2.5.3: the sender asks to delete what the receiver holds."""
 
+    goes_on = None
     fill = len(_FIELDS)
 
     def __init__(self, syntax: Delimiters) -> None:

@@ -21,7 +21,7 @@ from parsers.canonical.fields import fields_of
 from parsers.canonical.values import Identifier
 from parsers.check_digits import is_valid
 from parsers.maps.model import Condition, Leaf, Many, Node, Struct
-from parsers.maps.values import Parts, Spot, Unreadable, Values, with_places
+from parsers.maps.values import Parts, Spot, Unreadable, Values, negated, with_places
 
 CHECKED: Final = {
     "npi": "npi", "gtin": "gtin", "upc": "gtin", "ean": "gtin", "gln": "gln", "sscc": "sscc", "iban": "iban",
@@ -187,6 +187,7 @@ class _Writer:
             "day": values.day,
             "moment": values.moment,
             "with_places": with_places,
+            "negated": negated,
             "within": within,
             "extend": extend,
         }
@@ -356,6 +357,7 @@ class _Writer:
         form = self._at(node.form) if node.form else "''"
         number = f"(x := decimal(v, {name!r})) is not None"
         scaled = f"with_places(x, {node.places})" if node.places else "x"
+        scaled = f"negated({scaled})" if node.negated else scaled
         match node.field.struct.__name__ if node.field.struct is not None else node.field.holds:
             case "text" | "boolean" if node.words is not None:
                 words = self._bound(dict(node.words))
@@ -464,8 +466,8 @@ class _Writer:
             return
         function = self._struct(item) if isinstance(item, Struct) else self._one(item)
         if node.every is not None and node.every[1] == 1 and not _names_money(item):
-            spot = self._values.spot(node.every[0], node.every[0])
-            function = function if spot.needs else self._again(spot.text, function)
+            group = self._values.spot(node.every[0], node.every[0])
+            function = function if group.needs else self._again(group.text, function)
         self._group = outer
         made = f"[x {over} if (x := {function}) is not None] or ()"
         if node.repetitions is not None and self._values.deleted:
@@ -487,7 +489,8 @@ def _is_plain(node: Many) -> bool:
     item = node.item
     return (
         isinstance(item, Leaf) and not item.conditions and item.words is None and item.constant is None
-        and item.form is None and [len(one) for one in item.references] == [1] and node.every is None
+        and item.form is None and not item.negated
+        and [len(one) for one in item.references] == [1] and node.every is None
         and node.repetitions is None
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from parsers.canonical.fields import fields_of
 from parsers.findings import Finding, Location
 from parsers.maps.compiler import Compiler, Gives, extend, within
+from parsers.maps.continued import Continued, Whole
 from parsers.maps.language import NOTATIONS
 from parsers.maps.model import Condition, Loop, Map
 from parsers.maps.values import Parts, Values
@@ -114,7 +115,7 @@ class Compiled:
         for children in self._children.values():  # Those that begin with any segment of a tag come last.
             children.sort(key=lambda loop: not all(conditions for _, conditions in loop.begins))
 
-    def mark(self, segments: Segments) -> None:
+    def mark(self, segments: Segments | Whole) -> None:
         """See to it that marks say which of these segments they are of."""
         split = self.values.split
         counted = count()
@@ -149,7 +150,7 @@ class Compiled:
                 ]
             if passed_over or (depth and any(begins == tag for begins, _ in loop.begins)):
                 pass  # It would begin anew.
-            elif tag in loop.nodes or tag in loop.record_nodes or tag in loop.below or tag == loop.currency_tag:
+            elif tag in loop.nodes or tag in loop.record_nodes or tag in loop.below or tag in loop.currencies:
                 made.append((self._move(place, depth, tag, None, ()), ()))
                 break
             passed_over = passed_over or loop.is_passed_over
@@ -188,8 +189,8 @@ class Compiled:
             move.of_record = self.compiler.gives(loop.record_nodes[tag])
         if tag in loop.below:
             move.below = self.compiler.gives(loop.below[tag])
-        if loop.currency is not None and tag == loop.currency_tag:
-            move.currency = self.compiler.gives((loop.currency._replace(name="currency"),))
+        if tag in loop.currencies:
+            move.currency = self.compiler.gives((loop.currencies[tag]._replace(name="currency"),))
         move.ends_record = depth < place.record_depth < len(place.loops)
         move.begins_record = opens is None and depth == 0 and any(begins == tag for begins, _ in loop.begins)
         move.splits = depth == place.record_depth
@@ -213,11 +214,13 @@ class Walk:
 
     Attributes:
         schema: "claim/1". version: of the map: "837p-2".
+        reads_envelope: `Map.reads_envelope`.
     """
 
     def __init__(self, compiled: Compiled, location: Location) -> None:
         self.schema = compiled.map.schema
         self.version = compiled.map.id
+        self.reads_envelope = compiled.map.reads_envelope
         self._compiled = compiled
         self._location = location
         self._place = compiled.start
@@ -230,22 +233,35 @@ class Walk:
         self._is_alone = compiled.map.loops[""].is_alone
         self._part = 0
         self._is_long = self._is_overlong = False
-        self._segments: Segments | None = None
+        goes_on = compiled.values.goes_on
+        self._continued = None if goes_on is None else Continued(goes_on)
+        self._segments: Segments | Whole | None = None
+        self._around = False
         self._index = 0
         always = compiled.map.loops[""].nodes.get("")
         if always:
             compiled.compiler.gives(always)(self._objects[0], [])
         compiled.compiler.currency = None
 
-    def feed(self, segments: Segments) -> list[Any]:
-        """The records that end within these segments, as dicts, and findings of what made no sense in them."""
+    def feed(self, segments: Segments, *, around: bool = False) -> list[Any]:
+        """The records that end within these segments, as dicts, and findings of what made no sense in them.
+
+        Args:
+            around: they are of an envelope around the set, and no part of the record's own.
+        """
+        if self._continued is None or around:
+            return self._feed(segments, around=around)
+        return [made for whole in self._continued.take(segments) for made in self._feed(whole)]
+
+    def _feed(self, segments: Segments | Whole, *, around: bool = False) -> list[Any]:
         self._segments = segments
         self._index = 0
+        self._around = around
         if self._compiled.marking:
             self._compiled.mark(segments)
         if self._record_start is not None:
             self._look_at_length(segments.offset - self._record_start)
-        elif self._place.record_depth == 0 and not self._place.loops[0].begins:
+        elif self._place.record_depth == 0 and not self._place.loops[0].begins and not around:
             self._begin_record(segments.offset)
         compiled, objects = self._compiled, self._objects
         split, problems = compiled.split, compiled.compiler.problems
@@ -291,6 +307,15 @@ class Walk:
 
     def finish(self, end: int) -> list[Any]:
         """The record that was open to the last: no more segments will come."""
+        if self._continued is not None:
+            made = [made for whole in self._continued.end() for made in self._feed(whole)]
+            if self._continued.left_out:
+                self._say(
+                    "segment-too-long",
+                    "A segment goes on for more than 1 MiB; the rest of it was left out of the record.",
+                    "Send it in several parts.",
+                )
+            self._made = made + self._made
         if self._is_alone:
             self._record_start = self._location.offset
         if self._record_start is not None:
@@ -442,6 +467,8 @@ class Walk:
         assert self._segments is not None
         place = replace(
             self._location,
+            set=None if self._around else self._location.set,
+            path=self._segments.path if self._around else self._location.path,
             segment=tag,
             position=self._segments.position + self._index,
             element=element,

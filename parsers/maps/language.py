@@ -9,7 +9,8 @@
 
 An element may be followed by what it is read with (`SV104 SV103`: a quantity and its unit), by `by` and the element
 that says how it is written (`DTP03 by DTP02`), `with 2 places` (implied decimals), `in` and a table of words, `as` and
-a shared shape, `where` and conditions (`REF02 where REF01=6R|EA`). `'P'` is the text P itself. See `docs/maps.md`.
+a shared shape, `where` and conditions (`REF02 where REF01=6R|EA`). Before it, `minus` turns an amount's sign around.
+`'P'` is the text P itself. See `docs/maps.md`.
 """
 
 import re
@@ -22,6 +23,7 @@ import msgspec
 
 from parsers.canonical.catalogue import BY_SCHEMA
 from parsers.canonical.fields import Field, fields_of
+from parsers.canonical.values import Money
 from parsers.maps.model import Condition, Leaf, Loop, Many, Map, MapError, Node, Struct
 
 TagOf = Mapping[str, str]
@@ -35,6 +37,7 @@ _HEAD = {
     "written",
     "levels",
     "extensions",
+    "envelope",
     "words",
     "shared",
     "loop",
@@ -43,7 +46,7 @@ _HEAD = {
 }
 _RESERVED = {"in", "begins", "into", "record", "alone", "passed_over", "uses", "below", "in_currency"}
 _EXPRESSION = re.compile(
-    r"(?:'(?P<constant>[^']*)'|(?P<references>[^\s']+(?: [^\s']+)*?))"
+    r"(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
     r"(?: by (?P<form>\S+))?(?: with (?P<places>\d+) places)?(?: in (?P<words>[\w-]+))?(?: as (?P<shape>[\w-]+))?"
     r"(?: where (?P<where>.+))?"
 )
@@ -76,7 +79,7 @@ NOTATIONS: Mapping[str, Notation] = {
     "x12": Notation(r"(?P<tag>[A-Z][A-Z0-9]{1,2})\d\d(?:-\d+)?"),
     "edifact": Notation(r"(?P<tag>[A-Z]{3})-\d+(?:\.\d+(?:-\d+)?)?"),
     "hl7": Notation(r"(?P<tag>[A-Z][A-Z0-9]{2})-\d+(?:\.\d+){0,2}", repeats=True),
-    "swift-mt": Notation(r":(?P<tag>[0-9A-Z]+):(?:/[\w-]+)?"),
+    "swift-mt": Notation(r"[:{](?P<tag>\d?\d[A-Za]?|[1-5S]):\}?(?:/[\w-]+)?", repeats=True),
     "nacha": Notation(r"(?P<tag>\w+)/[\w-]+"),
     "bai2": Notation(r"(?P<tag>\d\d)/[\w-]+"),
 }
@@ -181,6 +184,7 @@ class _File:
             written=self._written(data.get("written", {})),
             levels=(levels[0], levels[1]) if levels else None,
             extensions=data.get("extensions"),
+            reads_envelope=data.get("envelope", False),
         )
 
     def _written(self, said: dict[str, str]) -> dict[str, dict[str, str]]:
@@ -205,7 +209,7 @@ class _File:
     def _root(self, data: dict[str, Any]) -> Loop:
         self._where = f"{self._name}, set"
         table = data.get("set", {})
-        nodes, below, currency, _ = self._content(table, self._record)
+        nodes, below, currencies, _ = self._content(table, self._record)
         return Loop(
             "",
             begins=tuple(self._begin(text) for text in _texts(table.get("begins", ()))),
@@ -214,8 +218,7 @@ class _File:
             kind=self._record,
             nodes=nodes,
             below=below,
-            currency=currency[1] if currency else None,
-            currency_tag=currency[0] if currency else None,
+            currencies=currencies,
         )
 
     def _loop(self, name: str, table: dict[str, Any], loops: Mapping[str, Loop]) -> Loop:
@@ -237,7 +240,7 @@ class _File:
             kind = around
         elif parents and not table.get("record"):
             kind = loops[parents[0]].kind or self._record
-        nodes, below, currency, record_nodes = self._content(table, kind)
+        nodes, below, currencies, record_nodes = self._content(table, kind)
         return Loop(
             name=name,
             parents=parents,
@@ -251,17 +254,14 @@ class _File:
             nodes=nodes,
             record_nodes=record_nodes,
             below=below,
-            currency=currency[1] if currency else None,
-            currency_tag=currency[0] if currency else None,
+            currencies=currencies,
         )
 
     def _begin(self, text: str) -> tuple[str, tuple[Condition, ...]]:
         tag, _, where = text.partition(" where ")
         return tag, self._conditions(where) if where else ()
 
-    def _content(
-        self, table: dict[str, Any], kind: type[msgspec.Struct]
-    ) -> tuple[Any, Any, tuple[str, Leaf] | None, Any]:
+    def _content(self, table: dict[str, Any], kind: type[msgspec.Struct]) -> tuple[Any, Any, dict[str, Leaf], Any]:
         parts: list[tuple[str, Node]] = []
         for shared in (*_texts(table.get("uses", ())),):
             parts += self._parts(self._shape(shared, ""), kind)
@@ -272,10 +272,10 @@ class _File:
         if "below" in table:
             for name, text in table["below"].items():
                 below += self._leaves(name, text, Field(name, "text", "REFERENCE"))
-        currency = None
-        if "in_currency" in table:
-            currency = self._leaf("", table["in_currency"], Field("", "text", "CODE"))
-        return _by_tag(parts), _by_tag(below), currency, _by_tag(self._parts(of_record, self._record))
+        currencies = dict(
+            self._leaf("", text, Field("", "text", "CODE")) for text in _texts(table.get("in_currency", ()))
+        )
+        return _by_tag(parts), _by_tag(below), currencies, _by_tag(self._parts(of_record, self._record))
 
     def _shape(self, name: str, prefix: str) -> dict[str, Any]:
         if name not in self._shapes:
@@ -398,6 +398,8 @@ class _File:
             words = self._words.get(found["words"])
             if words is None:
                 self._wrong(f"there are no words `{found['words']}`{_near(found['words'], list(self._words))}")
+        if found["minus"] and field.holds != "decimal" and (field.struct is None or field.struct is not Money):
+            self._wrong(f"`{text}`: {field.name or name} is no amount, so that it has no sign")
         if found["constant"] is not None:
             tag = self._tag(conditions[0].reference) if conditions else ""
             return tag, Leaf(name, field, constant=found["constant"], conditions=conditions)
@@ -413,6 +415,7 @@ class _File:
             form=found["form"],
             words=words,
             places=int(found["places"] or 0),
+            negated=bool(found["minus"]),
             conditions=conditions,
         )
 

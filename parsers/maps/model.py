@@ -32,6 +32,7 @@ class Leaf(NamedTuple):
         constant: the value, where no element gives it.
         words: of codes; others become "x12:" and the code.
         places: how many decimals are implied.
+    negated: an amount's sign is the other one.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Leaf(NamedTuple):
     constant: str | bool | None = None
     words: Mapping[str, str | bool] | None = None
     places: int = 0
+    negated: bool = False
     conditions: tuple[Condition, ...] = ()
 
 
@@ -91,7 +93,7 @@ class Loop:
     nodes: by tag; "" for what it has from its beginning.
     record_nodes: likewise, for the record that it stands in.
     below: likewise, for objects within it.
-    currency: the element that names the currency of what follows, in a segment of `currency_tag`.
+    currencies: by tag, the element that names the currency of what follows.
     """
 
     name: str
@@ -107,8 +109,7 @@ class Loop:
     nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     record_nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     below: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
-    currency: Leaf | None = None
-    currency_tag: str | None = None
+    currencies: Mapping[str, Leaf] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Map:
     written: by tag, elements that a record does not tell and its guide wants: what stands in them when it is written.
         levels: the elements that hold a level's number, and that of the one above.
     extensions: what tags of segments of the sender's own begin with, which the record keeps as sent.
+    reads_envelope: the headers and trailers of the set are given to it, and before them the headers around the set.
     """
 
     id: str
@@ -130,3 +132,4 @@ class Map:
     written: Mapping[str, Mapping[str, str]]
     levels: tuple[str, str] | None = None
     extensions: str | None = None
+    reads_envelope: bool = False

@@ -12,8 +12,11 @@ from parsers.maps.model import Map, MapError
 
 FOLDERS: Final[Mapping[str, str]] = {
     "x12": "parsers.x12",
-    "hl7": "parsers.hl7",
     "edifact": "parsers.edifact",
+    "hl7": "parsers.hl7",
+    "swift-mt": "parsers.swift_mt",
+    "nacha": "parsers.nacha",
+    "bai2": "parsers.bai2",
 }
 """Standards with maps of segments."""
 

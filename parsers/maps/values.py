@@ -1,6 +1,6 @@
 """How values are taken out of a standard's segments and read; each brings its own as `parsers.<standard>.values`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from parsers.canonical.values import decimal
@@ -38,11 +38,14 @@ class Values(Protocol):
         deleted: the text by which a sender takes back what it sent before, "" where there is none.
         functions: what the expressions of spots call.
         fill: how many empty elements stand behind the last one that was sent.
+        goes_on: whether a segment goes on with the one before it, None where none does. Those that do are split with
+            it as one text, a line each.
     """
 
     deleted: str
     functions: Mapping[str, Any]
     fill: int
+    goes_on: Callable[[str], bool] | None
 
     def split(self, segment: str) -> Parts:
         """Its tag is at 0."""
@@ -102,3 +105,10 @@ def with_places(value: str, places: int) -> str:
     sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
     digits = digits.rjust(places + 1, "0")
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
+
+
+def negated(value: str) -> str:
+    """A number with the other sign; nothing of nothing."""
+    if value.startswith("-"):
+        return value[1:]
+    return f"-{value}" if value.strip("0.") else value

@@ -69,7 +69,13 @@ QUALIFIED = re.compile(r":(?P<qualifier>[A-Z0-9]{4})/(?P<source>[A-Z0-9]{0,8})/(
 _AMOUNT = r"(?P<amount>\d[\d,]*)(?= *(?:[\r\n]|\Z))"
 _BALANCE = re.compile(r"(?P<mark>[CD])(?P<date>\d{6})(?P<currency>[A-Z]{3})" + _AMOUNT)
 _ENTRIES = re.compile(r"(?P<number>\d{1,5})(?P<currency>[A-Z]{3})" + _AMOUNT)
+_ENTRY = re.compile(
+    r"(?P<value_date>\d{6})(?P<entry_date>\d{4})?(?P<mark>[RE]?[CD])(?P<funds_code>[A-Z])?(?P<amount>\d[\d,]*)"
+    r"(?P<type>[A-Z][A-Z0-9]{3})?(?:(?!//)(?P<customer_reference>[^\r\n]+?)(?=//|[\r\n]|\Z))?"
+    r"(?://(?P<bank_reference>[^\r\n]*))?(?=[\r\n]|\Z)"
+)
 SUBFIELDS = {
+    "61": _ENTRY,
     **dict.fromkeys(("60F", "60M", "62F", "62M", "64", "65"), _BALANCE),
     **dict.fromkeys(("90C", "90D"), _ENTRIES),
     "32A": re.compile(r"(?P<date>\d{6})(?P<currency>[A-Z]{3})" + _AMOUNT),

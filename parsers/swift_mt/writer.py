@@ -188,10 +188,11 @@ def _first_line(tag: str, line: Value, name: str) -> str:
         return _plain(line, name)
     parts = [_plain(part, name) for part in line]
     if tag in SUBFIELDS:
-        found = SUBFIELDS[tag].fullmatch("".join(parts))
-        if found is None or list(found.groups()) != parts:
-            raise ValueError(f"{name}: its subfields are not as long, or not of the characters, that they must be")
-        return found[0]
+        for mark in ("", "//"):  # Before the last of field 61, if that is the bank's reference.
+            found = SUBFIELDS[tag].fullmatch("".join([*parts[:-1], mark, *parts[-1:]]))
+            if found and [part for part in found.groups() if part is not None] == parts:
+                return found[0]
+        raise ValueError(f"{name}: its subfields are not as long, or not of the characters, that they must be")
     if len(parts) != _QUALIFIED_PARTS:
         raise ValueError(f"{name}: a line in parts has a qualifier, a data source scheme and a value")
     qualifier, source, value = parts

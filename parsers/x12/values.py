@@ -22,6 +22,7 @@ class Values:
     """For the separators of one interchange."""
 
     deleted = ""
+    goes_on = None
     fill = len(_ELEMENTS)
 
     def __init__(self, syntax: Delimiters) -> None:

@@ -16,7 +16,7 @@ from mft.cli.main import app
 from tests.cli.conftest import Mft
 from tests.harness import MFT, Partner, Site
 
-HEAVY = ("asyncssh", "sqlalchemy", "fastapi", "cryptography", "paramiko", "alembic")
+HEAVY = ("asyncssh", "sqlalchemy", "fastapi", "cryptography", "paramiko", "alembic", "duckdb", "fsspec")
 
 
 def commands(command: Any, *above: str) -> list[tuple[tuple[str, ...], Any]]:
@@ -61,7 +61,8 @@ def test_help_and_version_load_nothing_heavy() -> None:
 def test_json_rows_are_one_object_a_line(mft: Mft, home: Path) -> None:
     for words in (
         ("transfer", "list"), ("audit", "query"), ("audit", "tail"), ("events", "tail"), ("partner", "list"),
-        ("doctor",),
+        ("doctor",), ("records", "schema"), ("records", "views"), ("records", "views", "claims"), ("records", "compact"),
+        ("records", "query", "FROM claims"),
     ):  # fmt: skip
         done = mft(*words, "--json")
         assert done.err == ""

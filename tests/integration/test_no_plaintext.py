@@ -26,7 +26,7 @@ from mft.ledger.transfers import parts
 from mft.server import open_vault
 from parsers.events import Finished, RecordBatch, SetOpened
 from parsers.guides.terms import Judging
-from tests.harness import DEADLINE_SECONDS, Partner, Site, eventually, sample
+from tests.harness import DEADLINE_SECONDS, Partner, Site, eventually, run_mft, sample
 
 # Who sent it, for whom and under which number: kept in the ledger to find and to answer a message by, on purpose.
 ROUTING = {"MSH": {1, 2, 3, 4, 5, 6, 9, 10, 11, 12}, "FHS": {1, 2, 3, 4, 5, 6, 11}, "BHS": {1, 2, 3, 4, 5, 6, 11}}
@@ -326,8 +326,14 @@ def test_content_is_in_clear_nowhere(site: Site, acme: Partner, tmp_path: Path, 
             stages = {name: site.rested(name)["stage"] for name in files}
         for name in ("half.bin", "backwards.bin"):
             assert site.rested(name)["stage"] == "partial"
+        questions = {"TMPDIR": str(temporary)}
+        done = run_mft("records", "compact", home=site.home, env=questions)
+        assert done.returncode == 0, done.stderr
+        asked = ("SELECT * FROM purchase_order_lines ORDER BY line", "--as", "json", "--reveal")
+        done = run_mft("records", "query", *asked, home=site.home, env=questions)
+        assert search.found_in(done.stdout.encode()), done.stderr
         at = rounds.done
-        eventually(lambda: rounds.done >= at + 2, what="two searches after the last upload")
+        eventually(lambda: rounds.done >= at + 2, what="two searches after the last upload and question")
     site.process = None
     process.send_signal(signal.SIGTERM)
     said = "".join(process.communicate(timeout=DEADLINE_SECONDS))

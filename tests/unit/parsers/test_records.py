@@ -20,6 +20,7 @@ def found(code: str, element: str | None) -> Finding:
 
 class TalkativeMap:
     schema, version = "purchase-order/2", "test"
+    reads_envelope = False
 
     def feed(self, segments: Segments) -> Iterator[Finding]:
         if segments.position <= 2 < segments.position + len(segments):
@@ -50,6 +51,7 @@ class Listing:
     """A map that notes the segments it was given, with their places."""
 
     schema, version = "listing/1", "listing-1"
+    reads_envelope = False
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, int, int]] = []

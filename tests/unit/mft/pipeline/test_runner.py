@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, update
 
 from mft.domain import ERRORS, Stage
 from mft.errors import NoSpace, SyncFailed, UnsealFailed
 from mft.ledger import mailboxes, transfers
+from mft.ledger.database import Books
+from mft.ledger.tables import METADATA, RECORDS, TRANSFER
 from mft.pipeline import parse, runner
 from mft.pipeline.parse import Parser, ParserDied, ParserTooSlow
 from mft.pipeline.runner import Claim, Release, Runner
@@ -23,7 +26,7 @@ from tests.unit.mft.ledger.entries import ACME
 from tests.unit.mft.pipeline.conftest import Desk
 
 ORDERS = sample("orders-850.edi")
-EDIFACT = b"UNB+UNOC:3+SENDER+RECEIVER+260302:0915+1'UNH+1+ORDERS:D:95B:UN'UNT+2+1'UNZ+1+1'"
+EDIFACT = b"UNB+UNOC:3+SENDER+RECEIVER+260302:0915+1'UNH+1+PARTIN:D:95B:UN'UNT+2+1'UNZ+1+1'"
 
 
 def numbered(number: int, content: bytes = ORDERS) -> bytes:
@@ -153,6 +156,26 @@ def test_a_mixed_file_keeps_the_records_of_its_good_sets_only(desk: Desk, parser
 
 def reports(desk: Desk) -> list[dict[str, Any]]:
     return mailboxes.listing(desk.books, ACME.connection, ERRORS, since=0)
+
+
+def test_records_of_a_later_map_supersede_those_of_an_earlier_one(desk: Desk, parser: Parser) -> None:
+    transfer = desk.receive(b"orders.edi", ORDERS)
+    desk.turn(parser)
+
+    def as_of_old(books: Books) -> None:
+        """The same transfer as an earlier version of mft left it, and about to be read again."""
+        books.execute(update(RECORDS).values(map_version="850-0", created_at=1))
+        for part in ("interchange", "functional_group", "transaction_set", "acknowledgment"):
+            books.execute(delete(METADATA.tables[part]))
+        books.execute(update(TRANSFER).where(TRANSFER.c.id == transfer).values(stage="received"))
+
+    desk.core.writer.run(as_of_old)
+    desk.turn(parser)
+    rows = [
+        (row["set_position"], row["map_version"] == "850-0", row["superseded"])
+        for row in desk.parts("records", transfer)
+    ]
+    assert sorted(rows) == [(1, False, 0), (1, True, 1), (2, False, 0), (2, True, 1)]
 
 
 @pytest.mark.parametrize(

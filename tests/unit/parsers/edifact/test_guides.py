@@ -190,7 +190,7 @@ def test_an_answer_of_version_3_lacks_what_the_file_does_not_name(case: str) -> 
 @pytest.mark.parametrize("name", ["ORDERS:D:97A", "ORDERS:D:96B", "ORDERS:D:01C", "PRICAT:D:96A", "CONTRL:2:2"])
 def test_another_version_is_not_judged_by_a_near_one(name: str) -> None:
     findings, (closed,) = judged(file_of(name, list(CLEAN["ORDERS:D:96A"])))
-    assert [one.code for one in findings if one.code != "edifact.no-records"] == ["edifact.no-guide"]
+    assert [one.code for one in findings if not one.code.endswith("no-records")] == ["edifact.no-guide"]
     assert closed.guide is None
 
 

@@ -10,6 +10,7 @@ FIELDS = [
     ("20C", [("SEME", "", "A1")]),
     ("22F", [("CODE", "DSSX", "ABCD")]),
     ("60F", [("C", "260301", "EUR", "100,")]),
+    ("61", [("260302", "0302", "D", "25,5", "NTRF", "NONREF", "1"), "MORE"]),
     ("32A", [("260301", "EUR", "100,")]),
     ("50K", ["ONE", "", "THREE"]),
     ("15A", [""]),
@@ -51,7 +52,7 @@ def test_what_is_written_reads_back_without_a_finding(line_break):
         ("-", []),
         ("5", [("CHK", "0123456789AB"), ("TNG", "")]),
     ]
-    assert data.count(line_break.encode()) == 10
+    assert data.count(line_break.encode()) == 12
 
 
 @pytest.mark.parametrize(
