@@ -13,7 +13,7 @@ is ever compiled.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -281,7 +281,9 @@ class _Writer:
             elif isinstance(node, Struct) and node.whole is None:
                 structs.append(node)
             else:
-                self._put(node, name, again=node.name in seen)
+                held = "".join(f".get({one!r}, {{}})" for one in path) if node.name in seen else ""
+                with self._if(f"{node.name!r} not in o{held}") if held else nullcontext():
+                    self._put(node, name, again=node.name in seen)
                 seen.add(node.name)
         if path and seen:
             with self._if(name):

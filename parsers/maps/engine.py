@@ -53,14 +53,14 @@ class Move:
         ends_record: the record that is open is over before it.
         begins_record: the set's own record begins with it.
         splits: the record itself goes on with it, so that here it may go on in another part.
-        carries: it has something for objects within, or names a currency.
+        carries: it has something for objects within or for the record around, or names a currency.
         is_level: it names the level that it is, and the one above.
         items: the fields of the items that it begins.
     """
 
     __slots__ = (
         "after", "begins_record", "below", "carries", "currency", "depth", "ends_record", "gives", "holds", "is_level",
-        "items", "opens", "splits",
+        "items", "of_record", "opens", "splits",
     )  # fmt: skip
 
     def __init__(self, depth: int, after: Place, opens: Loop | None) -> None:
@@ -69,6 +69,7 @@ class Move:
         self.opens = opens
         self.holds: Callable[[Parts], bool] | None = None
         self.gives: Gives | None = None
+        self.of_record: Gives | None = None
         self.below: Gives | None = None
         self.currency: Gives | None = None
         self.ends_record = self.begins_record = self.splits = self.is_level = self.carries = False
@@ -152,10 +153,10 @@ class Compiled:
                 ]
             if passed_over or (depth and any(begins == tag for begins, _ in loop.begins)):
                 pass  # It would begin anew.
-            elif tag in loop.nodes or tag in loop.below or tag in loop.currencies:
+            elif tag in loop.nodes or tag in loop.record_nodes or tag in loop.below or tag in loop.currencies:
                 made.append((self._move(place, depth, tag, None, ()), ()))
                 break
-            passed_over = passed_over or loop.is_passed_over or (self.map.is_closed and depth > 0)
+            passed_over = passed_over or loop.is_passed_over
         prefix = self.map.extensions
         if not made and prefix is not None and tag.startswith(prefix) and place.record_depth < len(place.loops):
             made.append((self._extension(place), ()))
@@ -187,6 +188,8 @@ class Compiled:
         move = Move(depth, place if loops == place.loops else self.place(loops), opens)
         move.holds = self.compiler.holds(conditions)
         move.gives = self._given_by(loop, tag, opens=opens is not None)
+        if tag in loop.record_nodes:
+            move.of_record = self.compiler.gives(loop.record_nodes[tag])
         if tag in loop.below:
             move.below = self.compiler.gives(loop.below[tag])
         if tag in loop.currencies:
@@ -196,7 +199,7 @@ class Compiled:
         move.splits = depth == place.record_depth
         if opens is not None and opens.many and opens.kind is not None:
             move.items = frozenset(fields_of(opens.kind))
-        move.carries = move.below is not None or move.currency is not None
+        move.carries = any(one is not None for one in (move.of_record, move.below, move.currency))
         move.is_level = self.level is not None and tag == self.level[0]
         return move
 
@@ -381,8 +384,8 @@ class Walk:
 
     def _carry(self, move: Move, parts: Parts) -> None:
         depth = len(self._objects) - 1
-        while depth and self._objects[depth] is self._objects[depth - 1]:
-            depth -= 1  # A loop that is only a place says it of what is around it.
+        if move.of_record is not None:
+            move.of_record(self._objects[move.after.record_depth], parts)
         if move.below is not None:
             below: dict[str, Any] = {}
             move.below(below, parts)
@@ -391,6 +394,8 @@ class Walk:
             named: dict[str, Any] = {}
             move.currency(named, parts)
             if named:
+                while depth and self._objects[depth - 1] is self._objects[depth]:
+                    depth -= 1  # It is only a place in the object that this is of.
                 self._currency_depth = depth
                 self._compiled.compiler.currency = named["currency"]
 
@@ -456,7 +461,8 @@ class Walk:
 
     def _tell(self, tag: str) -> None:
         problems = self._compiled.compiler.problems
-        for name, why in problems:
+        once = {(name, why.code): why for name, why in problems}  # Several fields may have asked for it.
+        for (name, _), why in once.items():
             self._say(why.code, f"{name} {why.says}", why.hint, tag, name)
         problems.clear()
 

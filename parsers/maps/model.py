@@ -91,6 +91,7 @@ class Loop:
     is_passed_over: nothing in it is anybody's.
     kind: of the object.
     nodes: by tag; "" for what it has from its beginning.
+    record_nodes: likewise, for the record that it stands in.
     below: likewise, for objects within it.
     currencies: by tag, the element that names the currency of what follows.
     """
@@ -106,6 +107,7 @@ class Loop:
     is_passed_over: bool = False
     kind: type[msgspec.Struct] | None = None
     nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
+    record_nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     below: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     currencies: Mapping[str, Leaf] = field(default_factory=dict)
 
@@ -117,7 +119,6 @@ class Map:
     schema: of the records: "claim/1".
     written: by tag, elements that a record does not tell and its guide wants: what stands in them when it is written.
         levels: the elements that hold a level's number, and that of the one above.
-    is_closed: what a loop does not take, no loop around it takes: segments of a message stand before its groups.
     extensions: what tags of segments of the sender's own begin with, which the record keeps as sent.
     reads_envelope: the headers and trailers of the set are given to it, and before them the headers around the set.
     """
@@ -131,5 +132,4 @@ class Map:
     written: Mapping[str, Mapping[str, str]]
     levels: tuple[str, str] | None = None
     extensions: str | None = None
-    is_closed: bool = False
     reads_envelope: bool = False
