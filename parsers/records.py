@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -54,7 +53,7 @@ class Maps:
             )
             compiled = CompiledTree if is_tree else Compiled
             self._compiled[key] = compiled(made, values.values(first.syntax), marking=self._marking)
-        return self._compiled[key].walk(place)
+        return self._compiled[key].walk(place, dict if self._marking else _encoder.encode)
 
 
 def with_records(
@@ -223,14 +222,14 @@ class _SetRecords:
             severity="warning",
         )
 
-    def _make(self, made: Iterable[dict[str, Any] | Finding]) -> Iterator[Event]:
+    def _make(self, made: Iterable[bytes | Finding]) -> Iterator[Event]:
         for item in made:
             if isinstance(item, Finding):
                 if (item.position, item.element) not in self.said:
                     self.failed = self.failed or item.severity == "error"
                     yield item
                 continue
-            self._lines += _encoder.encode(item)
+            self._lines += item
             self._lines += b"\n"
             self._waiting += 1
             if len(self._lines) >= BATCH_BYTES:

@@ -45,6 +45,7 @@ class Values:
 
     deleted = ""
     fill = 0
+    separator = None
 
     def __init__(self) -> None:
         self.functions: dict[str, Any] = {"each": _each}

@@ -103,6 +103,7 @@ class Values:
 
     deleted = ""
     fill = len(_ELEMENTS)
+    separator = None
     goes_on = None
 
     def __init__(self, syntax: Delimiters) -> None:

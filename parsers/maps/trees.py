@@ -4,7 +4,7 @@ A loop is an element: it begins and ends with it, and everything in it that is i
 elements are what references are elsewhere: `Acct/Id/IBAN`, `Amt@Ccy` for an attribute, from the loop's element on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -113,8 +113,8 @@ class CompiledTree:
                 for path, _ in loop.begins:
                     places[parent].inner.setdefault(path, []).append(places[name])
 
-    def walk(self, location: Location) -> "TreeWalk":
-        return TreeWalk(self, location)
+    def walk(self, location: Location, encode: Callable[[dict[str, Any]], Any] = dict) -> "TreeWalk":
+        return TreeWalk(self, location, encode)
 
 
 class _Frame:
@@ -137,7 +137,10 @@ class TreeWalk:
 
     reads_envelope = False
 
-    def __init__(self, compiled: CompiledTree, location: Location) -> None:
+    def __init__(
+        self, compiled: CompiledTree, location: Location, encode: Callable[[dict[str, Any]], Any] = dict
+    ) -> None:
+        self._encode = encode
         self.schema = compiled.map.schema
         self.version = compiled.map.id
         self._compiled = compiled
@@ -310,4 +313,4 @@ class TreeWalk:
             provenance["part"] = self._part + (not continued)
         if continued:
             provenance["continued"] = True
-        self._made.append({"schema": self.schema, "provenance": provenance, **record})
+        self._made.append(self._encode({"schema": self.schema, "provenance": provenance, **record}))

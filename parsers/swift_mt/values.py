@@ -44,6 +44,7 @@ _NOT_A_MOMENT = ("not-a-date", "is not a date and time.", "Send YYMMDDhhmm, with
 class Values:
     deleted = ""
     fill = 0
+    separator = None
     goes_on = None
 
     def __init__(self) -> None:
