@@ -21,7 +21,9 @@ def sources(schema: str) -> str:
         sets = [code for one in maps for code in one.sets]
         several = {code for code in sets if sets.count(code) > 1}
         stems = [one.id.rpartition("-")[0].upper() for one in maps if several & set(one.sets)]
-        names = sorted({*stems, *(code.removeprefix("MT") if standard == "swift-mt" else code for code in set(sets) - several)})
+        names = sorted(
+            {*stems, *(code.removeprefix("MT") if standard == "swift-mt" else code for code in set(sets) - several)}
+        )
         if names:
             made.append(f"{NAMES[standard]} {', '.join(names)}")
     return "; ".join(made)
