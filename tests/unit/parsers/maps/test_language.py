@@ -25,6 +25,8 @@ WRONG = [
     ("no condition", SET + 'number = "BEG03 where =1"\n', "is no condition"),
     ("two segments in an item", SET + 'references = [{ scheme = "REF01", value = "N901" }]\n', "comes from one segment"),
     ("every", SET + 'products = [{ every = "PO106" }]\n', "is not a field of PurchaseOrder"),
+    ("over, without a value", SET + '[loop.PO1]\nbegins = "PO1"\ninto = "lines"\ndescriptions = { over = "PID05" }\n', "plain values"),
+    ("over another segment", SET + '[loop.PO1]\nbegins = "PO1"\ninto = "lines"\ndescriptions = { over = "MSG01", value = "PID05" }\n', "two segments"),
     ("no record in it", HEAD, "one loop has `record = true`"),
     ("no beginning", SET + '[loop.N1]\ninto = "parties"\n', "`begins` is missing"),
     ("unknown parent", SET + '[loop.N1]\nin = "N2"\nbegins = "N1"\n', "there is no such loop"),
