@@ -57,11 +57,12 @@ class Carrier(Value, frozen=True):
 
 
 class Delivery(Value, frozen=True):
-    """A part of a line that is wanted at a time of its own."""
+    """A part of a line that is wanted at a time of its own. `certainty` of a forecast: "firm", "planned"."""
 
     quantity: Quantity | None = None
     dates: tuple[Dated, ...] = ()
     location: Reference | None = None
+    certainty: Code | None = None
 
 
 class OrderLine(Value, frozen=True):
