@@ -135,12 +135,14 @@ class LineResponse(Value, frozen=True):
     price: Decimal | None = None
     dates: tuple[Dated, ...] = ()
     products: tuple[Identifier, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
 
 class RespondedLine(Value, frozen=True):
-    """`ordered` is the quantity that was ordered; `responses` say what becomes of it."""
+    """`ordered` is the quantity that was ordered, `action` how the line changes; `responses` say what becomes of it."""
 
     number: Reference | None = None
+    action: Code | None = None
     ordered: Quantity | None = None
     price: Decimal | None = None
     price_basis: Code | None = None
@@ -151,6 +153,7 @@ class RespondedLine(Value, frozen=True):
     dates: tuple[Dated, ...] = ()
     references: tuple[Identifier, ...] = ()
     notes: tuple[Note, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
 
 class OrderResponse(Value, frozen=True, kw_only=True, tag_field="schema", tag="order-response/1"):
@@ -162,6 +165,7 @@ class OrderResponse(Value, frozen=True, kw_only=True, tag_field="schema", tag="o
     provenance: Provenance
     number: Reference | None = None
     order: Reference | None = None
+    change: Reference | None = None
     status: Code | None = None
     purpose: Code | None = None
     date: Day | None = None

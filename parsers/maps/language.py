@@ -360,6 +360,7 @@ class _File:
             if said.keys() != {"over", "value"}:
                 self._wrong('plain values of each repetition are written `{ over = "EB03", value = "EB03" }`')
             ((tag, leaf),) = self._leaves("", said["value"], whole)
+            assert isinstance(leaf, Leaf)
             if self._tag(said["over"]) != tag:
                 self._wrong(f"`{said['over']}` and `{said['value']}` are of two segments")
             return tag, Many(field.name, leaf, repetitions=said["over"])
