@@ -17,6 +17,7 @@ from parsers.canonical.values import (
     PersonalDate,
     PersonalDay,
     PersonalPeriod,
+    PersonalTime,
     PersonName,
     Provenance,
     Quantity,
@@ -218,6 +219,7 @@ class Claim(Value, frozen=True, kw_only=True, tag_field="schema", tag="claim/1")
     admission_type: Code | None = None
     admission_source: Code | None = None
     patient_status: Code | None = None
+    discharge_time: PersonalTime | None = None
     diagnoses: tuple[Diagnosis, ...] = ()
     procedures: tuple[ProcedurePerformed, ...] = ()
     codes: tuple[ClaimCode, ...] = ()

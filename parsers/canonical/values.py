@@ -50,6 +50,9 @@ PersonalDay = Annotated[str, Meta(extra={"class": "DATE", "reads": "day"})]
 PersonalMoment = Annotated[str, Meta(extra={"class": "DATE", "reads": "moment"})]
 """Of a person: birth, service, admission."""
 
+PersonalTime = Annotated[str, Meta(extra={"class": "DATE"})]
+"""An hour of a day that is told elsewhere, as sent."""
+
 
 class Provenance(Value, frozen=True):
     """Where a record came from.
