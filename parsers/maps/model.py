@@ -89,6 +89,7 @@ class Loop:
     is_record: it makes the record.
     is_alone: of the set, that it is a record itself where no loop begins one.
     is_passed_over: nothing in it is anybody's.
+    is_closed: what it does not take, no loop around it takes.
     kind: of the object.
     nodes: by tag; "" for what it has from its beginning.
     record_nodes: likewise, for the record that it stands in.
@@ -105,6 +106,7 @@ class Loop:
     is_record: bool = False
     is_alone: bool = False
     is_passed_over: bool = False
+    is_closed: bool = False
     kind: type[msgspec.Struct] | None = None
     nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     record_nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
@@ -118,7 +120,7 @@ class Map:
     id: "837p-2": its name and version, which records bear.
     schema: of the records: "claim/1".
     written: by tag, elements that a record does not tell and its guide wants: what stands in them when it is written.
-        levels: the elements that hold a level's number, and that of the one above.
+    levels: the elements that hold a level's number, and that of the one above.
     extensions: what tags of segments of the sender's own begin with, which the record keeps as sent.
     reads_envelope: the headers and trailers of the set are given to it, and before them the headers around the set.
     """
