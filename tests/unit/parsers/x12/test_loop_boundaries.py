@@ -48,7 +48,7 @@ class Drawn:
     def _segment(self, spec: SegmentSpec, way: tuple[str, ...]) -> str:
         elements = [value(one) for one in spec.elements]
         if spec.tag == "HL":
-            while self._levels and self._levels[-1][0] != way[: len(self._levels[-1][0])] or self._same(way):
+            while (self._levels and self._levels[-1][0] != way[: len(self._levels[-1][0])]) or self._same(way):
                 self._levels.pop()
             self._level += 1
             elements[:2] = [str(self._level), str(self._levels[-1][1]) if self._levels else ""]
