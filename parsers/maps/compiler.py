@@ -669,14 +669,14 @@ class _Writer:
             is_new: nobody else has added to it.
         """
         (first, *others) = many
-        if not others and self._is_by_text(first):
+        if not others and self._is_by_text(first) and not self._is_single(first):
             with (
                 self._each_text(first, f"{name}.setdefault({field!r}, None)") as made,
                 self._block(f"elif l := {made}"),
             ):
                 self._put_in(name, field, "[*l]", "extend(l)", is_new=is_new)
             return
-        if not others and first.every is None and first.repetitions is None:
+        if not others and self._is_single(first):
 
             def add(value: str) -> None:
                 self._put_in(name, field, f"[{value}]", f"append({value})", is_new=is_new)
@@ -686,7 +686,7 @@ class _Writer:
         items = self._fresh("l")
         self._line(f"{items} = []")
         for node in many:
-            if self._is_by_text(node):
+            if self._is_by_text(node) and not self._is_single(node):
                 with self._each_text(node, f"{name}.setdefault({field!r}, None)") as made:
                     self._line(f"else: {items} += {made}")
             else:
@@ -713,6 +713,14 @@ class _Writer:
         """Its items are made of texts, one of which stands for each repetition of a field."""
         return node.repetitions is not None and self._values.spot(node.repetitions, node.repetitions).of_group
 
+    def _is_single(self, node: Many) -> bool:
+        """It makes one item at most: of the segment, or of the repetition in hand."""
+        if node.every is not None:
+            return False
+        return node.repetitions is None or (
+            self._group is not None and self._values.spot(node.repetitions, self._group).of_group
+        )
+
     @contextmanager
     def _each_text(self, node: Many, take_back: str) -> Iterator[str]:
         """A block for what the repetitions of a field make, which the expression gives; it begins with an `else`."""
@@ -722,10 +730,10 @@ class _Writer:
         outside = tuple(one for one in item.conditions if not _belongs(one.reference, field))
         item = item._replace(conditions=tuple(one for one in item.conditions if one not in outside))
         with self._held(whole), self._where(outside):
-            self._group = field
+            outer, self._group = self._group, field
             function = self._struct(item) if isinstance(item, Struct) else self._one(item)
             plain = self._plain_list(item, whole)
-            self._group = None
+            self._group = outer
             made = f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None]"
             if _comes_again(item, field, self._growing):
                 made = self._again([whole], made)
@@ -745,7 +753,7 @@ class _Writer:
         """Of a segment with repetitions; of groups of elements; of the segment itself."""
         item, every = node.item, node.every
         if every is not None:
-            self._group = every[0]
+            outer, self._group = self._group, every[0]
             with self._block(f"for k in {self._values.groups(*every)}"):
                 group = self._values.spot(every[0], every[0])
                 if every[1] == 1 and not _names_money(item) and not group.needs:
@@ -753,8 +761,8 @@ class _Writer:
                     self._line(f"if (x := {self._again([group.text], function)}) is not None: {items}.append(x)")
                 else:
                     self._item(item, lambda value: self._line(f"{items}.append({value})"))
-            self._group = None
-        elif node.repetitions is not None:
+            self._group = outer
+        elif node.repetitions is not None and not self._is_single(node):
             function = self._struct(item) if isinstance(item, Struct) else self._one(item)
             over = self._values.repetitions(node.repetitions)
             self._line(f"{items} += [x for e in {over} if (x := {function}) is not None]")

@@ -172,7 +172,10 @@ class Compiled:
         passed_over = False
         for depth in range(len(place.loops) - 1, -1, -1):
             loop = place.loops[depth]
+            inner = place.loops[depth + 1] if depth + 1 < len(place.loops) else None
             for child in self._children[loop.name]:
+                if child.is_once and child is inner:
+                    continue
                 made += [
                     (self._move(place, depth, tag, child, conditions), conditions)
                     for begins, conditions in child.begins

@@ -44,7 +44,7 @@ _HEAD = {
     "set",
     "title",
 }
-_RESERVED = {"in", "begins", "into", "record", "alone", "passed_over", "uses", "below", "in_currency"}
+_RESERVED = {"in", "begins", "once", "into", "record", "alone", "passed_over", "uses", "below", "in_currency"}
 _EXPRESSION = re.compile(
     r"(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
     r"(?: by (?P<form>\S+))?(?: with (?P<places>\d+) places)?(?: in (?P<words>[\w-]+))?(?: as (?P<shape>[\w-]+))?"
@@ -183,12 +183,13 @@ class _File:
         for name in order:
             self._where = f"{self._name}, loop {name}"
             loops[name] = self._loop(name, raw[name], loops)
-        records = [loop for loop in loops.values() if loop.is_record]
-        if len(records) != 1:
-            self._where = self._name
-            self._wrong(
-                "one loop has `record = true`, or else the set itself is the record: `[set]` with `record = true`"
-            )
+        self._where = self._name
+        if not any(loop.is_record for loop in loops.values()):
+            self._wrong("a loop has `record = true`, or the set itself is the record: `[set]` with `record = true`")
+        for loop in loops.values():
+            within = loop.is_record and self._record_around(loop, loops)
+            if within:
+                self._wrong(f"loop {loop.name} has `record = true`, and so has {within.name or 'the set'} around it")
         levels = data.get("levels", "").split()
         return Map(
             id=data["id"],
@@ -202,6 +203,19 @@ class _File:
             extensions=data.get("extensions"),
             reads_envelope=data.get("envelope", False),
         )
+
+    def _record_around(self, loop: Loop, loops: Mapping[str, Loop]) -> Loop | None:
+        """A record that this loop would stand in."""
+        seen: set[str] = set()
+        around = [*loop.parents, ""] if loop.name else []
+        while around:
+            name = around.pop()
+            if name not in seen:
+                seen.add(name)
+                if loops[name].is_record and name != loop.name:
+                    return loops[name]
+                around += loops[name].parents
+        return None
 
     def _written(self, said: dict[str, str]) -> dict[str, dict[str, str]]:
         made: dict[str, dict[str, str]] = {}
@@ -265,6 +279,7 @@ class _File:
             of_record=str(table.get("into", "")).startswith("/"),
             many=many,
             is_record=table.get("record", False),
+            is_once=table.get("once", False),
             is_passed_over=table.get("passed_over", False),
             kind=kind,
             nodes=nodes,

@@ -87,6 +87,7 @@ class Loop:
     of_record: that is the record itself, whatever is open between: `into = "/items"`.
     many: it makes an item of a list.
     is_record: it makes the record.
+    is_once: a second one does not stand in the same loop around; it is looked for further out.
     is_alone: of the set, that it is a record itself where no loop begins one.
     is_passed_over: nothing in it is anybody's.
     kind: of the object.
@@ -103,6 +104,7 @@ class Loop:
     of_record: bool = False
     many: bool = False
     is_record: bool = False
+    is_once: bool = False
     is_alone: bool = False
     is_passed_over: bool = False
     kind: type[msgspec.Struct] | None = None
@@ -117,6 +119,7 @@ class Map:
     """Attributes:
     id: "837p-2": its name and version, which records bear.
     schema: of the records: "claim/1".
+    sets: by their codes: "837", "ADT"; or more closely, "OUL^R22", which comes first.
     written: by tag, elements that a record does not tell and its guide wants: what stands in them when it is written.
         levels: the elements that hold a level's number, and that of the one above.
     extensions: what tags of segments of the sender's own begin with, which the record keeps as sent.
