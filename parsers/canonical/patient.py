@@ -139,6 +139,7 @@ class Visit(Value, frozen=True):
     pending_location: Location | UnsetType | None = UNSET
     consulting: tuple[Practitioner, ...] | UnsetType | None = UNSET
     admitting: tuple[Practitioner, ...] | UnsetType | None = UNSET
+    other_providers: tuple[Practitioner, ...] | UnsetType | None = UNSET
     readmission: Sent = UNSET
     vip: Sent = UNSET
     financial_classes: tuple[Code | None, ...] | UnsetType | None = UNSET
@@ -250,6 +251,8 @@ class Insurance(Value, frozen=True):
     insured_addresses: tuple[PostalAddress, ...] | UnsetType | None = UNSET
     insured_identifiers: tuple[PatientIdentifier, ...] | UnsetType | None = UNSET
     member_number: MemberId | UnsetType | None = UNSET
+    medicare_number: MemberId | UnsetType | None = UNSET
+    medicaid_number: MemberId | UnsetType | None = UNSET
 
 
 class Extension(Value, frozen=True):
