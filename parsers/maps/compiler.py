@@ -391,10 +391,10 @@ class _Writer:
         fields = [node for node in nodes if not isinstance(node, Many) and node not in structs]
         self._fields(fields, name, path)
         for field, many in lists.items():
-            self._items(many, field, name, is_new=bool(path))
+            self._items(many, field, name, is_new=bool(path) or many[0].is_instead)
         if path and (fields or lists):
             with self._if(name):
-                self._merge(path, name, tuple(lists))
+                self._merge(path, name, tuple(field for field, many in lists.items() if not many[0].is_instead))
         for node in structs:
             with self._where(node.conditions):
                 self._object(node.parts, (*path, node.name))

@@ -516,8 +516,9 @@ class Walk:
 
     def _emit(self, end: int, *, continued: bool) -> None:
         record: dict[str, Any] = {}
-        for level in self._objects[: self._place.record_depth + 1]:
-            join_level(record, level)
+        for loop, level in zip(self._place.loops[: self._place.record_depth + 1], self._objects, strict=False):
+            if not loop.into:
+                join_level(record, level)
         if not record:
             return
         provenance = {"set": self._location.set or 0, "start": self._record_start, "end": end, "map": self.version}

@@ -10,7 +10,7 @@
 An element may be followed by what it is read with (`SV104 SV103`: a quantity and its unit), by `by` and the element
 that says how it is written (`DTP03 by DTP02`), `with 2 places` (implied decimals), `in` and a table of words, `as` and
 a shared shape, `where` and conditions (`REF02 where REF01=6R|EA`). Before it, `minus` turns an amount's sign around.
-`'P'` is the text P itself. See `docs/maps.md`.
+`'P'` is the text P itself. `instead` replaces what other segments have said of a list. See `docs/maps.md`.
 """
 
 import re
@@ -46,7 +46,7 @@ _HEAD = {
 }
 _RESERVED = {"in", "begins", "once", "into", "record", "alone", "passed_over", "uses", "below", "in_currency"}
 _EXPRESSION = re.compile(
-    r"(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
+    r"(?P<instead>instead )?(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
     r"(?: by (?P<form>\S+))?(?: with (?P<places>\d+) places)?(?: in (?P<words>[\w-]+))?(?: as (?P<shape>[\w-]+))?"
     r"(?: where (?P<where>.+))?"
 )
@@ -376,11 +376,15 @@ class _File:
             assert isinstance(leaf, Leaf)
             repeats = self._notation.repeats and leaf.references
             return tag, Many(
-                field.name, leaf, repetitions=self._notation.field(leaf.references[0][0]) if repeats else None
+                field.name,
+                leaf,
+                repetitions=self._notation.field(leaf.references[0][0]) if repeats else None,
+                is_instead=str(said).startswith("instead "),
             )
         every = None
         conditions: tuple[Condition, ...] = ()
         repetitions = None
+        is_instead = str(said).startswith("instead ")
         if isinstance(said, str):
             found = _EXPRESSION.fullmatch(said)
             if found and self._notation.repeats and self._notation.holds_objects:
@@ -400,7 +404,8 @@ class _File:
         if len(by_tag) != 1:
             self._wrong(f"an item comes from one segment, not from {' and '.join(sorted(by_tag)) or 'none'}")
         ((tag, nodes),) = by_tag.items()
-        return tag, Many(field.name, Struct("", field.struct, (*free, *nodes), conditions), every, repetitions)
+        item = Struct("", field.struct, (*free, *nodes), conditions)
+        return tag, Many(field.name, item, every, repetitions, is_instead)
 
     def _leaves(self, name: str, said: Any, field: Field) -> list[tuple[str, Node]]:
         """Alternatives that differ in their elements alone are one leaf."""

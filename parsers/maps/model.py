@@ -66,12 +66,14 @@ class Many(NamedTuple):
     Attributes:
         every: the first element of a group that repeats in its segment, and how many elements each has.
         repetitions: the field whose repetitions are the items.
+        is_instead: what other segments have said of the list is no longer true.
     """
 
     name: str
     item: "Leaf | Struct"
     every: tuple[str, int] | None = None
     repetitions: str | None = None
+    is_instead: bool = False
 
 
 Node = Leaf | Struct | Many
