@@ -39,6 +39,9 @@ CACHED_MAX: Final = 1024
 SEEN_MAX: Final = 256
 """Texts of which it is known that they have come once."""
 
+CODES_MAX: Final = 64
+"""Functions that are written for the codes of one element. Whoever sends more gets one for all."""
+
 CACHED_CHARACTERS: Final = 200
 """A text that is longer is no such thing."""
 
@@ -135,13 +138,34 @@ class Compiler:
         self._marking = marking
 
     def gives(self, nodes: Sequence[Node]) -> Gives:
-        return _Writer(self, self.values, self._standard, marking=self._marking).gives(nodes)
+        code = _deciding(nodes)
+        element = None if code is None else _PLAIN.fullmatch(self.values.whole(code))
+        if code is None or element is None:
+            return self._writer().gives(nodes)
+        return self._by_code(nodes, code, element[0])
+
+    def _by_code(self, nodes: Sequence[Node], code: str, element: str) -> Gives:
+        """A function for each text that a deciding element has had, in which nobody asks for it again."""
+        known: dict[str, Gives] = {}
+        text = self.text(code)
+        whole = self._writer().gives(nodes)
+
+        def made_for(parts: Parts) -> Gives:
+            if len(known) >= CODES_MAX:
+                return whole
+            told = text(parts)
+            known[raw(parts)] = made = self._writer().gives(_left_of(nodes, code, told))
+            return made
+
+        raw = self._writer().expression(element)
+        return self._writer().by_code(element, known, made_for)
+
+    def _writer(self) -> "_Writer":
+        return _Writer(self, self.values, self._standard, marking=self._marking)
 
     def holds(self, conditions: Sequence[Condition]) -> Callable[[Parts], bool] | None:
         """Whether all of them hold; None where there are none."""
-        if not conditions:
-            return None
-        return _Writer(self, self.values, self._standard, marking=self._marking).holds(conditions)
+        return self._writer().holds(conditions) if conditions else None
 
     def texts(self, references: Sequence[str]) -> Callable[[Parts], tuple[str, ...]]:
         """What stands in some elements of a segment."""
@@ -284,6 +308,17 @@ class _Writer:
             text = _FIELD.sub(r"t\1", _HELD.sub(r"t\1", text))
             self._lines = [f"    {names} = e[:{last + 1}]", *text.split("\n")]
 
+    def by_code(self, element: str, known: dict[str, Gives], made_for: Callable[[Parts], Gives]) -> Gives:
+        self._names |= {"known": known, "made_for": made_for}
+        self._line(f"(known.get({element}) or made_for(e))(o, e)")
+        function: Gives = self._compiled("gives", "o, e")
+        return function
+
+    def expression(self, text: str) -> Callable[[Parts], str]:
+        self._line(f"return {text}")
+        function: Callable[[Parts], str] = self._compiled("text", "e")
+        return function
+
     def holds(self, conditions: Sequence[Condition]) -> Callable[[Parts], bool]:
         self._line(f"return {self._condition(conditions)}")
         function: Callable[[Parts], bool] = self._compiled("holds", "e")
@@ -293,9 +328,7 @@ class _Writer:
         plain = _PLAIN.fullmatch(self._values.spot(reference).text)
         if plain is not None:
             return itemgetter(int(plain[1]))
-        self._line(f"return {self._at(reference)}")
-        function: Callable[[Parts], str] = self._compiled("text", "e")
-        return function
+        return self.expression(self._at(reference))
 
     def texts(self, references: Sequence[str]) -> Callable[[Parts], tuple[str, ...]]:
         self._line(f"return ({', '.join(map(self._at, references))},)")
@@ -416,7 +449,7 @@ class _Writer:
         times = Counter(node.name for node in nodes)
         together: dict[tuple[str, tuple[Condition, ...]], list[Leaf | Struct]] = {}
         for node in nodes:
-            if times[node.name] == 1:
+            if times[node.name] == 1 and not node.is_later:
                 together.setdefault((self._guard(node), node.conditions), []).append(node._replace(conditions=()))
         for (guard, conditions), same in together.items():
             with self._held(guard) if guard else nullcontext(), self._where(conditions):
@@ -424,10 +457,11 @@ class _Writer:
                     self._put(node, name)
         seen: set[str] = set()
         for node in nodes:
-            if times[node.name] > 1:
-                held = "".join(f".get({one!r}, {{}})" for one in path) if node.name in seen else ""
+            if times[node.name] > 1 or node.is_later:
+                again = node.is_later or node.name in seen
+                held = "".join(f".get({one!r}, {{}})" for one in path) if again else ""
                 with self._if(f"{node.name!r} not in o{held}") if held else nullcontext():
-                    self._put(node, name, again=node.name in seen)
+                    self._put(node, name, again=again)
                 seen.add(node.name)
 
     def _guard(self, node: Leaf | Struct) -> str:
@@ -514,7 +548,7 @@ class _Writer:
             put("mark()" if self._marking else repr(node.constant))
             return
         first, *others = node.references
-        with self._if_any(first[0], self._put_plain(node, first, put)):
+        with self._if_any(first[0], self._put_plain(node, put)):
             value, test = self._read(node, first)
             deleted = self._values.deleted
             if self._marking:
@@ -533,15 +567,14 @@ class _Writer:
             with self._block("else"):
                 self._value(node._replace(references=tuple(others)), put)
 
-    def _put_plain(self, node: Leaf, references: Path, put: Callable[[str], None]) -> Callable[[], None] | None:
-        """Puts a text of letters and digits, which stands for itself; None where the value is no text."""
-        is_text = node.field.holds == "text" and node.field.struct is None
-        if not is_text or self._marking:
+    def _put_plain(self, node: Leaf, put: Callable[[str], None]) -> Callable[[str], None] | None:
+        """Puts a text that stands for itself; None where the value is no text."""
+        if node.field.holds != "text" or node.field.struct is not None or self._marking:
             return None
-        return lambda: put(self._read(node, references)[0])
+        return lambda text: put(text if node.words is None else self._word(node.words, text))
 
     @contextmanager
-    def _if_any(self, reference: str, put_plain: Callable[[], None] | None) -> Iterator[None]:
+    def _if_any(self, reference: str, put_plain: Callable[[str], None] | None) -> Iterator[None]:
         """A block for what stands in an element, `v`, if anything does.
 
         Args:
@@ -552,14 +585,14 @@ class _Writer:
             with self._if(f"v := {self._at(reference)}"):
                 yield
             return
-        plain = f"(v := {'k' if spot.of_group else spot.guard}).isalnum()"
+        raw = "k" if spot.of_group else spot.guard
         if put_plain is None:
-            with self._if(f"{plain} or (v := {spot.meant})"):
+            with self._if(f"(v := {raw}).isalnum() or (v := {spot.meant})"):
                 yield
             return
-        with self._if(plain):
-            put_plain()
-        with self._block(f"elif v := {spot.meant}"):
+        with self._if(f"{raw}.isalnum()"):
+            put_plain(raw)
+        with self._block(f"elif v := {spot.meant.replace('(v)', f'({raw})')}"):
             yield
 
     def _read(self, node: Leaf, references: Path) -> tuple[str, str | None]:
@@ -674,7 +707,7 @@ class _Writer:
                 self._each_text(first, f"{name}.setdefault({field!r}, None)") as made,
                 self._block(f"elif l := {made}"),
             ):
-                self._put_in(name, field, "[*l]", "extend(l)", is_new=is_new)
+                self._put_in(name, field, "l", "extend(l)", is_new=is_new)
             return
         if not others and self._is_single(first):
 
@@ -736,7 +769,7 @@ class _Writer:
             self._group = outer
             made = f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None]"
             if _comes_again(item, field, self._growing):
-                made = self._again([whole], made)
+                made = f"[*{self._again([whole], made)}]"
             self._line(f"if {whole} == {self._values.deleted!r}: {take_back}")
             yield plain + made
 
@@ -768,6 +801,58 @@ class _Writer:
             self._line(f"{items} += [x for e in {over} if (x := {function}) is not None]")
         else:
             self._item(item, lambda value: self._line(f"{items}.append({value})"))
+
+
+def _asked(node: Node) -> Iterator[tuple[Condition, ...]]:
+    """The conditions of a node, and of what is in it."""
+    if isinstance(node, Many):
+        yield from _asked(node.item)
+        return
+    if node.conditions:
+        yield node.conditions
+    if isinstance(node, Struct):
+        for part in node.parts:
+            yield from _asked(part)
+
+
+def _deciding(nodes: Sequence[Node]) -> str | None:
+    """The element that most of their conditions ask for; None where that are not several."""
+    asked = {conditions for node in nodes for conditions in _asked(node)}
+    times = Counter(reference for conditions in asked for reference in {one.reference for one in conditions})
+    ((reference, most),) = times.most_common(1) or [("", 0)]
+    return reference if most > 2 and "+" not in reference else None
+
+
+def _resolved(node: Node, code: str, text: str) -> Any:
+    """A node without its conditions on an element of which the text is known; None where one does not hold."""
+    if isinstance(node, Many):
+        item = _resolved(node.item, code, text)
+        return None if item is None else node._replace(item=item)
+    left = []
+    for one in node.conditions:
+        if one.reference != code:
+            left.append(one)
+        elif (text in one.codes if one.codes else not text) == one.unlike:
+            return None
+    node = node._replace(conditions=tuple(left))
+    if isinstance(node, Struct):
+        parts = tuple(_left_of(node.parts, code, text))
+        return node._replace(parts=parts) if parts else None
+    return node
+
+
+def _left_of(nodes: Sequence[Node], code: str, text: str) -> list[Node]:
+    seen: set[str] = set()
+    left: list[Node] = []
+    for one in nodes:
+        node = _resolved(one, code, text)
+        if not isinstance(one, Many):
+            if node is not None and one.name in seen:
+                node = node._replace(is_later=True)
+            seen.add(one.name)
+        if node is not None:
+            left.append(node)
+    return left
 
 
 def _references(node: Node) -> Iterator[str]:

@@ -32,6 +32,7 @@ class Leaf(NamedTuple):
         constant: the value, where no element gives it.
         words: of codes; others become "x12:" and the code.
         places: how many decimals are implied.
+        is_later: an alternative that comes before it may have been given already.
     negated: an amount's sign is the other one.
     """
 
@@ -44,6 +45,7 @@ class Leaf(NamedTuple):
     places: int = 0
     negated: bool = False
     conditions: tuple[Condition, ...] = ()
+    is_later: bool = False
 
 
 class Struct(NamedTuple):
@@ -51,6 +53,7 @@ class Struct(NamedTuple):
 
     Attributes:
         whole: the element that all of it comes from, where it is one.
+        is_later: as of a leaf.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Struct(NamedTuple):
     parts: tuple["Node", ...]
     conditions: tuple[Condition, ...] = ()
     whole: str | None = None
+    is_later: bool = False
 
 
 class Many(NamedTuple):
