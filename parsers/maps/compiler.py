@@ -39,14 +39,16 @@ CACHED_MAX: Final = 1024
 SEEN_MAX: Final = 256
 """Texts of which it is known that they have come once."""
 
+WORTH_KEEPING: Final = 8
+IDLE: Final = 4096
+"""Where fewer than that come again, nothing is kept for so many texts."""
+
 CODES_MAX: Final = 64
 """Functions that are written for the codes of one element. Whoever sends more gets one for all."""
 
 CACHED_CHARACTERS: Final = 200
 """A text that is longer is no such thing."""
 
-_HELD: Final = re.compile(r"\bt(\d+) := e\[\1\]")
-_FIELD: Final = re.compile(r"\be\[(\d+)\]")
 _PLAIN: Final = re.compile(r"e\[(\d+)\]")
 
 Path = tuple[str, ...]
@@ -93,8 +95,12 @@ class _Known(dict[Any, Any]):
     def __init__(self) -> None:
         super().__init__()
         self._seen: set[Any] = set()
+        self._idle = 0
 
     def keep(self, key: str, made: Any) -> Any:
+        if self._idle:
+            self._idle -= 1
+            return made
         seen = self._seen
         if key in seen:
             if len(self) >= CACHED_MAX:
@@ -103,6 +109,8 @@ class _Known(dict[Any, Any]):
         elif len(key) <= CACHED_CHARACTERS:
             if len(seen) >= SEEN_MAX:
                 seen.clear()
+                if len(self) < WORTH_KEEPING:
+                    self._idle = IDLE
             seen.add(key)
         return made
 
@@ -294,19 +302,8 @@ class _Writer:
     def gives(self, nodes: Sequence[Node]) -> Gives:
         self._object(nodes, ())
         self._line("return")
-        self._unpack()
         function: Gives = self._compiled("gives", "o, e")
         return function
-
-    def _unpack(self) -> None:
-        """Take elements out of the segment all at once, where that is quicker than one by one."""
-        text = "\n".join(self._lines)
-        numbers = [int(number) for number in _FIELD.findall(text)]
-        last = max(numbers, default=0)
-        if self._values.fill >= last and len(numbers) > 16 + last // 2:
-            names = ", ".join(f"t{number}" for number in range(last + 1))
-            text = _FIELD.sub(r"t\1", _HELD.sub(r"t\1", text))
-            self._lines = [f"    {names} = e[:{last + 1}]", *text.split("\n")]
 
     def by_code(self, element: str, known: dict[str, Gives], made_for: Callable[[Parts], Gives]) -> Gives:
         self._names |= {"known": known, "made_for": made_for}
@@ -767,7 +764,11 @@ class _Writer:
             function = self._struct(item) if isinstance(item, Struct) else self._one(item)
             plain = self._plain_list(item, whole)
             self._group = outer
-            made = f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None]"
+            single = function.replace("(e, k)", f"(e, {whole})")
+            made = (
+                f"([] if (x := {single}) is None else [x]) if several not in {whole} else "
+                f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None]"
+            )
             if _comes_again(item, field, self._growing):
                 made = f"[*{self._again([whole], made)}]"
             self._line(f"if {whole} == {self._values.deleted!r}: {take_back}")
