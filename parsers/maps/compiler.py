@@ -10,7 +10,7 @@ What it writes looks like this, of `claim_id = "CLM01"` and `total_charge = "CLM
 
 Going through the nodes for each segment took four times as long. All names in it are of map files; no text of a partner
 is ever compiled. Most elements of most segments are empty, so that what is taken from one is asked first of all whether
-it is there (`Spot.guard`); and much of what is there comes again, so that what was made of a text is kept (`_Known`).
+it is there (`Spot.guard`); and much of what is there comes again, so that what was made of a text is kept (`Known`).
 """
 
 import re
@@ -24,7 +24,9 @@ from typing import Any, Final, NamedTuple
 from parsers.canonical.fields import fields_of
 from parsers.canonical.values import Identifier
 from parsers.check_digits import is_valid
+from parsers.maps.kept import CACHED_MAX, Known, Words
 from parsers.maps.model import Condition, Leaf, Many, Node, Struct
+from parsers.maps.nodes import belongs, comes_again, deciding, left_of, names_money, together
 from parsers.maps.values import Parts, Spot, Unreadable, Values, negated, with_places
 
 CHECKED: Final = {
@@ -33,21 +35,8 @@ CHECKED: Final = {
 }  # fmt: skip
 """Schemes that have check digits, and the kind that `parsers.check_digits` knows them by."""
 
-CACHED_MAX: Final = 1024
-"""Days, codes and the like that are kept because they come again."""
-
-SEEN_MAX: Final = 256
-"""Texts of which it is known that they have come once."""
-
-WORTH_KEEPING: Final = 8
-IDLE: Final = 4096
-"""Where fewer than that come again, nothing is kept for so many texts."""
-
 CODES_MAX: Final = 64
 """Functions that are written for the codes of one element. Whoever sends more gets one for all."""
-
-CACHED_CHARACTERS: Final = 200
-"""A text that is longer is no such thing."""
 
 _PLAIN: Final = re.compile(r"e\[(\d+)\]")
 
@@ -74,51 +63,6 @@ class Mark(NamedTuple):
     text: str
 
 
-class _Words(dict[str, Any]):
-    """For codes; others are their own, with the standard that they are of."""
-
-    def __init__(self, words: Mapping[str, str | bool], standard: str) -> None:
-        super().__init__(words)
-        self._standard = standard
-
-    def __missing__(self, code: str) -> str:
-        return f"{self._standard}:{code}"
-
-
-class _Known(dict[Any, Any]):
-    """What was made of a text, or of several, for when it comes again. Nobody changes what it has given.
-
-    Only what has come twice is kept: most names and numbers come once, and to hold them all would take the memory that
-    is near.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: set[Any] = set()
-        self._idle = 0
-
-    def keep(self, key: str, made: Any) -> Any:
-        if self._idle:
-            self._idle -= 1
-            return made
-        seen = self._seen
-        if key in seen:
-            if len(self) >= CACHED_MAX:
-                self.clear()
-            self[key] = made
-        elif len(key) <= CACHED_CHARACTERS:
-            if len(seen) >= SEEN_MAX:
-                seen.clear()
-                if len(self) < WORTH_KEEPING:
-                    self._idle = IDLE
-            seen.add(key)
-        return made
-
-    def keep_of(self, key: tuple[str, ...], made: Any) -> Any:
-        """Of several texts."""
-        return self.keep(key, made) if max(map(len, key)) <= CACHED_CHARACTERS else made  # type: ignore[arg-type]
-
-
 class Compiler:
     """For the separators of one interchange.
 
@@ -141,12 +85,12 @@ class Compiler:
         self.places: Mapping[str, tuple[int, int, str]] = {}
         self.decimals: dict[str, str | None] = {}
         self.integers: dict[str, int | None] = {}
-        self.moments = _Known()
+        self.moments = Known()
         self._standard = standard
         self._marking = marking
 
     def gives(self, nodes: Sequence[Node]) -> Gives:
-        code = _deciding(nodes)
+        code = deciding(nodes)
         element = None if code is None else _PLAIN.fullmatch(self.values.whole(code))
         if code is None or element is None:
             return self._writer().gives(nodes)
@@ -162,7 +106,7 @@ class Compiler:
             if len(known) >= CODES_MAX:
                 return whole
             told = text(parts)
-            known[raw(parts)] = made = self._writer().gives(_left_of(nodes, code, told))
+            known[raw(parts)] = made = self._writer().gives(left_of(nodes, code, told))
             return made
 
         raw = self._writer().expression(element)
@@ -417,7 +361,7 @@ class _Writer:
         if path:
             self._line(f"{name} = {{}}")
         structs = [node for node in nodes if isinstance(node, Struct) and node.whole is None]
-        lists = _together([node for node in nodes if isinstance(node, Many)])
+        lists = together([node for node in nodes if isinstance(node, Many)])
         fields = [node for node in nodes if not isinstance(node, Many) and node not in structs]
         self._fields(fields, name, path)
         for field, many in lists.items():
@@ -444,11 +388,11 @@ class _Writer:
         Of a struct in the record, `path`, other segments may have given it already.
         """
         times = Counter(node.name for node in nodes)
-        together: dict[tuple[str, tuple[Condition, ...]], list[Leaf | Struct]] = {}
+        alike: dict[tuple[str, tuple[Condition, ...]], list[Leaf | Struct]] = {}
         for node in nodes:
             if times[node.name] == 1 and not node.is_later:
-                together.setdefault((self._guard(node), node.conditions), []).append(node._replace(conditions=()))
-        for (guard, conditions), same in together.items():
+                alike.setdefault((self._guard(node), node.conditions), []).append(node._replace(conditions=()))
+        for (guard, conditions), same in alike.items():
             with self._held(guard) if guard else nullcontext(), self._where(conditions):
                 for node in same:
                     self._put(node, name)
@@ -533,7 +477,7 @@ class _Writer:
 
     def _fill(self, node: Struct, name: str) -> None:
         self._fields([part for part in node.parts if not isinstance(part, Many)], name)
-        for field, many in _together([part for part in node.parts if isinstance(part, Many)]).items():
+        for field, many in together([part for part in node.parts if isinstance(part, Many)]).items():
             self._items(many, field, name, is_new=True)
 
     def _is_checked(self, node: Struct) -> bool:
@@ -632,7 +576,7 @@ class _Writer:
 
     def _word(self, words: Mapping[str, str | bool], text: str) -> str:
         """An expression for the word for `v`, which the expression for its text may name first of all."""
-        return f"({self._bound(_Words(words, self._standard))}[{text}])"
+        return f"({self._bound(Words(words, self._standard))}[{text}])"
 
     def _again(self, keys: Sequence[str], made: str, known: str | None = None) -> str:
         """An expression for what was made of the same texts before, or is made now.
@@ -644,7 +588,7 @@ class _Writer:
             return made  # It came from somewhere else.
         keys = [key for key in keys if key != "''"]
         if known is None or len(keys) > 1:
-            known = self._bound(_Known())
+            known = self._bound(Known())
         if len(keys) == 1:
             return f"({known}.get({keys[0]}) or {known}.keep({keys[0]}, {made}))"
         key = f"({', '.join(keys)})"
@@ -667,7 +611,7 @@ class _Writer:
             call = self._function(body, node.conditions)
             if self._values.spot(whole).needs:
                 return call
-        return self._again([self._values.whole(whole)], call) if _comes_again(node, whole, self._growing) else call
+        return self._again([self._values.whole(whole)], call) if comes_again(node, whole, self._growing) else call
 
     def _one(self, node: Leaf) -> str:
         """An expression for a value, or None."""
@@ -757,7 +701,7 @@ class _Writer:
         field = node.repetitions
         assert field is not None
         item, whole = node.item, self._values.whole(field)
-        outside = tuple(one for one in item.conditions if not _belongs(one.reference, field))
+        outside = tuple(one for one in item.conditions if not belongs(one.reference, field))
         item = item._replace(conditions=tuple(one for one in item.conditions if one not in outside))
         with self._held(whole), self._where(outside):
             outer, self._group = self._group, field
@@ -766,10 +710,10 @@ class _Writer:
             self._group = outer
             single = function.replace("(e, k)", f"(e, {whole})")
             made = (
-                f"([] if (x := {single}) is None else [x]) if several not in {whole} else "
-                f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None]"
+                f"(([] if (x := {single}) is None else [x]) if several not in {whole} else "
+                f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None])"
             )
-            if _comes_again(item, field, self._growing):
+            if comes_again(item, field, self._growing):
                 made = f"[*{self._again([whole], made)}]"
             self._line(f"if {whole} == {self._values.deleted!r}: {take_back}")
             yield plain + made
@@ -790,7 +734,7 @@ class _Writer:
             outer, self._group = self._group, every[0]
             with self._block(f"for k in {self._values.groups(*every)}"):
                 group = self._values.spot(every[0], every[0])
-                if every[1] == 1 and not _names_money(item) and not group.needs:
+                if every[1] == 1 and not names_money(item) and not group.needs:
                     function = self._struct(item) if isinstance(item, Struct) else self._one(item)
                     self._line(f"if (x := {self._again([group.text], function)}) is not None: {items}.append(x)")
                 else:
@@ -802,107 +746,3 @@ class _Writer:
             self._line(f"{items} += [x for e in {over} if (x := {function}) is not None]")
         else:
             self._item(item, lambda value: self._line(f"{items}.append({value})"))
-
-
-def _asked(node: Node) -> Iterator[tuple[Condition, ...]]:
-    """The conditions of a node, and of what is in it."""
-    if isinstance(node, Many):
-        yield from _asked(node.item)
-        return
-    if node.conditions:
-        yield node.conditions
-    if isinstance(node, Struct):
-        for part in node.parts:
-            yield from _asked(part)
-
-
-def _deciding(nodes: Sequence[Node]) -> str | None:
-    """The element that most of their conditions ask for; None where that are not several."""
-    asked = {conditions for node in nodes for conditions in _asked(node)}
-    times = Counter(reference for conditions in asked for reference in {one.reference for one in conditions})
-    ((reference, most),) = times.most_common(1) or [("", 0)]
-    return reference if most > 2 and "+" not in reference else None
-
-
-def _resolved(node: Node, code: str, text: str) -> Any:
-    """A node without its conditions on an element of which the text is known; None where one does not hold."""
-    if isinstance(node, Many):
-        item = _resolved(node.item, code, text)
-        return None if item is None else node._replace(item=item)
-    left = []
-    for one in node.conditions:
-        if one.reference != code:
-            left.append(one)
-        elif (text in one.codes if one.codes else not text) == one.unlike:
-            return None
-    node = node._replace(conditions=tuple(left))
-    if isinstance(node, Struct):
-        parts = tuple(_left_of(node.parts, code, text))
-        return node._replace(parts=parts) if parts else None
-    return node
-
-
-def _left_of(nodes: Sequence[Node], code: str, text: str) -> list[Node]:
-    seen: set[str] = set()
-    left: list[Node] = []
-    for one in nodes:
-        node = _resolved(one, code, text)
-        if not isinstance(one, Many):
-            if node is not None and one.name in seen:
-                node = node._replace(is_later=True)
-            seen.add(one.name)
-        if node is not None:
-            left.append(node)
-    return left
-
-
-def _references(node: Node) -> Iterator[str]:
-    """All that a node looks at."""
-    if isinstance(node, Many):
-        yield from _references(node.item)
-        if node.every is not None:
-            yield node.every[0]
-        return
-    for condition in node.conditions:
-        yield condition.reference
-    if isinstance(node, Struct):
-        for part in node.parts:
-            yield from _references(part)
-        return
-    for references in node.references:
-        for one in references:
-            yield from one.split("+")
-    if node.form:
-        yield node.form
-
-
-def _belongs(reference: str, whole: str) -> bool:
-    """Whether an element is another one, or a part of it."""
-    return reference.startswith(whole) and not reference[len(whole) : len(whole) + 1].isdigit()
-
-
-def _comes_again(node: Leaf | Struct, whole: str, growing: frozenset[str]) -> bool:
-    """The same element always makes the same of it, which nobody adds to."""
-    is_closed = isinstance(node, Leaf) or node.name not in growing or not any(map(_is_list, node.parts))
-    return is_closed and not _names_money(node) and all(_belongs(one, whole) for one in _references(node))
-
-
-def _is_list(node: Node) -> bool:
-    return isinstance(node, Many)
-
-
-def _names_money(node: Node) -> bool:
-    """What it makes depends on the currency of the moment."""
-    if isinstance(node, Many):
-        return _names_money(node.item)
-    if isinstance(node, Struct):
-        return any(map(_names_money, node.parts))
-    return node.field.struct is not None and node.field.struct.__name__ == "Money"
-
-
-def _together(lists: Sequence[Many]) -> dict[str, list[Many]]:
-    """By the list that several nodes add to."""
-    made: dict[str, list[Many]] = {}
-    for node in lists:
-        made.setdefault(node.name, []).append(node)
-    return made
