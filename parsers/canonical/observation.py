@@ -177,7 +177,7 @@ class ObservationReport(Value, frozen=True, kw_only=True, tag_field="schema", ta
 
     Attributes:
         processing: "P" production, "T" training, "D" debugging.
-        orders: those that a document is the result of.
+        requests: the orders that a document is the result of.
         diagnoses: why it was ordered; `allergies` and `insurance` are the patient's.
     """
 
@@ -195,7 +195,7 @@ class ObservationReport(Value, frozen=True, kw_only=True, tag_field="schema", ta
     visit: Visit | UnsetType = UNSET
     order: Order | UnsetType = UNSET
     document: ReportDocument | UnsetType = UNSET
-    orders: tuple[Order, ...] = ()
+    requests: tuple[Order, ...] = ()
     specimens: tuple[Specimen, ...] = ()
     observations: tuple[Observation, ...] = ()
     diagnoses: tuple[Condition, ...] | UnsetType | None = UNSET
