@@ -375,6 +375,14 @@ class _File:
     def _many(self, field: Field, said: Any) -> tuple[str, Node]:
         """What adds items to a list."""
         whole = field._replace(many=False)
+        if field.struct is None and isinstance(said, dict):
+            if said.keys() != {"over", "value"}:
+                self._wrong('plain values of each repetition are written `{ over = "EB03", value = "EB03" }`')
+            ((tag, leaf),) = self._leaves("", said["value"], whole)
+            assert isinstance(leaf, Leaf)
+            if self._tag(said["over"]) != tag:
+                self._wrong(f"`{said['over']}` and `{said['value']}` are of two segments")
+            return tag, Many(field.name, leaf, repetitions=said["over"])
         if field.struct is None or self._is_whole(whole, said):
             ((tag, leaf),) = self._leaves("", said, whole)
             assert isinstance(leaf, Leaf)
