@@ -25,7 +25,7 @@ from parsers.maps.values import Parts, Spot, Unreadable, Values, negated, with_p
 
 CHECKED: Final = {
     "npi": "npi", "gtin": "gtin", "upc": "gtin", "ean": "gtin", "gln": "gln", "sscc": "sscc", "iban": "iban",
-    "aba": "aba",
+    "aba": "aba", "lei": "lei",
 }  # fmt: skip
 """Schemes that have check digits, and the kind that `parsers.check_digits` knows them by."""
 
