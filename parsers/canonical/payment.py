@@ -27,7 +27,8 @@ class PaymentParty(Value, frozen=True):
 class Agent(Value, frozen=True):
     """A bank. `identifiers` of schemes "bic", "aba", "clearing-code", "lei", "account" (its own with another bank).
 
-    `role` of one among several: "intermediary", "sender-correspondent", "receiver-correspondent", "reimbursement".
+    `role` of one among several: "intermediary", "sender-correspondent", "receiver-correspondent", "reimbursement",
+    "previous-instructing-agent", "instructing-agent", "instructed-agent", "assigner", "assignee".
     """
 
     role: Code | None = None
@@ -36,8 +37,12 @@ class Agent(Value, frozen=True):
 
 
 class BankAccount(Value, frozen=True):
-    """`scheme` is "iban" or "other"; `kind` the standard's code ("checking", "savings", "CACC")."""
+    """`scheme` is "iban" or "other"; `kind` the standard's code ("checking", "savings", "CACC").
 
+    A name of one may be a person's: it is plain text.
+    """
+
+    name: str | None = None
     number: Account | None = None
     scheme: Code | None = None
     kind: Code | None = None
@@ -45,7 +50,7 @@ class BankAccount(Value, frozen=True):
 
 
 class Remitted(Value, frozen=True):
-    """A document that is paid, or a part of one."""
+    """A document that is paid, or a part of one; `credited` is what of it is a credit note's."""
 
     kind: Code | None = None
     number: Reference | None = None
@@ -53,6 +58,7 @@ class Remitted(Value, frozen=True):
     paid: Money | None = None
     billed: Money | None = None
     discount: Money | None = None
+    credited: Money | None = None
 
 
 class PaymentCharge(Value, frozen=True):
@@ -60,12 +66,34 @@ class PaymentCharge(Value, frozen=True):
     amount: Money | None = None
 
 
+class OriginalPayment(Value, frozen=True):
+    """What a return, a status or a recall says of the payment that it is about."""
+
+    amount: Money | None = None
+    instructed: Money | None = None
+    execution_date: Day | None = None
+    settlement_date: Day | None = None
+    debtor: PaymentParty | None = None
+    debtor_account: BankAccount | None = None
+    debtor_agent: Agent | None = None
+    ultimate_debtor: PaymentParty | None = None
+    creditor: PaymentParty | None = None
+    creditor_account: BankAccount | None = None
+    creditor_agent: Agent | None = None
+    ultimate_creditor: PaymentParty | None = None
+    remittance: tuple[str, ...] = ()
+    documents: tuple[Remitted, ...] = ()
+    references: tuple[Identifier, ...] = ()
+
+
 class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment/1"):
     """Attributes:
-    kind: "credit-transfer", "direct-debit", "return", "status", "notice-of-change", "request", "recall", "advice".
+    kind: "credit-transfer", "direct-debit", "return", "status", "notice-of-change", "request", "recall",
+        "recall-answer", "advice".
     direction: "credit" or "debit" of the account that `creditor` or `debtor` names, where the message says it.
     status: of a status report or return, in the standard's code; `reasons` likewise.
-    original: of a return or status, what identifies the payment that it is about.
+    sequence: of direct debits under one mandate: "first", "recurring", "final", "one-off".
+    original: of a return, status or recall, the payment that it is about; `original_…` is what identifies that.
     """
 
     provenance: Provenance
@@ -79,8 +107,12 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     uetr: Reference | None = None
     trace: Reference | None = None
     original_message_id: Reference | None = None
+    original_message_type: Code | None = None
+    original_batch_id: Reference | None = None
+    original_instruction_id: Reference | None = None
     original_end_to_end_id: Reference | None = None
     original_transaction_id: Reference | None = None
+    original: OriginalPayment | None = None
     created_at: Moment | None = None
     execution_date: Day | None = None
     settlement_date: Day | None = None
@@ -89,6 +121,7 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     exchange_rate: Decimal | None = None
     charge_bearer: Code | None = None
     charges: tuple[PaymentCharge, ...] = ()
+    initiating_party: PaymentParty | None = None
     debtor: PaymentParty | None = None
     debtor_account: BankAccount | None = None
     debtor_agent: Agent | None = None
@@ -100,6 +133,9 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     intermediaries: tuple[Agent, ...] = ()
     service: Code | None = None
     local_instrument: Code | None = None
+    sequence: Code | None = None
+    priority: Code | None = None
+    category_purpose: Code | None = None
     purpose: Code | None = None
     description: str | None = None
     remittance: tuple[str, ...] = ()
@@ -107,5 +143,6 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     instructions: tuple[str, ...] = ()
     status: Code | None = None
     reasons: tuple[Code, ...] = ()
+    reason_text: tuple[str, ...] = ()
     corrected: Account | None = None
     references: tuple[Identifier, ...] = ()
