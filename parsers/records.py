@@ -9,15 +9,15 @@ from msgspec.structs import replace
 
 from parsers.events import Event, Quoted, RecordBatch, SetClosed, SetOpened
 from parsers.findings import Finding, Location, Severity
-from parsers.maps import shelf
+from parsers.maps import shelf, trees
 from parsers.maps.engine import Compiled, Walk
 from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments, Syntax
 
 BATCH_BYTES = 256 << 10
 _COMPILED_MAX = 32
 
-PASSED_OVER: dict[str, Severity] = {"hl7": "warning"}
-"""How bad it is that a segment was too long to hold: HL7 sends whole documents in one, elsewhere nobody meant it."""
+PASSED_OVER: dict[str, Severity] = {"hl7": "warning", "iso20022": "warning"}
+"""How bad it is that a segment was too long to hold: some send whole documents in one, elsewhere nobody meant it."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -34,14 +34,19 @@ class Maps:
         self._given = shelf.given(given)
         self._marking = marking
         self._compiled: dict[tuple[str, Syntax], Compiled] = {}
+        self._trees: dict[str, trees.Compiled] = {}
 
-    def walk(self, opened: SetOpened, first: Segments, place: Location) -> Walk | None:
+    def walk(self, opened: SetOpened, first: Segments, place: Location) -> Walk | trees.Walk | None:
         """A walk through a set, None where there is no map of it."""
         standard = first.standard
         about = standard, opened.set or "", opened.version or ""
         made = shelf.among(self._given, *about) or shelf.find(*about)
         if made is None:
             return None
+        if standard in shelf.TREES:
+            if made.id not in self._trees:
+                self._trees[made.id] = trees.Compiled(made, marking=self._marking)
+            return trees.Walk(self._trees[made.id], place, shelf.TREES[standard])
         key = made.id, first.syntax
         if key not in self._compiled:
             if len(self._compiled) >= _COMPILED_MAX:
@@ -138,7 +143,7 @@ class _SetRecords:
         self._maps = maps
         self._around = around
         self._place: Location | None = None
-        self._map: Walk | None = None
+        self._map: Walk | trees.Walk | None = None
         self._content_end: int | None = None
         self._lines = bytearray()
         self._waiting = 0

@@ -439,7 +439,7 @@ class Walk:
     def _emit(self, end: int, *, continued: bool) -> None:
         record: dict[str, Any] = {}
         for level in self._objects[: self._place.record_depth + 1]:
-            _join(record, level)
+            join(record, level)
         if not record:
             return
         provenance = {"set": self._location.set or 0, "start": self._record_start, "end": end, "map": self.version}
@@ -476,7 +476,7 @@ class Walk:
 _UNKNOWN: Final[Any] = object()
 
 
-def _join(record: dict[str, Any], level: dict[str, Any]) -> None:
+def join(record: dict[str, Any], level: dict[str, Any]) -> None:
     """Add what a level within says; what both say of a struct is put together, of a list one behind the other."""
     for name, value in level.items():
         held = record.get(name)

@@ -45,7 +45,7 @@ _HEAD = {
     "set",
     "title",
 }
-_RESERVED = {"in", "begins", "into", "record", "alone", "passed_over", "uses", "below", "in_currency"}
+_RESERVED = {"in", "begins", "into", "record", "alone", "passed_over", "uses", "below", "in_currency", "inherits"}
 _EXPRESSION = re.compile(
     r"(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
     r"(?: by (?P<form>\S+))?(?: with (?P<places>\d+) places)?(?: in (?P<words>[\w-]+))?(?: as (?P<shape>[\w-]+))?"
@@ -76,6 +76,26 @@ class Notation:
         return reference.partition(".")[0]
 
 
+class Paths(Notation):
+    """Elements of a tree, by their way from the one that the loop begins with: "Dbtr/Nm", "Amt@Ccy", "." itself.
+
+    All of a loop counts as one segment, since it is read when it has ended.
+    """
+
+    def __init__(self) -> None:
+        name = r"[A-Za-z_][\w-]*"
+        super().__init__(rf"{name}(?:/{name})*(?:@{name})?|@{name}|\.", repeats=True)
+
+    def tag(self, reference: str) -> str | None:
+        return TREE if all(map(self._pattern.fullmatch, reference.split("+"))) else None
+
+    def field(self, reference: str) -> str:
+        return reference
+
+
+TREE = "*"
+"""The tag of all that stands in an element."""
+
 NOTATIONS: Mapping[str, Notation] = {
     "x12": Notation(r"(?P<tag>[A-Z][A-Z0-9]{1,2})\d\d(?:-\d+)?"),
     "edifact": Notation(r"(?P<tag>[A-Z]{3})-\d+(?:\.\d+)?"),
@@ -83,6 +103,7 @@ NOTATIONS: Mapping[str, Notation] = {
     "swift-mt": Notation(r"[:{](?P<tag>\d?\d[A-Za]?|[1-5S]):\}?(?:/[\w-]+)?", repeats=True),
     "nacha": Notation(r"(?P<tag>\w+)/[\w-]+"),
     "bai2": Notation(r"(?P<tag>\d\d)/[\w-]+"),
+    "iso20022": Paths(),
 }
 
 
@@ -251,11 +272,13 @@ class _File:
             of_record=str(table.get("into", "")).startswith("/"),
             many=many,
             is_record=table.get("record", False),
+            is_alone=table.get("alone", False),
             is_passed_over=table.get("passed_over", False),
             kind=kind,
             nodes=nodes,
             below=below,
             currencies=currencies,
+            inherits=_texts(table.get("inherits", ())),
         )
 
     def _begin(self, text: str) -> tuple[str, tuple[Condition, ...]]:
@@ -264,8 +287,8 @@ class _File:
 
     def _content(self, table: dict[str, Any], kind: type[msgspec.Struct]) -> tuple[Any, Any, dict[str, Leaf]]:
         parts: list[tuple[str, Node]] = []
-        for shared in (*_texts(table.get("uses", ())),):
-            parts += self._parts(self._shape(shared, ""), kind)
+        for shared in _texts(table.get("uses", ())):
+            parts += self._parts(self._used(shared), kind)
         parts += self._parts({key: value for key, value in table.items() if key not in _RESERVED}, kind)
         below: list[tuple[str, Node]] = []
         if "below" in table:
@@ -298,15 +321,17 @@ class _File:
             where, self._where = self._where, f"{self._where}, {name}"
             if field.many:
                 made += [self._many(field, one) for one in (said if isinstance(said, list) else [said])]
-            elif field.struct is None or isinstance(said, list) or self._is_whole(field, said):
+            elif field.struct is None or self._is_whole(field, said):
                 made += self._leaves(name, said, field)
+            elif isinstance(said, list):
+                made += [node for one in said for node in self._struct(field, one)]
             else:
                 made += self._struct(field, said)
             self._where = where
         return made
 
     def _is_whole(self, field: Field, said: Any) -> bool:
-        return isinstance(said, str) and field.struct is not None and field.struct.__name__ in _FROM_A_STRING
+        return isinstance(said, str | list) and field.struct is not None and field.struct.__name__ in _FROM_A_STRING
 
     def _struct(self, field: Field, said: Any) -> list[tuple[str, Node]]:
         """A field that is made of fields: what each segment gives to it."""
@@ -326,8 +351,13 @@ class _File:
         """A table with what it uses of shared ones."""
         used: dict[str, Any] = {}
         for name in _texts(said.pop("uses", ())):
-            used |= self._shape(name, "")
+            used |= self._used(name)
         return used | said
+
+    def _used(self, said: str) -> dict[str, Any]:
+        """A shared shape, or one of an element: "N1 as party"."""
+        prefix, _, name = said.rpartition(" as ")
+        return self._shape(name, prefix)
 
     def _shaped(self, said: str) -> tuple[dict[str, Any], tuple[Condition, ...]]:
         found = _EXPRESSION.fullmatch(said)

@@ -93,6 +93,7 @@ class Loop:
     nodes: by tag; "" for what it has from its beginning.
     below: likewise, for objects within it.
     currencies: by tag, the element that names the currency of what follows.
+    inherits: in trees, elements that count as its own, when it has none, where the loop around has them.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Loop:
     nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     below: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     currencies: Mapping[str, Leaf] = field(default_factory=dict)
+    inherits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

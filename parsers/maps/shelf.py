@@ -17,8 +17,12 @@ FOLDERS: Final[Mapping[str, str]] = {
     "swift-mt": "parsers.swift_mt",
     "nacha": "parsers.nacha",
     "bai2": "parsers.bai2",
+    "iso20022": "parsers.iso20022",
 }
-"""Standards with maps of segments."""
+"""Standards with maps."""
+
+TREES: Final[Mapping[str, str]] = {"iso20022": "Document"}
+"""Those whose messages are trees, with the element that may stand around one."""
 
 SHARED: Final = "shared.toml"
 BASE: Final = ".base.toml"
@@ -84,4 +88,5 @@ def preload() -> None:
     """Read all maps, for a process that will open no file later."""
     for standard, folder in FOLDERS.items():
         maps(standard)
-        import_module(f"{folder}.values")
+        if standard not in TREES:
+            import_module(f"{folder}.values")
