@@ -28,12 +28,14 @@ class Agent(Value, frozen=True):
     """A bank. `identifiers` of schemes "bic", "aba", "clearing-code", "lei", "account" (its own with another bank).
 
     `role` of one among several: "intermediary", "sender-correspondent", "receiver-correspondent", "reimbursement",
-    "previous-instructing-agent", "instructing-agent", "instructed-agent", "assigner", "assignee".
+    "previous-instructing-agent", "instructing-agent", "instructed-agent", "assigner", "assignee";
+    of the payment that a cover is for "ultimate-debtor-agent", "ultimate-creditor-agent".
     """
 
     role: Code | None = None
     name: Reference | None = None
     identifiers: tuple[Identifier, ...] = ()
+    address: Address | None = None
 
 
 class BankAccount(Value, frozen=True):
@@ -62,8 +64,11 @@ class Remitted(Value, frozen=True):
 
 
 class PaymentCharge(Value, frozen=True):
+    """`agent` takes it."""
+
     bearer: Code | None = None
     amount: Money | None = None
+    agent: Agent | None = None
 
 
 class OriginalPayment(Value, frozen=True):
@@ -92,6 +97,8 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
         "recall-answer", "advice".
     direction: "credit" or "debit" of the account that `creditor` or `debtor` names, where the message says it.
     status: of a status report or return, in the standard's code; `reasons` likewise.
+    transfer_currency: in which to pay, where that is not the amount's.
+    method: "transfer", "cheque", "direct-debit", "transfer-advice".
     sequence: of direct debits under one mandate: "first", "recurring", "final", "one-off".
     original: of a return, status or recall, the payment that it is about; `original_…` is what identifies that.
     """
@@ -114,10 +121,12 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     original_transaction_id: Reference | None = None
     original: OriginalPayment | None = None
     created_at: Moment | None = None
+    accepted_at: Moment | None = None
     execution_date: Day | None = None
     settlement_date: Day | None = None
     amount: Money | None = None
     instructed: Money | None = None
+    transfer_currency: Code | None = None
     exchange_rate: Decimal | None = None
     charge_bearer: Code | None = None
     charges: tuple[PaymentCharge, ...] = ()
@@ -131,6 +140,9 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     creditor_agent: Agent | None = None
     ultimate_creditor: PaymentParty | None = None
     intermediaries: tuple[Agent, ...] = ()
+    method: Code | None = None
+    settlement_method: Code | None = None
+    clearing_system: Code | None = None
     service: Code | None = None
     local_instrument: Code | None = None
     sequence: Code | None = None
