@@ -303,6 +303,7 @@ class Walk:
         self._held = ""
         self._pieces: list[str] = []
         self._begun: int | tuple[int, int] = 0
+        self._tag = ""
         self._segments: Segments | None = None
         self._base = 0
         self._at = 0
@@ -466,8 +467,14 @@ class Walk:
 
     def _marked(self, text: str, place: int | tuple[int, int]) -> _Text:
         marked = _Text(text)
-        marked.place = (*self._placed(place), text)
+        marked.place = (*self._placed(place), self._sent(place) if isinstance(place, int) else self._tag)
         return marked
+
+    def _sent(self, position: int) -> str:
+        """A tag with the text behind it."""
+        assert self._segments is not None
+        tag, *behind = self._segments.characters[position - self._base :][:2]
+        return tag + "".join(one for one in behind if one[0] != "<" or one.startswith(_CDATA_OPENS))
 
     def _placed(self, place: int | tuple[int, int]) -> tuple[int, int]:
         """Position and offset."""
@@ -476,6 +483,7 @@ class Walk:
     def _settle(self) -> None:
         """Tell offsets while the batch is in hand."""
         if isinstance(self._begun, int) and self._begun >= self._base:
+            self._tag = self._sent(self._begun) if self._compiled.marking else ""
             self._begun = self._placed(self._begun)
         for kept in self._opened:
             for path, place in kept.places.items():

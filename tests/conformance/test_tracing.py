@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parent / "samples" / "records"
 FILES = sorted(
     path
     for path in (*SAMPLES.iterdir(), *GOLDEN.rglob("*"))
-    if path.suffix in {".edi", ".hl7", ".sta", ".fin", ".ach", ".bai", ".txt"}
+    if path.suffix in {".edi", ".hl7", ".sta", ".fin", ".ach", ".bai", ".txt", ".xml"}
 )
 MADE_BY_US = {"valid"}
 """Said by a check digit."""
