@@ -357,7 +357,9 @@ class _Writer:
         scaled = f"with_places(x, {node.places})" if node.places else "x"
         scaled = f"negated({scaled})" if node.negated else scaled
         match node.field.struct.__name__ if node.field.struct is not None else node.field.holds:
-            case "text" | "boolean" if node.words is not None:
+            case "boolean" if node.words is not None:
+                return "x", f"(x := {self._bound(dict(node.words))}.get(v)) is not None"
+            case "text" if node.words is not None:
                 words = self._bound(dict(node.words))
                 return f"({words}[v] if v in {words} else {self._standard + ':'!r} + v)", None
             case "text":
