@@ -35,7 +35,7 @@ class Element:
     """An element that a map asks for, or that something stands in that it asks for.
 
     Attributes:
-        path: from the element of the loop on, "" for that itself.
+        path: from the element of the loop on, "" for that itself. key: of its text, as maps refer to it.
         children: by name.
         tags: by start tag as sent, children of which nothing must be noted but that they are open.
         others: likewise, the others.
@@ -47,10 +47,11 @@ class Element:
         ends: something must be done when it ends.
     """
 
-    __slots__ = ("attributes", "children", "ends", "gathers", "loop", "others", "path", "repeats", "tags", "takes")
+    __slots__ = ("attributes", "children", "ends", "gathers", "key", "loop", "others", "path", "repeats", "tags", "takes")
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.key = path or "."
         self.children: dict[str, Element] = {}
         self.tags: dict[str, Element] = {}
         self.others: dict[str, Begun] = {}
@@ -338,10 +339,10 @@ class Walk:
                     if held:
                         text = held.strip(BLANKS)
                         if self._pieces or len(text) > TEXT_MAX or "\r" in text:
-                            text = self._put_together(held, element.path)
+                            text = self._put_together(held, element.key)
                         if marking:
                             text = self._marked(text, begun)
-                        held, path = "", element.path
+                        held, path = "", element.key
                         if text and path not in texts:
                             texts[path] = text
                             places[path] = begun
