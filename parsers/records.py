@@ -19,6 +19,9 @@ _COMPILED_MAX = 32
 PASSED_OVER: dict[str, Severity] = {"hl7": "warning", "iso20022": "warning"}
 """How bad it is that a segment was too long to hold: some send whole documents in one, elsewhere nobody meant it."""
 
+SAID_MAX = 4096
+"""Elements that are remembered as told of, since what stands in a tree is mapped only when its loop has ended."""
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -159,7 +162,8 @@ class _SetRecords:
         self._content_end = item.offset if item.control else None  # A trailer is no content.
         if self._map is not None and (not item.control or self._map.reads_envelope):
             yield from self._make(self._map.feed(item))
-        self.said.clear()
+        if len(self.said) > SAID_MAX:
+            self.said.clear()
 
     def _open(self, first: Segments) -> Iterator[Event]:
         opened = self._opened

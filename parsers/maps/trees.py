@@ -47,7 +47,9 @@ class Element:
         ends: something must be done when it ends.
     """
 
-    __slots__ = ("attributes", "children", "ends", "gathers", "key", "loop", "others", "path", "repeats", "tags", "takes")
+    __slots__ = (
+        "attributes", "children", "ends", "gathers", "key", "loop", "others", "path", "repeats", "tags", "takes",
+    )  # fmt: skip
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -15,7 +15,10 @@ PAYMENT = 'id = "test-1"\nrecord = "payment/1"\nstandard = "iso20022"\nsets = ["
 STATEMENT = PAYMENT.replace("payment", "account-statement")
 ROOT = PAYMENT + "[set]\nrecord = true\n"
 TX = PAYMENT + '[loop.tx]\nbegins = "Tx"\nrecord = true\n'
-ENTRIES = STATEMENT + '[loop.st]\nbegins = "St"\nrecord = true\nstatement_id = "Id"\ncurrency = "Ccy"\ntext = "Note"\n[loop.entry]\nin = "st"\nbegins = "E"\ninto = "entries"\nreference = "Ref"\n'
+ENTRIES = (
+    STATEMENT
+    + '[loop.st]\nbegins = "St"\nrecord = true\nstatement_id = "Id"\ncurrency = "Ccy"\ntext = "Note"\n[loop.entry]\nin = "st"\nbegins = "E"\ninto = "entries"\nreference = "Ref"\n'
+)
 DETAILS = ENTRIES + '[loop.detail]\nin = "entry"\nbegins = "Ds/D"\ninto = "details"\n'
 
 NAMESPACE = 'xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08"'
@@ -128,7 +131,10 @@ def test_a_record_says_where_it_stands():
 
 
 def test_a_value_that_makes_no_sense_is_said_where_it_stands():
-    text = TX + 'transaction_id = "Id"\namount = "A/Amt A/Amt@Ccy"\nexecution_date = "D"\nreferences = [{ over = "O", scheme = "O/S", value = "O/V" }]\ndocuments = [{ over = "O", date = "O/D" }]\n'
+    text = (
+        TX
+        + 'transaction_id = "Id"\namount = "A/Amt A/Amt@Ccy"\nexecution_date = "D"\nreferences = [{ over = "O", scheme = "O/S", value = "O/V" }]\ndocuments = [{ over = "O", date = "O/D" }]\n'
+    )
     data = message('<Tx><Id>1</Id><A>\n<Amt Ccy="EUR">1,50</Amt></A><D>2026-02-30</D><O><D>soon</D></O></Tx>')
     for cut in (None, 1, 30):
         records, said, closed = read(text, data, cut)
@@ -154,7 +160,9 @@ def test_a_long_text_is_cut_and_that_is_said_once():
 def test_what_stands_too_often_is_left_out():
     count = trees.LIST_MAX // 100
     data = message(f"<Tx><Id>1</Id>{'<U>u</U>' * count}{'<O><V>v</V></O>' * count}</Tx><Tx><Id>2</Id></Tx>")
-    text = TX + 'transaction_id = "Id"\nremittance = "U"\nreferences = [{ over = "O", scheme = "\'s\'", value = "O/V" }]\n'
+    text = (
+        TX + 'transaction_id = "Id"\nremittance = "U"\nreferences = [{ over = "O", scheme = "\'s\'", value = "O/V" }]\n'
+    )
     records, said, closed = read(text, data)
     assert [one["transaction_id"] for one in records] == ["1", "2"]
     assert count // 2 < len(records[0]["remittance"]) < count
@@ -218,7 +226,10 @@ def test_what_is_cut_off_makes_no_record():
 
 
 def test_a_field_is_traced_to_its_element():
-    text = TX + 'kind = "\'k\'"\namount = "A A@Ccy"\nremittance = "U"\nreferences = [{ over = "O", scheme = "O/S", value = "O/V" }]\n'
+    text = (
+        TX
+        + 'kind = "\'k\'"\namount = "A A@Ccy"\nremittance = "U"\nreferences = [{ over = "O", scheme = "O/S", value = "O/V" }]\n'
+    )
     data = message('<Tx>\n<A Ccy="EUR">1</A><U>a</U><U>b</U><O><S>s</S><V>v</V></O><O><S>t</S><V>w</V></O></Tx>')
     for chunks in ([data], [data[at : at + 3] for at in range(0, len(data), 3)]):
         found = {one.field: one for one in parsers.trace(chunks, maps={"test.toml": text}) or ()}
