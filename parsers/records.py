@@ -11,13 +11,16 @@ from parsers.events import Event, Quoted, RecordBatch, SetClosed, SetOpened
 from parsers.findings import Finding, Location, Severity
 from parsers.maps import shelf, trees
 from parsers.maps.engine import Compiled, Walk
+from parsers.maps.model import Map
 from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments, Syntax
 
 BATCH_BYTES = 256 << 10
 _COMPILED_MAX = 32
 
-PASSED_OVER: dict[str, Severity] = {"hl7": "warning", "iso20022": "warning"}
-"""How bad it is that a segment was too long to hold: some send whole documents in one, elsewhere nobody meant it."""
+PASSED_OVER: dict[str, Severity] = {"hl7": "warning"}
+"""How bad it is that a segment was too long to hold: HL7 sends whole documents in one, elsewhere nobody meant it.
+
+Of the text of a tree, whoever reads it has told already."""
 
 SAID_MAX = 4096
 """Elements that are remembered as told of, since what stands in a tree is mapped only when its loop has ended."""
@@ -43,13 +46,12 @@ class Maps:
         """A walk through a set, None where there is no map of it."""
         standard = first.standard
         about = standard, opened.set or "", opened.version or ""
-        made = shelf.among(self._given, *about) or shelf.find(*about)
+        given = shelf.among(self._given, *about)
+        made = given or shelf.find(*about)
         if made is None:
             return None
         if standard in shelf.TREES:
-            if made.id not in self._trees:
-                self._trees[made.id] = trees.Compiled(made, marking=self._marking)
-            return trees.Walk(self._trees[made.id], place, shelf.TREES[standard])
+            return trees.Walk(self._tree(made, is_given=given is not None), place, shelf.TREES[standard])
         key = made.id, first.syntax
         if key not in self._compiled:
             if len(self._compiled) >= _COMPILED_MAX:
@@ -57,6 +59,13 @@ class Maps:
             values = import_module(f"{shelf.FOLDERS[standard]}.values").values(first.syntax)
             self._compiled[key] = Compiled(made, values, marking=self._marking)
         return Walk(self._compiled[key], place)
+
+    def _tree(self, made: Map, *, is_given: bool) -> trees.Compiled:
+        if not is_given and not self._marking:
+            return trees.of_package(made)
+        if made.id not in self._trees:
+            self._trees[made.id] = trees.Compiled(made, marking=self._marking)
+        return self._trees[made.id]
 
 
 def with_records(
@@ -177,6 +186,8 @@ class _SetRecords:
 
     def _pass_over(self, raw: Raw) -> Iterator[Event]:
         if self._map is None or self._place is None or raw.kind == "cut" or self._passed_over:
+            return
+        if isinstance(self._map, trees.Walk):
             return
         self._passed_over = True
         severity = PASSED_OVER.get(self._place.standard, "error")

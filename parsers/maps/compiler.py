@@ -62,6 +62,8 @@ class Compiler:
         currency: of amounts that name none.
         problems: what made no sense since somebody last looked.
         here: position, offset and text of the segment in hand, where values are marked.
+        sent: an expression that is false where nothing of a struct was sent, as far as that is known without a look at
+            all of it.
     """
 
     def __init__(self, standard: str, values: Values, *, marking: bool = False) -> None:
@@ -69,6 +71,7 @@ class Compiler:
         self.currency: str | None = None
         self.problems: list[Problem] = []
         self.here = (0, 0, "")
+        self.sent: Callable[[Struct], str | None] = lambda _: None
         self._standard = standard
         self._marking = marking
 
@@ -174,6 +177,7 @@ class _Writer:
         self._values = values
         self._standard = standard
         self._marking = marking
+        self._sent = compiler.sent
         self._names: dict[str, Any] = {
             **values.functions,
             "read": compiler.read,
@@ -412,6 +416,9 @@ class _Writer:
             self._line("return checked(d)" if checks else "return d")
 
         call = self._function(body, node.conditions)
+        sent = self._sent(node)
+        if sent is not None:
+            return f"({call} if {sent} else None)"
         if node.whole is None or self._group or self._values.spot(node.whole).needs or _names_money(node):
             return call
         return self._again(self._at(node.whole), call)

@@ -5,6 +5,9 @@ when it ends, its object is made of them. What stands around a record gives what
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import takewhile
+from threading import local as local_to_thread
 from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -15,7 +18,7 @@ from parsers.maps.engine import PART_BYTES, RECORD_BYTES_MAX, join
 from parsers.maps.language import TREE
 from parsers.maps.model import Leaf, Loop, Many, Map, MapError, Node, Struct
 from parsers.markup.syntax import BLANKS, attributes, local, qualified, resolved
-from parsers.markup.values import ALL, Values, each
+from parsers.markup.values import ALL, SENT, Values, each
 from parsers.segments import Segments
 
 TEXT_MAX: Final = 64 << 10
@@ -31,6 +34,9 @@ _CDATA_OPENS, _CDATA_CLOSES = "<![CDATA[", "]]>"
 Kind = TypeVar("Kind")
 
 
+_known = local_to_thread()
+
+
 class Element:
     """An element that a map asks for, or that something stands in that it asks for.
 
@@ -42,13 +48,15 @@ class Element:
         takes: its text is asked for.
         repeats: all of its texts are.
         gathers: what stands in it is kept together, once for each of its kind.
+        noted: it matters whether it was sent.
         attributes: that are asked for: name and path.
         loop: that begins with it.
         ends: something must be done when it ends.
     """
 
     __slots__ = (
-        "attributes", "children", "ends", "gathers", "key", "loop", "others", "path", "repeats", "tags", "takes",
+        "attributes", "children", "ends", "gathers", "key", "loop", "noted", "others", "path", "repeats", "tags",
+        "takes",
     )  # fmt: skip
 
     def __init__(self, path: str) -> None:
@@ -57,7 +65,7 @@ class Element:
         self.children: dict[str, Element] = {}
         self.tags: dict[str, Element] = {}
         self.others: dict[str, Begun] = {}
-        self.takes = self.repeats = self.gathers = self.ends = False
+        self.takes = self.repeats = self.gathers = self.noted = self.ends = False
         self.attributes: tuple[tuple[str, str], ...] = ()
         self.loop: Branch | None = None
 
@@ -145,6 +153,7 @@ class Compiled:
             for path, _ in one.loop.begins:
                 self._hang(branch, path, one)
         self._values.gathered = frozenset(_gathered(branch.root))
+        self.compiler.sent = partial(_sent, branch.root)
         branch.gives = self.compiler.gives(nodes) if nodes else None
         branch.holds = self.compiler.holds(conditions)
 
@@ -184,6 +193,17 @@ class Compiled:
         raise MapError(f"{self.map.id}, loop {loop.name or 'set'}: {message}")
 
 
+def of_package(made: Map) -> Compiled:
+    """A map that the package has is made ready once, which takes longer than to read a small file.
+
+    Of each thread it is its own, since it holds what made no sense for a moment.
+    """
+    known: dict[str, Compiled] = _known.__dict__
+    if made.id not in known:
+        known[made.id] = Compiled(made)
+    return known[made.id]
+
+
 def _element(root: Element, path: str) -> Element:
     """At the end of a path, made where there is none."""
     element = root
@@ -200,6 +220,38 @@ def _gathered(root: Element) -> Iterator[str]:
             yield element.path
         if element.loop is None:
             yield from _gathered(element)
+
+
+def _sent(root: Element, node: Struct) -> str | None:
+    """Whether anything was sent in the element that holds all that a struct is made of."""
+    paths = [
+        part.partition("@")[0].split("/")
+        for leaf in _leaves(node)
+        for references in leaf.references
+        for part in references[0].split("+")
+    ]
+    if not paths or any("." in path or path == [""] for path in paths):
+        return None
+    shared = takewhile(lambda steps: len(set(steps)) == 1, zip(*paths, strict=False))
+    common = "/".join(steps[0] for steps in shared)
+    element = _element(root, common)
+    if not common or element.gathers:
+        return None
+    if element.takes and not element.children:
+        return f"{element.key!r} in e"
+    element.noted = element.ends = True
+    return f"{common + SENT!r} in e"
+
+
+def _leaves(node: Node) -> Iterator[Leaf]:
+    match node:
+        case Many():
+            yield from _leaves(node.item)
+        case Struct():
+            for part in node.parts:
+                yield from _leaves(part)
+        case Leaf():
+            yield node
 
 
 def _asked(nodes: Iterable[Node], over: str = "") -> Iterator[tuple[str, str]]:
@@ -298,13 +350,14 @@ class Walk:
         self._record: _Open | None = None
         self._part = 0
         self._item_start = 0
-        self._said: set[str] = set()
+        self._is_overlong = False
         self._made: list[Any] = []
         # Where the last batch ended: the element that is open, how many that nobody asks for, the text in hand.
         self._element = self._outside
         self._skip = 0
         self._held = ""
         self._pieces: list[str] = []
+        self._room = TEXT_MAX
         self._begun: int | tuple[int, int] = 0
         self._tag = ""
         self._segments: Segments | None = None
@@ -341,7 +394,7 @@ class Walk:
                     if held:
                         text = held.strip(BLANKS)
                         if self._pieces or len(text) > TEXT_MAX or "\r" in text:
-                            text = self._put_together(held, element.key)
+                            text = self._put_together(held, element.key, begun)
                         if marking:
                             text = self._marked(text, begun)
                         held, path = "", element.key
@@ -350,6 +403,8 @@ class Walk:
                             places[path] = begun
                         if element.repeats and text:
                             self._repeat(path, text)
+                    if element.noted:
+                        texts[element.path + SENT] = ""
                     if element.gathers or element.loop is not None:
                         self._end(element)
                         texts, places = self._kept()
@@ -364,7 +419,7 @@ class Walk:
             elif token[1] != "?":
                 if held:
                     held = ""
-                    self._pieces.clear()
+                    self._drop_pieces()
                 begun = at
                 inner = element.tags.get(token)
                 if inner is None:
@@ -443,19 +498,25 @@ class Walk:
 
     def _more(self, text: str) -> None:
         """Of a text that comes in pieces."""
-        if sum(map(len, self._pieces)) <= TEXT_MAX:
+        if self._room > 0:
+            self._room -= len(text)
             self._pieces.append(text)
 
-    def _put_together(self, first: str, path: str) -> str:
+    def _drop_pieces(self) -> None:
+        if self._pieces:
+            self._pieces.clear()
+            self._room = TEXT_MAX
+
+    def _put_together(self, first: str, path: str, place: int | tuple[int, int]) -> str:
         text = first + "".join(self._pieces)
-        self._pieces.clear()
+        self._drop_pieces()
         text = text.replace("\r\n", "\n").replace("\r", "\n").strip(BLANKS)
         if len(text) > TEXT_MAX:
-            self._once(
-                "text-too-long",
-                f"{path} has more than {TEXT_MAX >> 10} KiB; the rest of it was left out of the record.",
-                "Send large documents beside the message and refer to them.",
-            )
+            self._say_of(
+                path, "text-too-long",
+                f"has more than {TEXT_MAX >> 10} KiB; the rest of it was left out of the record.",
+                "Send large documents beside the message and refer to them.", self._placed(place),
+            )  # fmt: skip
         return text[:TEXT_MAX]
 
     def _repeat(self, path: str, item: Any) -> None:
@@ -613,31 +674,32 @@ class Walk:
 
     def _tell(self, kept: _Open) -> None:
         problems = self._compiled.compiler.problems
-        around = "/".join(one.path for one in self._opened)
         for reference, why in {(one.reference, one.why.code): one for one in problems}.values():
-            position, offset = self._placed(kept.places.get(reference, self._at))
-            name = reference.rpartition("/")[2]
-            self._say(
-                why.code, f"{reference} {why.says}", why.hint, "warning",
-                segment=name.partition("@")[0], position=position, offset=offset, element=name,
-                path=f"{around}/{reference}",
-            )  # fmt: skip
+            place = self._placed(kept.places.get(reference, self._at))
+            self._say_of(reference, why.code, why.says, why.hint, place)
         problems.clear()
 
-    def _overlong(self, path: str) -> None:
-        self._once(
-            "record-too-long",
-            f"One item of a record has more than {RECORD_BYTES_MAX >> 20} MiB, or one element stands in it too often"
-            f" ({path}); what follows in it was left out of the record.",
-            "Send it in several parts.",
-            "error",
-        )
+    def _say_of(self, reference: str, code: str, says: str, hint: str, place: tuple[int, int]) -> None:
+        """What is wrong with one element."""
+        name = reference.rpartition("/")[2]
+        self._say(
+            code, f"{reference} {says}", hint, "warning",
+            segment=name.partition("@")[0], position=place[0], offset=place[1], element=name,
+            path="/".join([*(one.path for one in self._opened if one.branch is not None), reference]),
+        )  # fmt: skip
 
-    def _once(self, code: str, message: str, hint: str, severity: Severity = "warning") -> None:
-        """Told of once in a message."""
-        if code not in self._said:
-            self._said.add(code)
-            self._say(code, message, hint, severity, position=self._at, offset=self._byte(self._at))
+    def _overlong(self, path: str) -> None:
+        if not self._is_overlong:
+            self._is_overlong = True
+            self._say(
+                "record-too-long",
+                f"One item of a record has more than {RECORD_BYTES_MAX >> 20} MiB, or one element stands in it too"
+                f" often ({path}); what follows in it was left out of the record.",
+                "Send it in several parts.",
+                "error",
+                position=self._at,
+                offset=self._byte(self._at),
+            )
 
     def _say(self, code: str, message: str, hint: str, severity: Severity, **where: Any) -> None:
         place = replace(self._location, **where)

@@ -1,6 +1,7 @@
 """How values stand in the texts and attributes of XML, which are asked for by their path: "Dbtr/Nm", "Amt@Ccy".
 
-What a walk hands over is a dict: of each path the first text, of "Ustrd[]" all of them, of "Othr[]" a dict for each.
+What a walk hands over is a dict: of each path the first text, of "Ustrd[]" all of them, of "Othr[]" a dict for each;
+and "Dbtr/" where that element was sent, as far as it is asked for.
 
 Spec: XML Schema Part 2: Datatypes, sections 3.2 and 3.3.
 """
@@ -15,6 +16,9 @@ from parsers.markup.syntax import BLANKS
 
 ALL: Final = "[]"
 """Behind the path of what is sent several times."""
+
+SENT: Final = "/"
+"""Behind the path of an element that was sent."""
 
 _ZONE = r"(?:Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))?"
 _MOMENT = re.compile(
@@ -61,7 +65,8 @@ class Values:
         if "+" in reference:
             return "(e,)"
         around = sorted(path for path in self.gathered if reference.startswith(f"{path}/"))
-        return f"each(e, {', '.join(map(repr, (*around, reference)))})"
+        first, *_ = path = (*around, reference)
+        return f"(each(e, {', '.join(map(repr, path))}) if {first + ALL!r} in e else ())"
 
     def decimal(self, text: str) -> str:
         return plain_decimal(text.strip(BLANKS).removeprefix("+"))

@@ -99,7 +99,7 @@ def test_a_message_that_counts_nothing_is_written_as_it_is():
     opened = next(event for event in events if isinstance(event, SetOpened))
     closed = next(event for event in events if isinstance(event, SetClosed))
     assert (opened.version, opened.control_number, opened.sender) == ("camt.053.001.08", "S1", "AAAABEBBXXX")
-    assert closed.verdict == "unsupported"
+    assert closed.verdict == "accepted"
 
 
 @pytest.mark.parametrize(

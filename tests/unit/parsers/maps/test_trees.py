@@ -148,12 +148,15 @@ def test_a_value_that_makes_no_sense_is_said_where_it_stands():
         assert closed.verdict == "accepted"
 
 
-def test_a_long_text_is_cut_and_that_is_said_once():
+def test_a_long_text_is_cut_and_that_is_said():
     data = message(f"<Tx><Id>{'x' * 70_000}</Id><N>{'<![CDATA[yyyyyyyy]]>' * 10_000}</N></Tx>")
     for cut in (None, 5000):
         records, said, closed = read(TX + 'transaction_id = "Id"\nbatch_id = "N"\n', data, cut)
         assert [(len(one["transaction_id"]), len(one["batch_id"])) for one in records] == [(trees.TEXT_MAX,) * 2]
-        assert [(one.code, one.severity) for one in said] == [("iso20022.text-too-long", "warning")]
+        assert [(one.code, one.severity, one.element) for one in said] == [
+            ("iso20022.text-too-long", "warning", "Id"),
+            ("iso20022.text-too-long", "warning", "N"),
+        ]
         assert closed.verdict == "accepted"
 
 
