@@ -14,12 +14,15 @@ from msgspec.structs import replace
 
 from parsers.findings import Finding, Location, Severity
 from parsers.maps.compiler import Compiler, Gives, Mark, extend, within
-from parsers.maps.engine import PART_BYTES, RECORD_BYTES_MAX, join
+from parsers.maps.engine import PART_BYTES, join
 from parsers.maps.language import TREE
 from parsers.maps.model import Leaf, Loop, Many, Map, MapError, Node, Struct
 from parsers.markup.syntax import BLANKS, attributes, local, qualified, resolved
 from parsers.markup.values import ALL, SENT, Values, each
 from parsers.segments import Segments
+
+ITEM_BYTES_MAX: Final = 32 << 20
+"""What lies in one item of a record beyond this is left out: an entry may be a batch, with each of its payments."""
 
 TEXT_MAX: Final = 64 << 10
 """Characters of one text that are kept."""
@@ -567,7 +570,7 @@ class Walk:
                 if offset - self._record.start > PART_BYTES * (self._part + 1):
                     self._split(offset)
                 self._item_start = offset
-            elif offset - self._item_start > RECORD_BYTES_MAX:
+            elif offset - self._item_start > ITEM_BYTES_MAX:
                 self._overlong(local(qualified(tag)))
                 return False
         kept = _Open(branch, local(qualified(tag)), offset)
@@ -693,7 +696,7 @@ class Walk:
             self._is_overlong = True
             self._say(
                 "record-too-long",
-                f"One item of a record has more than {RECORD_BYTES_MAX >> 20} MiB, or one element stands in it too"
+                f"One item of a record has more than {ITEM_BYTES_MAX >> 20} MiB, or one element stands in it too"
                 f" often ({path}); what follows in it was left out of the record.",
                 "Send it in several parts.",
                 "error",

@@ -199,7 +199,7 @@ def test_a_long_record_comes_in_parts(cut):
 
 
 def test_an_item_that_is_longer_than_a_part_is_cut(monkeypatch):
-    monkeypatch.setattr(trees, "RECORD_BYTES_MAX", 10_000)
+    monkeypatch.setattr(trees, "ITEM_BYTES_MAX", 10_000)
     monkeypatch.setattr(trees, "PART_BYTES", 5_000)
     details = "".join(f"<D><P>{nth}</P>{' ' * 90}</D>" for nth in range(200))
     data = message(f"<St><Id>s</Id><E><Ref>1</Ref><Ds>{details}</Ds></E><E><Ref>2</Ref></E></St>")
