@@ -54,7 +54,9 @@ DUELS = (
     Duel("835, judged by its guide", "guide", "x12", edi_files.remittances, "pyx12-guide", 50, (50, 100)),
     Duel("ORDERS, elements", "edifact", "edifact", edi_files.orders, "pydifact", 50, (40, 60)),
     Duel("ORDERS, components too", "edifact-components", "edifact", edi_files.orders, "pydifact", 50),
+    Duel("ORDERS, NDJSON of orders; peer: messages", "records", "edifact", edi_files.orders, "pydifact", 50, (30, 50)),
     Duel("HL7 batch, fields", "hl7", "hl7", edi_files.messages, "hl7kit", 2, (3, 5)),
+    Duel("HL7 batch, NDJSON; peer: fields", "records", "hl7", edi_files.messages, "hl7kit", 2, (2, 4)),
     Duel("HL7 batch, fields; peer: components too", "hl7", "hl7", edi_files.messages, "hl7", 50, (100,)),
 )
 

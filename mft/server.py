@@ -25,13 +25,14 @@ from mft.errors import BadConfig, Broken, Missing
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.migrate import migrate, version
 from mft.ledger.objects import erased_objects, object_files, sealed_object
+from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
 from mft.pipeline.agreements import problems
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.receive import Salvage
 from mft.pipeline.runner import Runner
-from mft.records.cache import Compaction
+from mft.records.cache import Compaction, DropPart
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
 from partners.load import EMPTY, Directory, load_directory
@@ -67,6 +68,15 @@ def salvage(core: Core, ledger: Ledger, vault: Vault) -> int:
         size = vault.salvage(piece) if piece is not None and piece.cut else 0
         core.run(Salvage(row["id"], plain_size(size, cut=True) if size else 0, size))
     return len(found)
+
+
+def forget_lost_parts(core: Core, ledger: Ledger, vault: Vault) -> None:
+    """Let parts of the cache of records go whose files are gone: they are made again."""
+    with reading(ledger) as books:
+        parts = parts_in_files(books)
+    for object_id, part in parts.items():
+        if not vault.has_file(object_id):
+            core.run(DropPart(part))
 
 
 def sweep(ledger: Ledger, vault: Vault) -> int:
@@ -144,6 +154,7 @@ class Server:
         )
         cleanup.callback(core.close)
         salvaged = salvage(core, ledger, vault)
+        forget_lost_parts(core, ledger, vault)
         orphans = sweep(ledger, vault)
         vault.scratch.mkdir(mode=0o700, exist_ok=True)
         readers = Readers(ledger)

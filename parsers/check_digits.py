@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 _LEI = re.compile(r"[A-Z0-9]{18}\d{2}")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _NPI_PREFIX = "80840"
+_ZERO = ord("0")
 
 
 def is_valid(kind: str, text: str) -> bool:
@@ -42,7 +43,11 @@ def _gs1(*lengths: int) -> Callable[[str], bool]:
     """Weights 3 and 1 in turn from the right, the check digit being the last."""
 
     def check(text: str) -> bool:
-        return _digits(text, *lengths) and (sum(map(int, text[::-2])) + 3 * sum(map(int, text[-2::-2]))) % 10 == 0
+        if not _digits(text, *lengths):
+            return False
+        digits = text.encode("ascii")  # Each is its value and that of "0".
+        others = digits[-2::-2]
+        return (sum(digits) + 2 * sum(others) - _ZERO * (len(digits) + 2 * len(others))) % 10 == 0
 
     return check
 

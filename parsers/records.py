@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -16,14 +15,11 @@ from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments, Syntax
 
 BATCH_BYTES = 256 << 10
 _COMPILED_MAX = 32
+_SAID_MAX = 10_000
+"""Elements that are remembered as told of, since what stands in a tree is mapped only when its loop has ended."""
 
 PASSED_OVER: dict[str, Severity] = {"hl7": "warning"}
-"""How bad it is that a segment was too long to hold: HL7 sends whole documents in one, elsewhere nobody meant it.
-
-Of the text of a tree, whoever reads it has told already."""
-
-SAID_MAX = 4096
-"""Elements that are remembered as told of, since what stands in a tree is mapped only when its loop has ended."""
+"""How bad it is that a segment was too long to hold: HL7 sends whole documents in one, elsewhere nobody meant it."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -50,15 +46,16 @@ class Maps:
         made = given or shelf.find(*about)
         if made is None:
             return None
+        encode = dict if self._marking else _encoder.encode
         if standard in shelf.TREES:
-            return trees.Walk(self._tree(made, is_given=given is not None), place, shelf.TREES[standard])
+            return self._tree(made, is_given=given is not None).walk(place, encode)
         key = made.id, first.syntax
         if key not in self._compiled:
             if len(self._compiled) >= _COMPILED_MAX:
                 self._compiled.clear()
             values = import_module(f"{shelf.FOLDERS[standard]}.values").values(first.syntax)
             self._compiled[key] = Compiled(made, values, marking=self._marking)
-        return Walk(self._compiled[key], place)
+        return self._compiled[key].walk(place, encode)
 
     def _tree(self, made: Map, *, is_given: bool) -> trees.Compiled:
         if not is_given and not self._marking:
@@ -168,10 +165,13 @@ class _SetRecords:
             return
         if self._place is None:
             yield from self._open(item)
-        self._content_end = item.offset if item.control else None  # A trailer is no content.
+        if not item.control:
+            self._content_end = None
+        elif self._content_end is None:
+            self._content_end = item.offset  # Trailers are no content.
         if self._map is not None and (not item.control or self._map.reads_envelope):
             yield from self._make(self._map.feed(item))
-        if len(self.said) > SAID_MAX:
+        if len(self.said) > _SAID_MAX:
             self.said.clear()
 
     def _open(self, first: Segments) -> Iterator[Event]:
@@ -187,8 +187,8 @@ class _SetRecords:
     def _pass_over(self, raw: Raw) -> Iterator[Event]:
         if self._map is None or self._place is None or raw.kind == "cut" or self._passed_over:
             return
-        if isinstance(self._map, trees.Walk):
-            return
+        if self._place.standard in shelf.TREES:
+            return  # The text or the comment was told of.
         self._passed_over = True
         severity = PASSED_OVER.get(self._place.standard, "error")
         self.failed = self.failed or severity == "error"
@@ -231,14 +231,14 @@ class _SetRecords:
             severity="warning",
         )
 
-    def _make(self, made: Iterable[dict[str, Any] | Finding]) -> Iterator[Event]:
+    def _make(self, made: Iterable[bytes | Finding]) -> Iterator[Event]:
         for item in made:
             if isinstance(item, Finding):
                 if (item.position, item.element) not in self.said:
                     self.failed = self.failed or item.severity == "error"
                     yield item
                 continue
-            self._lines += _encoder.encode(item)
+            self._lines += item
             self._lines += b"\n"
             self._waiting += 1
             if len(self._lines) >= BATCH_BYTES:

@@ -60,12 +60,11 @@ QUESTIONS = (
         "which payments speak of claims that we never sent?",
         """SELECT r.trace, c.claim_id, c.status, c.charge
         FROM remittance_claims c JOIN remittances r USING (transfer, set_number, record)
-        WHERE c.claim_id NOT IN (SELECT claim_id FROM claims)""",
+        ANTI JOIN claims USING (claim_id)""",
     ),
     (
         "which orders have no ship notice?",
-        """SELECT number, date FROM purchase_orders
-        WHERE number NOT IN (SELECT number FROM ship_notice_orders)""",
+        """SELECT number, date FROM purchase_orders ANTI JOIN ship_notice_orders USING (number)""",
     ),
     (
         "which results are not normal, of those that came this week?",

@@ -149,6 +149,7 @@ def get(
     from mft.ledger.transfers import transfer_row
     from mft.records.masks import masked_lines
     from mft.server import open_vault
+    from parsers.canonical.catalogue import BY_SCHEMA
 
     asked = _REF.fullmatch(ref)
     if asked is None:
@@ -162,6 +163,8 @@ def get(
                 f"transfer {transfer['id']} has no records of set {asked[2]} by map {asked[3]}: "
                 f"`mft transfer show {transfer['id']}` lists what it has"
             )
+        if not reveal and row["record_schema"] not in BY_SCHEMA:
+            raise Missing(f"this version of mft cannot mask records of {row['record_schema']}: --reveal shows them")
         reader = open_vault(found).open(sealed_object(books, row["object_id"]))
     try:
         if reveal:

@@ -18,7 +18,7 @@ from mft.ledger.objects import drop_object, erase_object
 from mft.ledger.tables import OBJECT, PROFILE, RECORDS, RECORDS_PART, TRANSFER
 
 _R, _P = RECORDS.c, RECORDS_PART.c
-_CURRENT = _R.superseded == literal_column("0")  # Written out: SQLite takes the partial index for nothing else.
+_CURRENT = _R.superseded == literal_column("0")  # Written out: for a parameter no partial index need be taken.
 _STALE_HERE = and_(_R.part_id.is_not(None), _R.superseded == literal_column("1"))
 _OF_SET = and_(
     _R.transfer_id == bindparam("transfer"),
@@ -63,6 +63,7 @@ _PARTS = (
     .where(_P.record_schema == bindparam("of_schema"))
     .order_by(_P.day, _P.connection, _P.id)
 )
+_FILES = select(_P.id, _P.object_id).join(OBJECT, OBJECT.c.id == _P.object_id).where(OBJECT.c.blob.is_(None))
 _OTHER_SHAPE = (
     select(_P.id).where(_P.record_schema == bindparam("of_schema"), _P.shape != bindparam("of_shape")).limit(1)
 )
@@ -117,6 +118,11 @@ def stale_parts(books: Books, schema: str) -> set[str]:
 def record_parts(books: Books, schema: str) -> list[Row]:
     """The parts of a type of records, oldest day first, each with the `size_bytes` of its Parquet."""
     return books.rows(_PARTS, {"of_schema": schema})
+
+
+def parts_in_files(books: Books) -> dict[str, str]:
+    """The parts whose bytes are files in the vault, by their objects."""
+    return {row["object_id"]: row["id"] for row in books.rows(_FILES)}
 
 
 def live_sets(books: Books, part: str) -> int:

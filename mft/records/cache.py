@@ -129,20 +129,16 @@ class Compactor:
         if other is not None:
             self._submit(DropPart(other))
             return True
-        groups: dict[tuple[str, str], list[Row]] = {}
-        for row in record_parts.waiting(books, schema, most=_SETS_MAX):
-            groups.setdefault((row["connection"], day_of(row["received_at"])), []).append(row)
         parts: dict[tuple[str, str], list[Row]] = {}
         for part in record_parts.record_parts(books, schema):
             parts.setdefault((part["connection"], part["day"]), []).append(part)
-        for (connection, day), rows in groups.items():
-            if (everything or _due(rows)) and (schema, connection, day) not in self._set_aside:
-                taken = _bounded(rows)
-                size = sum(row["plain_size"] for row in taken) // _SHRINKS
-                count = sum(row["records"] for row in taken)
-                with_them = mergeable(parts.get((connection, day), []), size, count, over=_over(day))
-                self._make(schema, connection, day, taken, with_them)
-                return True
+        if (found := self._due(schema, everything=everything)) is not None:
+            connection, day, rows = found
+            size = sum(row["plain_size"] for row in rows) // _SHRINKS
+            count = sum(row["records"] for row in rows)
+            with_them = mergeable(parts.get((connection, day), []), size, count, over=_over(day))
+            self._make(schema, connection, day, rows, with_them)
+            return True
         stale = record_parts.stale_parts(books, schema)
         for (connection, day), there in parts.items():
             merged = mergeable(there, 0, 0, over=True) if _over(day) else []
@@ -155,6 +151,21 @@ class Compactor:
                 self._make(schema, connection, day, [], merged)
                 return True
         return False
+
+    def _due(self, schema: str, *, everything: bool) -> tuple[str, str, list[Row]] | None:
+        """Sets of one connection and day that are to become a part."""
+        most = _SETS_MAX
+        while True:
+            waiting = record_parts.waiting(self._books(), schema, most=most)
+            groups: dict[tuple[str, str], list[Row]] = {}
+            for row in waiting:
+                groups.setdefault((row["connection"], day_of(row["received_at"])), []).append(row)
+            for (connection, day), rows in groups.items():
+                if (everything or _due(rows)) and (schema, connection, day) not in self._set_aside:
+                    return connection, day, _bounded(rows[:_SETS_MAX])
+            if len(waiting) < most:
+                return None
+            most *= 10  # Those that come first are set aside, or may wait.
 
     def _make(self, schema: str, connection: str, day: str, rows: Sequence[Row], parts: Sequence[Row]) -> None:
         try:

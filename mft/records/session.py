@@ -90,7 +90,9 @@ class Session:
             except FileGone as error:
                 self._cleanup.close()
                 if not left or self._outlet is not None:
-                    raise Busy("the cache of records was rebuilt while the answer was read: ask again") from error
+                    raise Busy(
+                        "a file of records went while the answer was read: ask again, or see `mft doctor`"
+                    ) from error
             except BaseException:
                 self._cleanup.close()
                 raise

@@ -414,6 +414,9 @@ class Vault:
         """Delete the file of an object that no row speaks of."""
         (self.root / object_id[:2] / object_id).unlink(missing_ok=True)
 
+    def has_file(self, object_id: str) -> bool:
+        return (self.root / object_id[:2] / object_id).exists()
+
     def lay_out(self) -> None:
         """Make the folders ahead of the first upload in each, which would wait for two syncs more."""
         for first, second in itertools.product(ALPHABET[:8], ALPHABET):  # The first digit holds three bits.

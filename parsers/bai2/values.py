@@ -45,9 +45,10 @@ class Values:
 
     deleted = ""
     fill = 0
+    separator = None
 
     def __init__(self) -> None:
-        self.functions: dict[str, Any] = {"each": lambda parts, name: parts.get((name, "each"), ())}
+        self.functions: dict[str, Any] = {"each": _each}
         self._group_currency = self._currency = DEFAULT_CURRENCY
 
     @staticmethod
@@ -154,6 +155,13 @@ class Values:
 
     def period(self, text: str, more: str, form: str) -> tuple[str, str | None]:
         return self.moment(text, more, form), None
+
+
+def _each(parts: Parts, name: str) -> Sequence[Parts]:
+    found: Sequence[Parts] | None = parts.get((name, "each"))
+    if found is None:
+        return [parts] if parts.get(name) else []
+    return found
 
 
 def _text(records: Sequence[str], parts: Parts) -> list[Parts]:

@@ -27,8 +27,12 @@ class AcknowledgedError(Value, frozen=True):
 
 
 class AcknowledgedSet(Value, frozen=True):
-    """`verdict` is "accepted", "accepted-with-errors", "rejected", else the standard's code."""
+    """`verdict` is "accepted", "accepted-with-errors", "rejected", else the standard's code.
 
+    `level` is "functional-group" where it is no set, but a group of an interchange that is answered.
+    """
+
+    level: Code | None = None
     set: Code | None = None
     control_number: Reference | None = None
     version: Code | None = None

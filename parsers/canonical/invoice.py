@@ -18,12 +18,17 @@ from parsers.canonical.values import (
 
 
 class InvoiceLine(Value, frozen=True):
-    """`price` is of one unit; `amount` is what the sender says the line comes to."""
+    """`price` is of one unit, or of `price_quantity`; `amount` is what the sender says the line comes to.
+
+    `part_of` is the number of the line that this one is a part of.
+    """
 
     number: Reference | None = None
     quantity: Quantity | None = None
     price: Decimal | None = None
     price_basis: Code | None = None
+    price_quantity: Decimal | None = None
+    part_of: Reference | None = None
     amount: Money | None = None
     products: tuple[Identifier, ...] = ()
     descriptions: tuple[str, ...] = ()
@@ -33,12 +38,14 @@ class InvoiceLine(Value, frozen=True):
     references: tuple[Identifier, ...] = ()
     charges: tuple[Charge, ...] = ()
     taxes: tuple[TaxAmount, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class InvoiceTotals(Value, frozen=True):
-    """As sent, never added up by us."""
+    """As sent, never added up by us. `payable` is what is left to pay of the `amount`."""
 
     amount: Money | None = None
+    payable: Money | None = None
     net: Money | None = None
     tax: Money | None = None
     discountable: Money | None = None

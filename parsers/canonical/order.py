@@ -68,6 +68,8 @@ class OrderLine(Value, frozen=True):
     """Attributes:
     price: of one unit, as decimal text; its currency is the order's.
     price_basis: what the price is for, in the standard's code.
+    price_quantity: of how many of these, where not of one.
+    part_of: the number of the line that this one is a part of.
     products: numbers of the product: schemes "buyer-item", "vendor-item", "upc", "gtin".
     """
 
@@ -76,6 +78,8 @@ class OrderLine(Value, frozen=True):
     quantity: Quantity | None = None
     price: Decimal | None = None
     price_basis: Code | None = None
+    price_quantity: Decimal | None = None
+    part_of: Reference | None = None
     amount: Decimal | None = None
     products: tuple[Identifier, ...] = ()
     descriptions: tuple[str, ...] = ()
@@ -139,6 +143,7 @@ class RespondedLine(Value, frozen=True):
     ordered: Quantity | None = None
     price: Decimal | None = None
     price_basis: Code | None = None
+    price_quantity: Decimal | None = None
     products: tuple[Identifier, ...] = ()
     descriptions: tuple[str, ...] = ()
     responses: tuple[LineResponse, ...] = ()

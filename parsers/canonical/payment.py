@@ -61,6 +61,7 @@ class Remitted(Value, frozen=True):
     billed: Money | None = None
     discount: Money | None = None
     credited: Money | None = None
+    references: tuple[Identifier, ...] = ()
 
 
 class PaymentCharge(Value, frozen=True):

@@ -17,12 +17,16 @@ from parsers.canonical.values import (
 
 
 class ShippedItem(Value, frozen=True):
-    """`order` and `order_line` say what was ordered; `package` numbers the innermost one around it."""
+    """`order` and `order_line` say what was ordered; `package` numbers the innermost one around it.
+
+    `part_of` is the number of the item that this one is a part of.
+    """
 
     number: Reference | None = None
     order: Reference | None = None
     order_line: Reference | None = None
     package: Reference | None = None
+    part_of: Reference | None = None
     quantity: Quantity | None = None
     ordered: Quantity | None = None
     products: tuple[Identifier, ...] = ()
@@ -30,6 +34,8 @@ class ShippedItem(Value, frozen=True):
     lots: tuple[Reference, ...] = ()
     dates: tuple[Dated, ...] = ()
     references: tuple[Identifier, ...] = ()
+    weight: Quantity | None = None
+    notes: tuple[Note, ...] = ()
 
 
 class Package(Value, frozen=True):

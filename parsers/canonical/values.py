@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated
 
@@ -202,10 +203,14 @@ def decimal(text: str) -> str | None:
 
 def iso_date(text: str) -> str | None:
     """CCYYMMDD as ISO 8601; None if there is no such day."""
-    if len(text) != 8 or not text.isdigit():
-        return None
+    return _iso_date(text) if len(text) == 8 and text.isdigit() else None
+
+
+@lru_cache(maxsize=4096)
+def _iso_date(digits: str) -> str | None:
+    """Of eight digits. Most days of a file come again."""
     try:
-        return date.fromisoformat(text).isoformat()
+        return date.fromisoformat(digits).isoformat()
     except ValueError:
         return None
 
@@ -215,6 +220,15 @@ def iso_moment(text: str) -> str | None:
 
     The precision is the one sent, and there is no zone where none was.
     """
+    length = len(text)
+    if length in {8, 12, 14} and text.isdigit() and text.isascii():
+        whole = _iso_date(text[:8])
+        if length == 8 or whole is None:
+            return whole
+        hour, minute, second = text[8:10], text[10:12], text[12:]
+        if hour > "23" or minute > "59" or second > "60":
+            return None
+        return f"{whole}T{hour}:{minute}:{second}" if second else f"{whole}T{hour}:{minute}"
     match = _MOMENT.fullmatch(text)
     if match is None or not text.isascii():
         return None

@@ -104,17 +104,7 @@ def unescape_bytes(text: str, delimiters: Delimiters) -> str:
 def _unescaped(text: str, delimiters: Delimiters, hexadecimal: Callable[[bytes], str]) -> str:
     if not delimiters.escape or delimiters.escape not in text:
         return text
-    mark = re.escape(delimiters.escape)
-    known = {
-        "F": delimiters.field,
-        "S": delimiters.component,
-        "T": delimiters.subcomponent,
-        "R": delimiters.repetition,
-        "E": delimiters.escape,
-        "P": "#",
-        "H": "",
-        "N": "",
-    }
+    pattern, known = _sequences(delimiters)
 
     def plain(found: re.Match[str]) -> str:
         sequence = found[1]
@@ -125,4 +115,20 @@ def _unescaped(text: str, delimiters: Delimiters, hexadecimal: Callable[[bytes],
             return _FORMATTING.get(sequence[1:3], "") * min(count, _REPEATED_MAX)
         return known[sequence]
 
-    return re.sub(f"{mark}({_SEQUENCE}){mark}", plain, text)
+    return pattern.sub(plain, text)
+
+
+@lru_cache(maxsize=64)
+def _sequences(delimiters: Delimiters) -> tuple[re.Pattern[str], dict[str, str]]:
+    """What is an escape sequence, and what those of a letter stand for."""
+    mark = re.escape(delimiters.escape)
+    return re.compile(f"{mark}({_SEQUENCE}){mark}"), {
+        "F": delimiters.field,
+        "S": delimiters.component,
+        "T": delimiters.subcomponent,
+        "R": delimiters.repetition,
+        "E": delimiters.escape,
+        "P": "#",
+        "H": "",
+        "N": "",
+    }

@@ -1,4 +1,9 @@
-"""How values stand in HL7 v2 segments. Spec: HL7 v2.5.1 chapters 2.5 to 2.7, 2.A."""
+"""How values stand in HL7 v2 segments. Spec: HL7 v2.5.1 chapters 2.5 to 2.7, 2.A.
+
+`PID-3` is the first component of a field, `PID-3.4` another one, `PID-3.4.2` a subcomponent; a component without one
+named is its first. `OBX-5.0` is all of a field and `OBX-3.2.0` all of a component, as one text: of types that have no
+parts, separators in them are the sender's own, who has forgotten to escape them.
+"""
 
 import re
 from typing import Any
@@ -10,7 +15,7 @@ from parsers.maps.values import Spot, Unreadable, plain_decimal
 _REFERENCE = re.compile(
     r"(?P<tag>[A-Z][A-Z0-9]{2})-(?P<field>\d+)(?:\.(?P<component>\d+))?(?:\.(?P<subcomponent>\d+))?"
 )
-_FIELDS = [""] * 56
+_FIELDS_MAX = 56
 _COMPONENTS = [""] * 20
 _HEADERS = frozenset({"MSH", "FHS", "BHS"})
 _NOT_A_MOMENT = ("not-a-moment", "is not a date or time.", "Send YYYYMMDD, with HHMM, HHMMSS and +ZZZZ where known.")
@@ -22,11 +27,11 @@ class Values:
     deleted = '""'
     """HL7 v2.5.1 chapter 2.5.3: the sender asks to delete what the receiver holds."""
 
+    fill = _FIELDS_MAX
     goes_on = None
-    fill = len(_FIELDS)
 
     def __init__(self, syntax: Delimiters) -> None:
-        self._syntax = syntax
+        self.separator = syntax.field
         component, repetition, inner, escape = (
             syntax.component,
             syntax.repetition,
@@ -34,10 +39,26 @@ class Values:
             syntax.escape,
         )
 
-        def cleaned(text: str, nth: int) -> str:
-            parts = text.split(inner)
-            text = parts[nth] if nth < len(parts) else ""
+        def meant(text: str) -> str:
             return unescape(text, syntax) if escape and escape in text else text
+
+        def subcomponent(text: str, nth: int) -> str:
+            parts = text.split(inner)
+            return meant(parts[nth]) if nth < len(parts) else ""
+
+        def first(text: str) -> str:
+            """The first component of the first repetition."""
+            if repetition in text:
+                text = text.split(repetition, 1)[0]
+            if component in text:
+                text = text.split(component, 1)[0]
+            if inner in text:
+                text = text.split(inner, 1)[0]
+            return unescape(text, syntax) if escape and escape in text else text
+
+        def whole(text: str) -> str:
+            """All of the first repetition."""
+            return meant(text.split(repetition, 1)[0])
 
         def parts(text: str) -> list[str]:
             """The components of a field's first repetition, of each the first subcomponent."""
@@ -45,54 +66,74 @@ class Values:
                 text = text.split(repetition, 1)[0]
             made = text.split(component)
             if inner in text or (escape and escape in text):
-                made = [cleaned(one, 0) for one in made]
+                made = [subcomponent(one, 0) for one in made]
             made += _COMPONENTS
             return made
 
-        def within(text: str, nth: int, subcomponent: int) -> str:
+        def wholes(text: str) -> list[str]:
+            """The components of a field's first repetition, of each all that it has."""
             made = text.split(repetition, 1)[0].split(component)
-            return cleaned(made[nth], subcomponent) if nth < len(made) else ""
+            if escape and escape in text:
+                made = [meant(one) for one in made]
+            made += _COMPONENTS
+            return made
 
-        def each(fields: list[str], field: int) -> list[list[str]]:
-            text = fields[field]
-            if repetition not in text:
-                return [fields] if text else []
-            return [[*fields[:field], part, *_FIELDS] for part in text.split(repetition) if part]
+        def within(text: str, nth: int, inner_nth: int) -> str:
+            made = text.split(repetition, 1)[0].split(component)
+            return subcomponent(made[nth], inner_nth) if nth < len(made) else ""
 
-        self.functions: dict[str, Any] = {"parts": parts, "within": within, "each": each}
+        def each(text: str) -> list[str]:
+            return [part for part in text.split(repetition) if part] if repetition in text else [text]
+
+        others = re.escape(f"{component}{repetition}{inner}{escape}")
+        self.functions: dict[str, Any] = {
+            "is_plain": re.compile(f"[^{others}]*").fullmatch,
+            "parts": parts,
+            "wholes": wholes,
+            "first": first,
+            "whole_of": whole,
+            "subcomponent_of": within,
+            "each": each,
+        }
 
     def split(self, segment: str) -> list[str]:
-        """Fields by their number: the separator itself is MSH-1."""
-        fields = segment.split(self._syntax.field)
-        if fields[0] in _HEADERS:
-            fields.insert(1, self._syntax.field)
-        fields += _FIELDS
+        """Fields by their number; in a header, whose separator is its first field, by the number before."""
+        fields = segment.split(self.separator)
+        fields += [""] * self.fill
         return fields
 
-    def spot(self, reference: str, group: str | None = None) -> Spot:  # noqa: ARG002  Fields repeat by themselves.
-        found = _REFERENCE.fullmatch(reference)
-        assert found is not None, "the map's language has seen it"
-        field, component = int(found["field"]), int(found["component"] or 1) - 1
-        if found["tag"] in _HEADERS and field == 2:
-            return Spot("e[2]")
-        if found["subcomponent"]:
-            return Spot(f"within(e[{field}], {component}, {int(found['subcomponent']) - 1})")
-        return Spot(f"e{field}[{component}]", {f"e{field}": f"parts(e[{field}])"})
+    def spot(self, reference: str, group: str | None = None) -> Spot:
+        tag, field, component, subcomponent = _parts_of(reference)
+        if tag in _HEADERS and field == 2:
+            return Spot("e[1]")
+        of_group = group is not None and _parts_of(group)[:2] == (tag, field)
+        at, name = ("k", "k") if of_group else (self.whole(reference), f"e{field}_")
+        guard = "" if of_group else at
+
+        def plain(means: str) -> Spot:
+            """No separator is a letter or digit."""
+            text = f"({at} if {at}.isalnum() else {means}({at}))"
+            return Spot(text, guard=guard, meant=f"{means}(v)", of_group=of_group)
+
+        if component == 0:
+            return plain("whole_of")
+        if component is None:
+            return plain("first")
+        if subcomponent is None:
+            return Spot(f"{name}p[{component - 1}]", {f"{name}p": f"parts({at})"}, guard, of_group=of_group)
+        if subcomponent == 0:
+            return Spot(f"{name}w[{component - 1}]", {f"{name}w": f"wholes({at})"}, guard, of_group=of_group)
+        return Spot(f"subcomponent_of({at}, {component - 1}, {subcomponent - 1})", guard=guard, of_group=of_group)
 
     def whole(self, reference: str) -> str:
-        return f"e[{self._field_of(reference)}]"
+        tag, field, *_ = _parts_of(reference)
+        return f"e[{field - (tag in _HEADERS)}]"
 
     def groups(self, reference: str, step: int) -> str:
         raise NotImplementedError(f"{reference}/{step}: fields of HL7 repeat by themselves")
 
     def repetitions(self, reference: str) -> str:
-        return f"each(e, {self._field_of(reference)})"
-
-    @staticmethod
-    def _field_of(reference: str) -> int:
-        found = _REFERENCE.fullmatch(reference)
-        assert found is not None, "the map's language has seen it"
-        return int(found["field"])
+        return f"each({self.whole(reference)})"
 
     def decimal(self, text: str) -> str:
         return plain_decimal(text.strip().removeprefix("+"))
@@ -108,6 +149,19 @@ class Values:
 
     def period(self, text: str, more: str, form: str) -> tuple[str, str | None]:
         return self.moment(text, more, form), None
+
+
+def _parts_of(reference: str) -> tuple[str, int, int | None, int | None]:
+    """Tag, field, component and subcomponent."""
+    found = _REFERENCE.fullmatch(reference)
+    assert found is not None, "the map's language has seen it"
+    component, subcomponent = found["component"], found["subcomponent"]
+    return (
+        found["tag"],
+        int(found["field"]),
+        None if component is None else int(component),
+        None if subcomponent is None else int(subcomponent),
+    )
 
 
 def values(syntax: Delimiters) -> Values:

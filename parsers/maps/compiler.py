@@ -9,12 +9,16 @@ What it writes looks like this, of `claim_id = "CLM01"` and `total_charge = "CLM
             if (x := decimal(v, 'CLM02')) is not None: o['total_charge'] = money(x, '')
 
 Going through the nodes for each segment took four times as long. All names in it are of map files; no text of a partner
-is ever compiled.
+is ever compiled. Most elements of most segments are empty, so that what is taken from one is asked first of all whether
+it is there (`Spot.guard`); and much of what is there comes again, so that what was made of a text is kept (`_Known`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from functools import lru_cache
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from parsers.canonical.fields import fields_of
@@ -29,8 +33,18 @@ CHECKED: Final = {
 }  # fmt: skip
 """Schemes that have check digits, and the kind that `parsers.check_digits` knows them by."""
 
-CACHED_MAX: Final = 4096
+CACHED_MAX: Final = 1024
 """Days, codes and the like that are kept because they come again."""
+
+SEEN_MAX: Final = 256
+"""Texts of which it is known that they have come once."""
+
+CACHED_CHARACTERS: Final = 200
+"""A text that is longer is no such thing."""
+
+_HELD: Final = re.compile(r"\bt(\d+) := e\[\1\]")
+_FIELD: Final = re.compile(r"\be\[(\d+)\]")
+_PLAIN: Final = re.compile(r"e\[(\d+)\]")
 
 Path = tuple[str, ...]
 Gives = Callable[[dict[str, Any], Parts], None]
@@ -55,23 +69,66 @@ class Mark(NamedTuple):
     text: str
 
 
+class _Words(dict[str, Any]):
+    """For codes; others are their own, with the standard that they are of."""
+
+    def __init__(self, words: Mapping[str, str | bool], standard: str) -> None:
+        super().__init__(words)
+        self._standard = standard
+
+    def __missing__(self, code: str) -> str:
+        return f"{self._standard}:{code}"
+
+
+class _Known(dict[Any, Any]):
+    """What was made of a text, or of several, for when it comes again. Nobody changes what it has given.
+
+    Only what has come twice is kept: most names and numbers come once, and to hold them all would take the memory that
+    is near.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[Any] = set()
+
+    def keep(self, key: str, made: Any) -> Any:
+        seen = self._seen
+        if key in seen:
+            if len(self) >= CACHED_MAX:
+                self.clear()
+            self[key] = made
+        elif len(key) <= CACHED_CHARACTERS:
+            if len(seen) >= SEEN_MAX:
+                seen.clear()
+            seen.add(key)
+        return made
+
+    def keep_of(self, key: tuple[str, ...], made: Any) -> Any:
+        """Of several texts."""
+        return self.keep(key, made) if max(map(len, key)) <= CACHED_CHARACTERS else made  # type: ignore[arg-type]
+
+
 class Compiler:
     """For the separators of one interchange.
 
     Attributes:
         currency: of amounts that name none.
+        growing: the names of structs that more than one segment may give to.
         problems: what made no sense since somebody last looked.
         here: position, offset and text of the segment in hand, where values are marked.
-        sent: an expression that is false where nothing of a struct was sent, as far as that is known without a look at
-            all of it.
     """
 
-    def __init__(self, standard: str, values: Values, *, marking: bool = False) -> None:
+    def __init__(
+        self, standard: str, values: Values, *, marking: bool = False, growing: frozenset[str] = frozenset()
+    ) -> None:
         self.values = values
+        self.growing = growing
         self.currency: str | None = None
         self.problems: list[Problem] = []
         self.here = (0, 0, "")
-        self.sent: Callable[[Struct], str | None] = lambda _: None
+        self.decimals: dict[str, str | None] = {}
+        self.integers: dict[str, int | None] = {}
+        self.moments = _Known()
         self._standard = standard
         self._marking = marking
 
@@ -88,6 +145,10 @@ class Compiler:
         """What stands in some elements of a segment."""
         return _Writer(self, self.values, self._standard, marking=False).texts(references)
 
+    def text(self, reference: str) -> Callable[[Parts], str]:
+        """What stands in one element of a segment."""
+        return _Writer(self, self.values, self._standard, marking=False).text(reference)
+
     # --- what the functions call ---
 
     def read(self, read: Callable[..., Any], name: str, *texts: str) -> Any:
@@ -102,28 +163,25 @@ class Compiler:
         return Mark(references, *self.here)
 
     def decimal(self, text: str, name: str) -> str | None:
+        """Kept in `decimals`, which the functions look at themselves."""
         if (text.isdigit() or (text.replace(".", "", 1).isdigit() and text[0] != "." != text[-1])) and text.isascii():
-            return text
-        value: str | None = self.read(self.values.decimal, name, text)
+            value: str | None = text
+        else:
+            value = self.read(self.values.decimal, name, text)
+        if len(self.decimals) < CACHED_MAX:
+            self.decimals[text] = value
         return value
 
     def whole(self, text: str, name: str) -> int | None:
-        if text.isdigit() and text.isascii():
-            return int(text)
         value = self.decimal(text, name)
-        return None if value is None else int(value.partition(".")[0])
-
-    def money(self, amount: str, currency: str) -> dict[str, str]:
-        currency = currency or self.currency or ""
-        return {"amount": amount, "currency": currency} if currency else {"amount": amount}
+        number = None if value is None else int(value.partition(".")[0])
+        if len(self.integers) < CACHED_MAX:
+            self.integers[text] = number
+        return number
 
     def period(self, text: str, more: str, form: str) -> dict[str, str]:
         start, end = self.values.period(text, more, form)
         return {"start": start, "end": end} if end else {"start": start}
-
-
-def _quantity(value: str, unit: str) -> dict[str, str]:
-    return {"value": value, "unit": unit} if unit else {"value": value}
 
 
 _is_valid = lru_cache(maxsize=CACHED_MAX)(is_valid)
@@ -136,22 +194,11 @@ def _checked(identifier: dict[str, Any]) -> dict[str, Any]:
     return identifier
 
 
-class _Known(dict[Any, Any]):
-    """What was made of a text, for when it comes again."""
-
-    def keep(self, key: Any, made: Any) -> Any:
-        if len(self) >= CACHED_MAX:
-            self.clear()
-        self[key] = made
-        return made
-
-
 def within(owner: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The object at the end of a path, made where there is none."""
+    """The object at the end of a path, made where there is none: one of its own, which other records do not have."""
     for name in path:
         inner = owner.get(name)
-        if inner is None:
-            inner = owner[name] = {}
+        inner = owner[name] = {} if inner is None else inner.copy()
         owner = inner
     return owner
 
@@ -170,6 +217,18 @@ def extend(owner: dict[str, Any], path: Path, items: list[Any] | None) -> None:
         held += items
 
 
+def _joined(held: dict[str, Any], new: dict[str, Any], lists: Path = ()) -> dict[str, Any]:
+    """What two segments say of one object: of a list one behind the other, else what was said last."""
+    made = {**held, **new}
+    for name in lists:
+        items = held.get(name)
+        if items is not None and name in new:
+            if new[name] is not None:
+                items += new[name]
+            made[name] = items
+    return made
+
+
 class _Writer:
     """Writes one function, and those that it calls."""
 
@@ -177,39 +236,63 @@ class _Writer:
         self._values = values
         self._standard = standard
         self._marking = marking
-        self._sent = compiler.sent
+        self._growing = compiler.growing
         self._names: dict[str, Any] = {
             **values.functions,
             "read": compiler.read,
             "mark": compiler.mark,
             "decimal": compiler.decimal,
+            "decimals": compiler.decimals,
             "whole": compiler.whole,
-            "money": compiler.money,
+            "integers": compiler.integers,
+            "moments": compiler.moments,
+            "compiler": compiler,
             "period": compiler.period,
-            "quantity": _quantity,
             "checked": _checked,
+            "CHECKED": CHECKED,
             "day": values.day,
             "moment": values.moment,
             "with_places": with_places,
             "negated": negated,
             "within": within,
             "extend": extend,
+            "joined": _joined,
         }
         self._written: list[str] = []
         self._lines: list[str] = []
         self._depth = 1
+        self._named = 0
         self._made: set[str] = set()
         self._group: str | None = None
 
     def gives(self, nodes: Sequence[Node]) -> Gives:
         self._object(nodes, ())
         self._line("return")
+        self._unpack()
         function: Gives = self._compiled("gives", "o, e")
         return function
+
+    def _unpack(self) -> None:
+        """Take elements out of the segment all at once, where that is quicker than one by one."""
+        text = "\n".join(self._lines)
+        numbers = [int(number) for number in _FIELD.findall(text)]
+        last = max(numbers, default=0)
+        if self._values.fill >= last and len(numbers) > 16 + last // 2:
+            names = ", ".join(f"t{number}" for number in range(last + 1))
+            text = _FIELD.sub(r"t\1", _HELD.sub(r"t\1", text))
+            self._lines = [f"    {names} = e[:{last + 1}]", *text.split("\n")]
 
     def holds(self, conditions: Sequence[Condition]) -> Callable[[Parts], bool]:
         self._line(f"return {self._condition(conditions)}")
         function: Callable[[Parts], bool] = self._compiled("holds", "e")
+        return function
+
+    def text(self, reference: str) -> Callable[[Parts], str]:
+        plain = _PLAIN.fullmatch(self._values.spot(reference).text)
+        if plain is not None:
+            return itemgetter(int(plain[1]))
+        self._line(f"return {self._at(reference)}")
+        function: Callable[[Parts], str] = self._compiled("text", "e")
         return function
 
     def texts(self, references: Sequence[str]) -> Callable[[Parts], tuple[str, ...]]:
@@ -238,6 +321,33 @@ class _Writer:
         yield
         self._depth -= 1
         self._made = made
+
+    @contextmanager
+    def _held(self, guard: str) -> Iterator[None]:
+        """A block for when the guard is true, in which it need not be looked up again."""
+        plain = _PLAIN.fullmatch(guard)
+        if plain is None:
+            with self._if(guard):
+                yield
+            return
+        name = f"t{plain[1]}"
+        with self._if(f"{name} := {guard}"):
+            first = len(self._lines)
+            yield
+            self._lines[first:] = [line.replace(guard, name) for line in self._lines[first:]]
+
+    def _fresh(self, letter: str) -> str:
+        """A name that nothing else has."""
+        self._named += 1
+        return f"{letter}{self._named}_"
+
+    @contextmanager
+    def _where(self, conditions: Sequence[Condition]) -> Iterator[None]:
+        if not conditions:
+            yield
+            return
+        with self._if(self._condition(conditions)):
+            yield
 
     def _bound(self, value: Any) -> str:
         """A name for an object."""
@@ -274,42 +384,58 @@ class _Writer:
         name = f"d{len(path)}" if path else "o"
         if path:
             self._line(f"{name} = {{}}")
-        seen: set[str] = set()
-        lists: list[tuple[Path, Sequence[Many]]] = []
-        structs: list[Struct] = []
-        for node in nodes:
-            if isinstance(node, Many):
-                lists.append(((*path, node.name), [node]))
-            elif isinstance(node, Struct) and node.whole is None:
-                structs.append(node)
-            else:
-                self._put(node, name, again=node.name in seen)
-                seen.add(node.name)
-        if path and seen:
+        structs = [node for node in nodes if isinstance(node, Struct) and node.whole is None]
+        lists = _together([node for node in nodes if isinstance(node, Many)])
+        fields = [node for node in nodes if not isinstance(node, Many) and node not in structs]
+        self._fields(fields, name, path)
+        for field, many in lists.items():
+            self._items(many, field, name, is_new=bool(path))
+        if path and (fields or lists):
             with self._if(name):
-                self._merge(path, name)
-        for where, many in _together(lists):
-            self._line("l = ()")
-            self._items(many, "l")
-            with self._if("l != ()"):
-                self._add(where)
+                self._merge(path, name, tuple(lists))
         for node in structs:
-            parts = tuple(_also(part, node.conditions) for part in node.parts) if node.conditions else node.parts
-            self._object(parts, (*path, node.name))
+            with self._where(node.conditions):
+                self._object(node.parts, (*path, node.name))
 
-    def _merge(self, path: Path, name: str) -> None:
-        if len(path) > 1:
-            self._line(f"within(o, {path!r}).update({name})")
-        else:
-            self._line(f"if (p := o.get({path[0]!r})) is None: o[{path[0]!r}] = {name}")
-            self._line(f"else: p.update({name})")
+    def _merge(self, path: Path, name: str, lists: Path) -> None:
+        *outer, field = path
+        owner = "o"
+        if outer:
+            owner = "w"
+            self._line(f"w = within(o, {tuple(outer)!r})")
+        joined = f"joined(p, {name}, {lists!r})" if lists else f"{{**p, **{name}}}"
+        self._line(f"{owner}[{field!r}] = {name} if (p := {owner}.get({field!r})) is None else {joined}")
 
-    def _add(self, path: Path) -> None:
-        if len(path) > 1 or self._values.deleted:
-            self._line(f"extend(o, {path!r}, l)")
-        else:
-            self._line(f"if (p := o.get({path[0]!r})) is None: o[{path[0]!r}] = l")
-            self._line("else: p += l")
+    def _fields(self, nodes: Sequence[Leaf | Struct], name: str, path: Path = ()) -> None:
+        """Fields of the object `name`; of one that is said several times, the first that there is.
+
+        Of a struct in the record, `path`, other segments may have given it already.
+        """
+        times = Counter(node.name for node in nodes)
+        together: dict[tuple[str, tuple[Condition, ...]], list[Leaf | Struct]] = {}
+        for node in nodes:
+            if times[node.name] == 1:
+                together.setdefault((self._guard(node), node.conditions), []).append(node._replace(conditions=()))
+        for (guard, conditions), same in together.items():
+            with self._held(guard) if guard else nullcontext(), self._where(conditions):
+                for node in same:
+                    self._put(node, name)
+        seen: set[str] = set()
+        for node in nodes:
+            if times[node.name] > 1:
+                held = "".join(f".get({one!r}, {{}})" for one in path) if node.name in seen else ""
+                with self._if(f"{node.name!r} not in o{held}") if held else nullcontext():
+                    self._put(node, name, again=node.name in seen)
+                seen.add(node.name)
+
+    def _guard(self, node: Leaf | Struct) -> str:
+        """An expression without whose truth the node gives nothing; "" for none that would be quicker than the node."""
+        references = [one[0] for one in node.references] if isinstance(node, Leaf) else [node.whole or ""]
+        if references in ([], [""]) or self._group is not None:
+            return ""
+        spots = [self._values.spot(one) for reference in references for one in reference.split("+")]
+        guards = {spot.guard for spot in spots}
+        return guards.pop() if len(guards) == 1 else ""
 
     def _put(self, node: Leaf | Struct, name: str, *, again: bool = False) -> None:
         """A field of the object `name`; one that an alternative has given already stays."""
@@ -317,120 +443,223 @@ class _Writer:
             with self._if(f"{node.name!r} not in {name}"):
                 self._put(node, name)
         elif node.conditions:
-            with self._if(self._condition(node.conditions)):
+            with self._where(node.conditions):
                 self._put(node._replace(conditions=()), name)
-        elif isinstance(node, Struct):
-            self._line(f"if (x := {self._struct(node)}) is not None: {name}[{node.name!r}] = x")
-            if node.whole is not None and self._values.deleted:
-                taken_back = f"mark({node.whole!r})" if self._marking else "None"
-                test = f"{self._values.whole(node.whole)} == {self._values.deleted!r}"
-                self._line(f"if {test}: {name}[{node.name!r}] = {taken_back}")
-        else:
-            self._value(node, lambda value: f"{name}[{node.name!r}] = {value}")
+        elif isinstance(node, Struct) and node.whole is None:
+            self._inner(node, name)
+        elif isinstance(node, Struct) and node.whole is not None:
+            self._whole(node, node.whole, name)
+        elif isinstance(node, Leaf):
+            self._value(node, lambda value: self._line(f"{name}[{node.name!r}] = {value}"))
 
-    def _value(self, node: Leaf, put: Callable[[str], str]) -> None:
+    def _whole(self, node: Struct, whole: str, name: str) -> None:
+        """A field that an element makes as a whole."""
+        made = self._struct(node)
+        deleted = self._values.deleted
+        if deleted:
+            taken_back = f"mark({whole!r})" if self._marking else "None"
+            self._line(f"if {self._values.whole(whole)} == {deleted!r}: {name}[{node.name!r}] = {taken_back}")
+        self._line(f"{'elif' if deleted else 'if'} (x := {made}) is not None: {name}[{node.name!r}] = x")
+
+    def _inner(self, node: Struct, name: str) -> None:
+        """A field of an object that is made here, which is an object again."""
+        self._new(node, f"{name}_", lambda value: self._line(f"{name}[{node.name!r}] = {value}"))
+
+    def _new(self, node: Struct, name: str, put: Callable[[str], None]) -> None:
+        """Statements that make an object and put it where it belongs, unless something is missing."""
+        required = [one for one, field in fields_of(node.kind).items() if field.required]
+        with self._where(node.conditions):
+            sent = [one for one in map(partial(self._only, node), required) if one is not None]
+            tests = [self._at(one.references[0][0]) for one in sent if one.references]
+            tests += filter(
+                None, (self._guard_of(node, one) for one in required if one not in {leaf.name for leaf in sent})
+            )
+            with self._if(" and ".join(tests)) if tests else nullcontext():
+                self._line(f"{name} = {{{', '.join(f'{one.name!r}: {self._known_to_be(one)}' for one in sent)}}}")
+                self._fill(node._replace(parts=tuple(part for part in node.parts if part not in sent)), name)
+                given = {one.name for one in sent}
+                left = [f"{one!r} in {name}" for one in required if one not in given] if required else [name]
+                with self._if(" and ".join(left)) if left else nullcontext():
+                    if self._is_checked(node):
+                        with self._if(f"{name}['scheme'] in CHECKED"):
+                            self._line(f"checked({name})")
+                    put(name)
+
+    def _guard_of(self, node: Struct, name: str) -> str:
+        """A guard that all share that may give a field of an object."""
+        guards = {self._guard(part) for part in node.parts if part.name == name and not isinstance(part, Many)}
+        return guards.pop() if len(guards) == 1 else ""
+
+    def _only(self, node: Struct, name: str) -> Leaf | None:
+        """What gives a field of an object, if it is one element and any text in it will do."""
+        (part, *others) = [part for part in node.parts if part.name == name] or [None]  # type: ignore[list-item]
+        if others or not isinstance(part, Leaf) or part.conditions or len(part.references) > 1 or self._values.deleted:
+            return None
+        return part if part.field.holds == "text" and part.field.struct is None else None
+
+    def _known_to_be(self, leaf: Leaf) -> str:
+        """An expression for the value of a leaf whose element is not empty."""
+        if leaf.constant is not None:
+            return "mark()" if self._marking else repr(leaf.constant)
+        if self._marking:
+            return f"mark{leaf.references[0]!r}"
+        text = self._at(leaf.references[0][0])
+        return text if leaf.words is None else self._word(leaf.words, f"v := {text}")
+
+    def _fill(self, node: Struct, name: str) -> None:
+        self._fields([part for part in node.parts if not isinstance(part, Many)], name)
+        for field, many in _together([part for part in node.parts if isinstance(part, Many)]).items():
+            self._items(many, field, name, is_new=True)
+
+    def _is_checked(self, node: Struct) -> bool:
+        return node.kind is Identifier and not self._marking
+
+    def _value(self, node: Leaf, put: Callable[[str], None]) -> None:
         """Statements that put a leaf's value where it belongs, if there is one: the first of its alternatives."""
         if node.constant is not None:
-            self._line(put("mark()" if self._marking else repr(node.constant)))
+            put("mark()" if self._marking else repr(node.constant))
             return
         first, *others = node.references
-        with self._if(f"v := {self._at(first[0])}"):
+        with self._if_any(first[0], self._put_plain(node, first, put)):
             value, test = self._read(node, first)
             deleted = self._values.deleted
             if self._marking:
                 value = f"mark{(*first, *([node.form] if node.form else []))!r}"
-            if deleted and test is None:
-                self._line(put(f"None if v == {deleted!r} else {value}"))
-            elif deleted:
-                self._line(f"if v == {deleted!r}: {put('None')}")
-                self._line(f"elif {test}: {put(value)}")
+            if deleted and test is not None:
+                with self._if(f"v == {deleted!r}"):
+                    put("None")
+                with self._block(f"elif {test}"):
+                    put(value)
             elif test is not None:
-                self._line(f"if {test}: {put(value)}")
+                with self._if(test):
+                    put(value)
             else:
-                self._line(put(value))
+                put(f"None if v == {deleted!r} else {value}" if deleted else value)
         if others:
             with self._block("else"):
                 self._value(node._replace(references=tuple(others)), put)
+
+    def _put_plain(self, node: Leaf, references: Path, put: Callable[[str], None]) -> Callable[[], None] | None:
+        """Puts a text of letters and digits, which stands for itself; None where the value is no text."""
+        is_text = node.field.holds == "text" and node.field.struct is None
+        if not is_text or self._marking:
+            return None
+        return lambda: put(self._read(node, references)[0])
+
+    @contextmanager
+    def _if_any(self, reference: str, put_plain: Callable[[], None] | None) -> Iterator[None]:
+        """A block for what stands in an element, `v`, if anything does.
+
+        Args:
+            put_plain: for when it stands for itself, if it matters.
+        """
+        spot = None if "+" in reference else self._values.spot(reference, self._group)
+        if spot is None or not spot.meant:
+            with self._if(f"v := {self._at(reference)}"):
+                yield
+            return
+        plain = f"(v := {'k' if spot.of_group else spot.guard}).isalnum()"
+        if put_plain is None:
+            with self._if(f"{plain} or (v := {spot.meant})"):
+                yield
+            return
+        with self._if(plain):
+            put_plain()
+        with self._block(f"elif v := {spot.meant}"):
+            yield
 
     def _read(self, node: Leaf, references: Path) -> tuple[str, str | None]:
         """An expression for the value of the text `v`, and what must be true of it before; that makes `x`."""
         name, more = references[0], references[1:]
         second = self._at(more[0]) if more else "''"
         form = self._at(node.form) if node.form else "''"
-        number = f"(x := decimal(v, {name!r})) is not None"
+        number = f"(x := (decimals.get(v) or decimal(v, {name!r}))) is not None"
         scaled = f"with_places(x, {node.places})" if node.places else "x"
         scaled = f"negated({scaled})" if node.negated else scaled
         match node.field.struct.__name__ if node.field.struct is not None else node.field.holds:
             case "boolean" if node.words is not None:
                 return "x", f"(x := {self._bound(dict(node.words))}.get(v)) is not None"
             case "text" if node.words is not None:
-                words = self._bound(dict(node.words))
-                return f"({words}[v] if v in {words} else {self._standard + ':'!r} + v)", None
+                return self._word(node.words, "v"), None
             case "text":
                 return "v", None
             case "decimal":
                 return scaled, number
             case "integer":
-                return "x", f"(x := whole(v, {name!r})) is not None"
+                return "x", f"(x := (integers.get(v) or whole(v, {name!r}))) is not None"
             case "day":
-                return "x", f"(x := {self._again(f'v, {form}', f'read(day, {name!r}, v, {form})')}) is not None"
+                return "x", f"(x := {self._again(['v', form], f'read(day, {name!r}, v, {form})')}) is not None"
             case "moment":
-                return "x", f"(x := read(moment, {name!r}, v, {second}, {form})) is not None"
+                made = f"read(moment, {name!r}, v, {second}, {form})"
+                return "x", f"(x := {self._again(['v', second, form], made, 'moments')}) is not None"
             case "Money":
-                return f"money({scaled}, {second})", number
+                currency = f"({second} or compiler.currency)" if more else "compiler.currency"
+                return (
+                    f"({{'amount': {scaled}, 'currency': c}} if (c := {currency}) else {{'amount': {scaled}}})",
+                    number,
+                )
+            case "Quantity" if more:
+                return f"({{'value': {scaled}, 'unit': u}} if (u := {second}) else {{'value': {scaled}}})", number
             case "Quantity":
-                return f"quantity({scaled}, {second})", number
+                return f"{{'value': {scaled}}}", number
             case "Period" | "PersonalPeriod":
                 made = f"read(period, {name!r}, v, {second}, {form})"
-                return "x", f"(x := {self._again(f'v, {second}, {form}', made)}) is not None"
+                return "x", f"(x := {self._again(['v', second, form], made)}) is not None"
             case other:
                 raise AssertionError(f"nothing reads {other}")
 
-    def _again(self, key: str, made: str) -> str:
-        """An expression for what was made of the same text before, or is made now."""
+    def _word(self, words: Mapping[str, str | bool], text: str) -> str:
+        """An expression for the word for `v`, which the expression for its text may name first of all."""
+        return f"({self._bound(_Words(words, self._standard))}[{text}])"
+
+    def _again(self, keys: Sequence[str], made: str, known: str | None = None) -> str:
+        """An expression for what was made of the same texts before, or is made now.
+
+        Args:
+            known: where it is kept for others, who make the same of one text.
+        """
         if self._marking:
             return made  # It came from somewhere else.
-        known = self._bound(_Known())
-        return f"(({known}.get(({key})) or {known}.keep(({key}), {made})))"
+        keys = [key for key in keys if key != "''"]
+        if known is None or len(keys) > 1:
+            known = self._bound(_Known())
+        if len(keys) == 1:
+            return f"({known}.get({keys[0]}) or {known}.keep({keys[0]}, {made}))"
+        key = f"({', '.join(keys)})"
+        return f"({known}.get({key}) or {known}.keep_of({key}, {made}))"
 
     def _struct(self, node: Struct) -> str:
         """An expression for an object that comes from this segment alone, or None."""
 
         def body() -> None:
-            self._line("d = {}")
-            seen: set[str] = set()
-            lists = []
-            for part in node.parts:
-                if isinstance(part, Many):
-                    lists.append(((part.name,), [part]))
-                else:
-                    self._put(part, "d", again=part.name in seen)
-                    seen.add(part.name)
-            for (name,), many in _together(lists):
-                self._line("l = ()")
-                self._items(many, "l")
-                self._line(f"if l != (): d[{name!r}] = l")
-            tests = [f" or {one!r} not in d" for one, field in fields_of(node.kind).items() if field.required]
-            self._line(f"if not d{''.join(tests)}: return None")
-            checks = node.kind is Identifier and not self._marking
-            self._line("return checked(d)" if checks else "return d")
+            self._new(node._replace(conditions=()), "d", lambda value: self._line(f"return {value}"))
 
-        call = self._function(body, node.conditions)
-        sent = self._sent(node)
-        if sent is not None:
-            return f"({call} if {sent} else None)"
-        if node.whole is None or self._group or self._values.spot(node.whole).needs or _names_money(node):
-            return call
-        return self._again(self._at(node.whole), call)
+        whole = node.whole
+        if whole is None or self._group is not None:
+            return self._function(body, node.conditions)
+        if self._values.spot(whole, whole).of_group:
+            self._group = whole
+            call = self._function(body, node.conditions, self._values.whole(whole))
+            self._group = None
+        else:
+            call = self._function(body, node.conditions)
+            if self._values.spot(whole).needs:
+                return call
+        return self._again([self._values.whole(whole)], call) if _comes_again(node, whole, self._growing) else call
 
     def _one(self, node: Leaf) -> str:
         """An expression for a value, or None."""
         return self._function(
-            lambda: self._value(node._replace(conditions=()), lambda value: f"return {value}"), node.conditions
+            lambda: self._value(node._replace(conditions=()), lambda value: self._line(f"return {value}")),
+            node.conditions,
         )
 
-    def _function(self, body: Callable[[], None], conditions: Sequence[Condition]) -> str:
-        """Write a function of its own; returns the call of it."""
+    def _function(self, body: Callable[[], None], conditions: Sequence[Condition], group: str = "k") -> str:
+        """Write a function of its own; returns the call of it.
+
+        Args:
+            group: an expression for what is `k` in it, when there is a group.
+        """
         outer, self._lines, depth, self._depth, made, self._made = self._lines, [], self._depth, 1, self._made, set()
         if conditions:
             self._line(f"if not ({self._condition(conditions)}): return None")
@@ -438,48 +667,142 @@ class _Writer:
         name = f"f{len(self._written)}"
         self._written.append("\n".join([f"def {name}(e, k=0):", *self._lines]))
         self._lines, self._depth, self._made = outer, depth, made
-        return f"{name}(e, k)" if self._group else f"{name}(e)"
+        return f"{name}(e, {group})" if self._group else f"{name}(e)"
 
-    def _items(self, many: Sequence[Many], name: str) -> None:
-        """Statements that make a list of what a segment adds to it; () stays where it adds nothing."""
-        if len(many) > 1 and all(_is_plain(one) for one in many):
-            item = many[0].item
-            assert isinstance(item, Leaf)
-            texts = ", ".join(self._at(one.item.references[0][0]) for one in many)  # type: ignore[union-attr]
-            value, test = self._read(item, item.references[0])
-            value = f"mark{item.references[0]!r}" if self._marking else value
-            self._line(f"{name} = [{value} for v in ({texts}) if v{f' and {test}' if test else ''}] or ()")
-            return
-        for nth, node in enumerate(many):
-            if nth:
-                self._line("m, l = l, ()")
-            self._items_of(node, name)
-            if nth:
-                self._line("l = [*(m or ()), *(l or ())] or (None if m is None or l is None else ())")
+    def _items(self, many: Sequence[Many], field: str, name: str, *, is_new: bool) -> None:
+        """Statements that add to a list what a segment says of it.
 
-    def _items_of(self, node: Many, name: str) -> None:
-        item, outer = node.item, self._group
-        if node.every is not None:
-            self._group = node.every[0]
-            over = f"for k in {self._values.groups(*node.every)}"
-        elif node.repetitions is not None:
-            over = f"for e in {self._values.repetitions(node.repetitions)}"
-        elif isinstance(item, Leaf):
-            with self._if(self._condition(item.conditions) or "True"):
-                self._value(item._replace(conditions=()), lambda value: f"{name} = [{value}]")
+        Args:
+            field: the list, of the object `name`.
+            is_new: nobody else has added to it.
+        """
+        (first, *others) = many
+        if not others and self._is_by_text(first):
+            with (
+                self._each_text(first, f"{name}.setdefault({field!r}, None)") as made,
+                self._block(f"elif l := {made}"),
+            ):
+                self._put_in(name, field, "[*l]", "extend(l)", is_new=is_new)
             return
+        if not others and first.every is None and first.repetitions is None:
+
+            def add(value: str) -> None:
+                self._put_in(name, field, f"[{value}]", f"append({value})", is_new=is_new)
+
+            self._item(first.item, add)
+            return
+        items = self._fresh("l")
+        self._line(f"{items} = []")
+        for node in many:
+            if self._is_by_text(node):
+                with self._each_text(node, f"{name}.setdefault({field!r}, None)") as made:
+                    self._line(f"else: {items} += {made}")
+            else:
+                self._items_of(node, items)
+        with self._if(items):
+            self._put_in(name, field, items, f"extend({items})", is_new=is_new)
+
+    def _put_in(self, name: str, field: str, items: str, add: str, *, is_new: bool) -> None:
+        if is_new:
+            self._line(f"{name}[{field!r}] = {items}")
         else:
-            self._line(f"if (x := {self._struct(item)}) is not None: {name} = [x]")
+            self._line(f"if (p := {name}.get({field!r})) is None: {name}[{field!r}] = {items}")
+            self._line(f"else: p.{add}")
+
+    def _item(self, item: Leaf | Struct, add: Callable[[str], None]) -> None:
+        if isinstance(item, Struct):
+            self._new(item, self._fresh("i"), add)
             return
-        function = self._struct(item) if isinstance(item, Struct) else self._one(item)
-        if node.every is not None and node.every[1] == 1 and not _names_money(item):
-            group = self._values.spot(node.every[0], node.every[0])
-            function = function if group.needs else self._again(group.text, function)
-        self._group = outer
-        made = f"[x {over} if (x := {function}) is not None] or ()"
-        if node.repetitions is not None and self._values.deleted:
-            made = f"None if {self._values.whole(node.repetitions)} == {self._values.deleted!r} else {made}"
-        self._line(f"{name} = {made}")
+
+        with self._where(item.conditions):
+            self._value(item._replace(conditions=()), add)
+
+    def _is_by_text(self, node: Many) -> bool:
+        """Its items are made of texts, one of which stands for each repetition of a field."""
+        return node.repetitions is not None and self._values.spot(node.repetitions, node.repetitions).of_group
+
+    @contextmanager
+    def _each_text(self, node: Many, take_back: str) -> Iterator[str]:
+        """A block for what the repetitions of a field make, which the expression gives; it begins with an `else`."""
+        field = node.repetitions
+        assert field is not None
+        item, whole = node.item, self._values.whole(field)
+        outside = tuple(one for one in item.conditions if not _belongs(one.reference, field))
+        item = item._replace(conditions=tuple(one for one in item.conditions if one not in outside))
+        with self._held(whole), self._where(outside):
+            self._group = field
+            function = self._struct(item) if isinstance(item, Struct) else self._one(item)
+            plain = self._plain_list(item, whole)
+            self._group = None
+            made = f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None]"
+            if _comes_again(item, field, self._growing):
+                made = self._again([whole], made)
+            self._line(f"if {whole} == {self._values.deleted!r}: {take_back}")
+            yield plain + made
+
+    def _plain_list(self, item: Leaf | Struct, whole: str) -> str:
+        """The list of a single text that stands for itself, as the beginning of an expression; "" where none does."""
+        if not isinstance(item, Leaf) or item.conditions or len(item.references) != 1 or self._marking:
+            return ""
+        if item.field.holds != "text" or item.field.struct is not None or item.words or "+" in item.references[0][0]:
+            return ""
+        spot = self._values.spot(item.references[0][0], self._group)
+        return f"[{whole}] if {whole}.isalnum() or is_plain({whole}) else " if spot.meant else ""
+
+    def _items_of(self, node: Many, items: str) -> None:
+        """Of a segment with repetitions; of groups of elements; of the segment itself."""
+        item, every = node.item, node.every
+        if every is not None:
+            self._group = every[0]
+            with self._block(f"for k in {self._values.groups(*every)}"):
+                group = self._values.spot(every[0], every[0])
+                if every[1] == 1 and not _names_money(item) and not group.needs:
+                    function = self._struct(item) if isinstance(item, Struct) else self._one(item)
+                    self._line(f"if (x := {self._again([group.text], function)}) is not None: {items}.append(x)")
+                else:
+                    self._item(item, lambda value: self._line(f"{items}.append({value})"))
+            self._group = None
+        elif node.repetitions is not None:
+            function = self._struct(item) if isinstance(item, Struct) else self._one(item)
+            over = self._values.repetitions(node.repetitions)
+            self._line(f"{items} += [x for e in {over} if (x := {function}) is not None]")
+        else:
+            self._item(item, lambda value: self._line(f"{items}.append({value})"))
+
+
+def _references(node: Node) -> Iterator[str]:
+    """All that a node looks at."""
+    if isinstance(node, Many):
+        yield from _references(node.item)
+        if node.every is not None:
+            yield node.every[0]
+        return
+    for condition in node.conditions:
+        yield condition.reference
+    if isinstance(node, Struct):
+        for part in node.parts:
+            yield from _references(part)
+        return
+    for references in node.references:
+        for one in references:
+            yield from one.split("+")
+    if node.form:
+        yield node.form
+
+
+def _belongs(reference: str, whole: str) -> bool:
+    """Whether an element is another one, or a part of it."""
+    return reference.startswith(whole) and not reference[len(whole) : len(whole) + 1].isdigit()
+
+
+def _comes_again(node: Leaf | Struct, whole: str, growing: frozenset[str]) -> bool:
+    """The same element always makes the same of it, which nobody adds to."""
+    is_closed = isinstance(node, Leaf) or node.name not in growing or not any(map(_is_list, node.parts))
+    return is_closed and not _names_money(node) and all(_belongs(one, whole) for one in _references(node))
+
+
+def _is_list(node: Node) -> bool:
+    return isinstance(node, Many)
 
 
 def _names_money(node: Node) -> bool:
@@ -491,26 +814,9 @@ def _names_money(node: Node) -> bool:
     return node.field.struct is not None and node.field.struct.__name__ == "Money"
 
 
-def _is_plain(node: Many) -> bool:
-    """Its item is a value that one element gives, whatever else the segment says."""
-    item = node.item
-    return (
-        isinstance(item, Leaf) and not item.conditions and item.words is None and item.constant is None
-        and item.form is None and not item.negated
-        and [len(one) for one in item.references] == [1] and node.every is None
-        and node.repetitions is None
-    )  # fmt: skip
-
-
-def _together(lists: Sequence[tuple[Path, Sequence[Many]]]) -> list[tuple[Path, list[Many]]]:
-    """By their path: what several nodes add to one list."""
-    made: dict[Path, list[Many]] = {}
-    for path, many in lists:
-        made.setdefault(path, []).extend(many)
-    return list(made.items())
-
-
-def _also(node: Node, conditions: tuple[Condition, ...]) -> Node:
-    if isinstance(node, Many):
-        return node._replace(item=node.item._replace(conditions=conditions + node.item.conditions))
-    return node._replace(conditions=conditions + node.conditions)
+def _together(lists: Sequence[Many]) -> dict[str, list[Many]]:
+    """By the list that several nodes add to."""
+    made: dict[str, list[Many]] = {}
+    for node in lists:
+        made.setdefault(node.name, []).append(node)
+    return made

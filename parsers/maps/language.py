@@ -45,7 +45,19 @@ _HEAD = {
     "set",
     "title",
 }
-_RESERVED = {"in", "begins", "into", "record", "alone", "passed_over", "uses", "below", "in_currency", "inherits"}
+_RESERVED = {
+    "in",
+    "begins",
+    "into",
+    "record",
+    "alone",
+    "closed",
+    "passed_over",
+    "uses",
+    "below",
+    "in_currency",
+    "inherits",
+}
 _EXPRESSION = re.compile(
     r"(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
     r"(?: by (?P<form>\S+))?(?: with (?P<places>\d+) places)?(?: in (?P<words>[\w-]+))?(?: as (?P<shape>[\w-]+))?"
@@ -98,11 +110,11 @@ TREE = "*"
 
 NOTATIONS: Mapping[str, Notation] = {
     "x12": Notation(r"(?P<tag>[A-Z][A-Z0-9]{1,2})\d\d(?:-\d+)?"),
-    "edifact": Notation(r"(?P<tag>[A-Z]{3})-\d+(?:\.\d+)?"),
+    "edifact": Notation(r"(?P<tag>[A-Z]{3})-\d+(?:\.\d+(?:-\d+)?)?"),
     "hl7": Notation(r"(?P<tag>[A-Z][A-Z0-9]{2})-\d+(?:\.\d+){0,2}", repeats=True),
     "swift-mt": Notation(r"[:{](?P<tag>\d?\d[A-Za]?|[1-5S]):\}?(?:/[\w-]+)?", repeats=True),
     "nacha": Notation(r"(?P<tag>\w+)/[\w-]+"),
-    "bai2": Notation(r"(?P<tag>\d\d)/[\w-]+"),
+    "bai2": Notation(r"(?P<tag>\d\d)/[\w-]+", repeats=True),
     "iso20022": Paths(),
 }
 
@@ -206,7 +218,6 @@ class _File:
             written=self._written(data.get("written", {})),
             levels=(levels[0], levels[1]) if levels else None,
             extensions=data.get("extensions"),
-            is_closed=data.get("closed", False),
             reads_envelope=data.get("envelope", False),
         )
 
@@ -232,7 +243,7 @@ class _File:
     def _root(self, data: dict[str, Any]) -> Loop:
         self._where = f"{self._name}, set"
         table = data.get("set", {})
-        nodes, below, currencies = self._content(table, self._record)
+        nodes, below, currencies, _ = self._content(table, self._record)
         return Loop(
             "",
             begins=tuple(self._begin(text) for text in _texts(table.get("begins", ()))),
@@ -263,7 +274,7 @@ class _File:
             kind = around
         elif parents and not table.get("record"):
             kind = loops[parents[0]].kind or self._record
-        nodes, below, currencies = self._content(table, kind)
+        nodes, below, currencies, record_nodes = self._content(table, kind)
         return Loop(
             name=name,
             parents=parents,
@@ -274,8 +285,10 @@ class _File:
             is_record=table.get("record", False),
             is_alone=table.get("alone", False),
             is_passed_over=table.get("passed_over", False),
+            is_closed=table.get("passed_over", table.get("closed", self._data.get("closed", False))),
             kind=kind,
             nodes=nodes,
+            record_nodes=record_nodes,
             below=below,
             currencies=currencies,
             inherits=_texts(table.get("inherits", ())),
@@ -285,11 +298,13 @@ class _File:
         tag, _, where = text.partition(" where ")
         return tag, self._conditions(where) if where else ()
 
-    def _content(self, table: dict[str, Any], kind: type[msgspec.Struct]) -> tuple[Any, Any, dict[str, Leaf]]:
+    def _content(self, table: dict[str, Any], kind: type[msgspec.Struct]) -> tuple[Any, Any, dict[str, Leaf], Any]:
         parts: list[tuple[str, Node]] = []
         for shared in _texts(table.get("uses", ())):
             parts += self._parts(self._used(shared), kind)
-        parts += self._parts({key: value for key, value in table.items() if key not in _RESERVED}, kind)
+        fields = {key: value for key, value in table.items() if key not in _RESERVED}
+        of_record = {key.removeprefix("/"): fields.pop(key) for key in list(fields) if key.startswith("/")}
+        parts += self._parts(fields, kind)
         below: list[tuple[str, Node]] = []
         if "below" in table:
             for name, text in table["below"].items():
@@ -297,7 +312,7 @@ class _File:
         currencies = dict(
             self._leaf("", text, Field("", "text", "CODE")) for text in _texts(table.get("in_currency", ()))
         )
-        return _by_tag(parts), _by_tag(below), currencies
+        return _by_tag(parts), _by_tag(below), currencies, _by_tag(self._parts(of_record, self._record))
 
     def _shape(self, name: str, prefix: str) -> dict[str, Any]:
         if name not in self._shapes:

@@ -89,8 +89,10 @@ class Loop:
     is_record: it makes the record.
     is_alone: of the set, that it is a record itself where no loop begins one.
     is_passed_over: nothing in it is anybody's.
+    is_closed: what it does not take, no loop around it takes.
     kind: of the object.
     nodes: by tag; "" for what it has from its beginning.
+    record_nodes: likewise, for the record that it stands in.
     below: likewise, for objects within it.
     currencies: by tag, the element that names the currency of what follows.
     inherits: in trees, elements that count as its own, when it has none, where the loop around has them.
@@ -105,8 +107,10 @@ class Loop:
     is_record: bool = False
     is_alone: bool = False
     is_passed_over: bool = False
+    is_closed: bool = False
     kind: type[msgspec.Struct] | None = None
     nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
+    record_nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     below: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     currencies: Mapping[str, Leaf] = field(default_factory=dict)
     inherits: tuple[str, ...] = ()
@@ -118,8 +122,7 @@ class Map:
     id: "837p-2": its name and version, which records bear.
     schema: of the records: "claim/1".
     written: by tag, elements that a record does not tell and its guide wants: what stands in them when it is written.
-        levels: the elements that hold a level's number, and that of the one above.
-    is_closed: what a loop does not take, no loop around it takes: segments of a message stand before its groups.
+    levels: the elements that hold a level's number, and that of the one above.
     extensions: what tags of segments of the sender's own begin with, which the record keeps as sent.
     reads_envelope: the headers and trailers of the set are given to it, and before them the headers around the set.
     """
@@ -133,5 +136,4 @@ class Map:
     written: Mapping[str, Mapping[str, str]]
     levels: tuple[str, str] | None = None
     extensions: str | None = None
-    is_closed: bool = False
     reads_envelope: bool = False

@@ -5,8 +5,7 @@ when it ends, its object is made of them. What stands around a record gives what
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
-from itertools import takewhile
+from operator import itemgetter
 from threading import local as local_to_thread
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -14,9 +13,10 @@ from msgspec.structs import replace
 
 from parsers.findings import Finding, Location, Severity
 from parsers.maps.compiler import Compiler, Gives, Mark, extend, within
-from parsers.maps.engine import PART_BYTES, join
+from parsers.maps.engine import PART_BYTES, join_level
 from parsers.maps.language import TREE
 from parsers.maps.model import Leaf, Loop, Many, Map, MapError, Node, Struct
+from parsers.maps.shelf import TREES
 from parsers.markup.syntax import BLANKS, attributes, local, qualified, resolved
 from parsers.markup.values import ALL, SENT, Values, each
 from parsers.segments import Segments
@@ -125,6 +125,9 @@ class Compiled:
         for name in reversed(self._outside_in(made)):
             self._grow(branches, branches[name])
 
+    def walk(self, location: Location, encode: Callable[[dict[str, Any]], Any] = dict) -> "Walk":
+        return Walk(self, location, encode)
+
     def _outside_in(self, made: Map) -> list[str]:
         order = [""]
         for name in order:
@@ -138,8 +141,10 @@ class Compiled:
     def _grow(self, branches: Mapping[str, Branch], branch: Branch) -> None:
         """Hang into a loop's tree what its fields ask for, and the loops that stand in it."""
         loop = branch.loop
-        if loop.below or loop.currencies or set(loop.nodes) - {"", TREE}:
-            self._wrong(loop, "trees have neither `below` nor `in_currency`")
+        if loop.below or loop.currencies or loop.record_nodes:
+            self._wrong(
+                loop, "trees have neither `below` nor `in_currency`, nor fields of the record around (`/field`)"
+            )
         inside = [one for one in branches.values() if loop.name in (one.loop.parents or ("",)) and one.loop.name]
         branch.has_records = any(one.loop.is_record or one.has_records for one in inside)
         branch.lends = frozenset(path for one in inside for path in one.loop.inherits)
@@ -150,13 +155,16 @@ class Compiled:
         asked = [*_asked(nodes), *((one.reference, "") for one in conditions)]
         for reference, over in (*asked, *((one, "") for one in {*branch.lends, *loop.inherits})):
             self._ask(branch, reference, over)
+        self._values.wholes = frozenset(_wholes(nodes))
+        for path in self._values.wholes:
+            element = _element(branch.root, path)
+            element.noted = element.ends = True
         for reference, over in asked:
             self._see_to(branch, reference, over)
         for one in inside:
             for path, _ in one.loop.begins:
                 self._hang(branch, path, one)
         self._values.gathered = frozenset(_gathered(branch.root))
-        self.compiler.sent = partial(_sent, branch.root)
         branch.gives = self.compiler.gives(nodes) if nodes else None
         branch.holds = self.compiler.holds(conditions)
 
@@ -172,6 +180,9 @@ class Compiled:
             element.attributes = tuple(sorted({*element.attributes, (attribute, reference)}))
         else:
             element.takes = element.ends = True
+        if "/" in path:
+            around = _element(branch.root, path.rpartition("/")[0])
+            around.noted = around.ends = True
 
     def _see_to(self, branch: Branch, reference: str, over: str) -> None:
         """What is kept together is only seen by what goes over it."""
@@ -225,36 +236,15 @@ def _gathered(root: Element) -> Iterator[str]:
             yield from _gathered(element)
 
 
-def _sent(root: Element, node: Struct) -> str | None:
-    """Whether anything was sent in the element that holds all that a struct is made of."""
-    paths = [
-        part.partition("@")[0].split("/")
-        for leaf in _leaves(node)
-        for references in leaf.references
-        for part in references[0].split("+")
-    ]
-    if not paths or any("." in path or path == [""] for path in paths):
-        return None
-    shared = takewhile(lambda steps: len(set(steps)) == 1, zip(*paths, strict=False))
-    common = "/".join(steps[0] for steps in shared)
-    element = _element(root, common)
-    if not common or element.gathers:
-        return None
-    if element.takes and not element.children:
-        return f"{element.key!r} in e"
-    element.noted = element.ends = True
-    return f"{common + SENT!r} in e"
-
-
-def _leaves(node: Node) -> Iterator[Leaf]:
-    match node:
-        case Many():
-            yield from _leaves(node.item)
-        case Struct():
-            for part in node.parts:
-                yield from _leaves(part)
-        case Leaf():
-            yield node
+def _wholes(nodes: Iterable[Node]) -> Iterator[str]:
+    """The elements that make objects."""
+    for node in nodes:
+        if isinstance(node, Many):
+            yield from _wholes([node.item])
+        elif isinstance(node, Struct):
+            if node.whole:
+                yield node.whole
+            yield from _wholes(node.parts)
 
 
 def _asked(nodes: Iterable[Node], over: str = "") -> Iterator[tuple[str, str]]:
@@ -337,15 +327,13 @@ class Walk:
 
     reads_envelope = False
 
-    def __init__(self, compiled: Compiled, location: Location, wrapping: str) -> None:
-        """Args:
-        wrapping: the element that may stand around the message.
-        """
+    def __init__(self, compiled: Compiled, location: Location, encode: Callable[[dict[str, Any]], Any] = dict) -> None:
         self.schema = compiled.map.schema
         self.version = compiled.map.id
         self._compiled = compiled
         self._location = location
-        self._wrapping = wrapping
+        self._encode = encode
+        self._wrapping = TREES[compiled.map.standard]
         self._outside = Element("")
         self._is_begun = False
         self._stack: list[Element] = []
@@ -369,7 +357,7 @@ class Walk:
         compiled.compiler.currency = None
 
     def feed(self, segments: Segments, *, around: bool = False) -> list[Any]:  # noqa: ARG002  Nothing around is asked.
-        """The records that end within these tokens, as dicts, and findings of what made no sense in them."""
+        """The records that end within these tokens, encoded, and findings of what made no sense in them."""
         self._segments, self._base = segments, segments.position
         element, stack, skip = self._element, self._stack, self._skip
         held, begun = self._held, self._begun
@@ -406,7 +394,7 @@ class Walk:
                             places[path] = begun
                         if element.repeats and text:
                             self._repeat(path, text)
-                    if element.noted:
+                    if element.noted and not element.gathers:
                         texts[element.path + SENT] = ""
                     if element.gathers or element.loop is not None:
                         self._end(element)
@@ -459,7 +447,7 @@ class Walk:
         inner = begun.element
         if inner is _NOTHING or inner is self._outside:
             return None if begun.empty else inner
-        if inner.loop is not None and not self._open(inner.loop, tag):
+        if inner.loop is not None and not self._open(inner.loop, tag, around):
             return None if begun.empty else _NOTHING
         if inner.gathers:
             self._opened.append(_Open(None, inner.path, 0))
@@ -562,12 +550,13 @@ class Walk:
 
     # --- loops ---
 
-    def _open(self, branch: Branch, tag: str) -> bool:
+    def _open(self, branch: Branch, tag: str, around: Element) -> bool:
         """False when it is left out of its record."""
         loop, offset = branch.loop, self._byte(self._at)
         if self._record is not None:
             if self._opened[-1] is self._record:
                 if offset - self._record.start > PART_BYTES * (self._part + 1):
+                    self._note(around)
                     self._split(offset)
                 self._item_start = offset
             elif offset - self._item_start > ITEM_BYTES_MAX:
@@ -575,12 +564,21 @@ class Walk:
                 return False
         kept = _Open(branch, local(qualified(tag)), offset)
         if loop.is_record:
+            self._note(around)
             for level in self._opened:
                 level.had_record = True
                 self._give(level)
             self._record, self._part = kept, 0
         self._opened.append(kept)
         return True
+
+    def _note(self, around: Element) -> None:
+        """Elements that have not ended were sent, too."""
+        kept = len(self._opened)
+        for element in (around, *reversed(self._stack)):
+            if element.noted:
+                self._opened[kept - 1].texts[element.path + SENT] = ""
+            kept -= element.loop is not None or element.gathers
 
     def _end(self, element: Element) -> None:
         """An element of which something is made."""
@@ -590,6 +588,8 @@ class Walk:
             self._opened.pop()
             around = self._opened[-1]
             around.places |= ended.places
+            if element.noted:
+                ended.texts[element.path + SENT] = ""
             self._repeat(element.path, ended.texts)
             return
         loop = branch.loop
@@ -617,7 +617,7 @@ class Walk:
     def _hand_on(self, loop: Loop, ended: _Open, around: _Open) -> None:
         """An object to the one around it."""
         made = ended.own
-        join(made, ended.inner)
+        join_level(made, ended.inner)
         if not made:
             return
         if loop.of_record and self._record is not None:
@@ -625,9 +625,9 @@ class Walk:
         if loop.many:
             extend(around.inner, loop.into, [made])
         elif loop.into:
-            join(within(around.inner, loop.into), made)
+            join_level(within(around.inner, loop.into), made)
         else:
-            join(around.inner, made)
+            join_level(around.inner, made)
 
     def _give(self, kept: _Open) -> None:
         """Make of texts what they say; it is done again when more have come."""
@@ -639,7 +639,7 @@ class Walk:
             compiler.kept, compiler.here = kept.texts, (*self._placed(self._at), "")
         made: dict[str, Any] = {}
         branch.gives(made, kept.texts)
-        join(kept.own, made)
+        join_level(kept.own, made)
         if compiler.problems:
             self._tell(kept)
         kept.texts = {path: kept.texts[path] for path in branch.lends if path in kept.texts}
@@ -661,8 +661,8 @@ class Walk:
     def _emit(self, end: int, *, continued: bool) -> None:
         record: dict[str, Any] = {}
         for kept in self._opened:
-            join(record, kept.own)
-            join(record, kept.inner)
+            join_level(record, kept.own)
+            join_level(record, kept.inner)
         if not record:
             return
         start = self._opened[-1].start
@@ -671,14 +671,15 @@ class Walk:
             provenance["part"] = self._part
         if continued:
             provenance["continued"] = True
-        self._made.append({"schema": self.schema, "provenance": provenance, **record})
+        self._made.append(self._encode({"schema": self.schema, "provenance": provenance, **record}))
 
     # --- findings ---
 
     def _tell(self, kept: _Open) -> None:
         problems = self._compiled.compiler.problems
-        for reference, why in {(one.reference, one.why.code): one for one in problems}.values():
-            place = self._placed(kept.places.get(reference, self._at))
+        once = {(one.reference, one.why.code): one for one in problems}.values()
+        placed = [(self._placed(kept.places.get(one.reference, self._at)), one) for one in once]
+        for place, (reference, why) in sorted(placed, key=itemgetter(0)):
             self._say_of(reference, why.code, why.says, why.hint, place)
         problems.clear()
 

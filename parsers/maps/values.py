@@ -25,10 +25,17 @@ class Spot(NamedTuple):
     Attributes:
         text: the expression; "" is what it gives where there is nothing.
         needs: what must have been made before, by name: {"e5": "parts(e[5])"}.
+        guard: a quicker expression, that is false where there is nothing; "" for none.
+        meant: where a text of letters and digits, or another that `is_plain`, stands for itself: what any text `v` of
+            the guard, or of `k`, means.
+        of_group: it is taken out of the text `k`, which is one of the repetitions of its group, or all of the element.
     """
 
     text: str
     needs: Mapping[str, str] = {}
+    guard: str = ""
+    meant: str = ""
+    of_group: bool = False
 
 
 class Values(Protocol):
@@ -38,6 +45,7 @@ class Values(Protocol):
         deleted: the text by which a sender takes back what it sent before, "" where there is none.
         functions: what the expressions of spots call.
         fill: how many empty elements stand behind the last one that was sent.
+        separator: the character at which `split` cuts, when that and `fill` is all that it does; else None.
         goes_on: whether a segment goes on with the one before it, None where none does. Those that do are split with
             it as one text, a line each.
     """
@@ -45,6 +53,7 @@ class Values(Protocol):
     deleted: str
     functions: Mapping[str, Any]
     fill: int
+    separator: str | None
     goes_on: Callable[[str], bool] | None
 
     def split(self, segment: str) -> Parts:
@@ -55,6 +64,7 @@ class Values(Protocol):
 
         Args:
             group: the first element of a group that repeats; in the group that `k` elements precede, this one is meant.
+                Or the element of which `k` is a text: what belongs to it is taken from there (`Spot.of_group`).
         """
 
     def whole(self, reference: str) -> str:
@@ -64,7 +74,10 @@ class Values(Protocol):
         """An expression for every `k` of the groups that begin with `reference` and have `step` elements."""
 
     def repetitions(self, reference: str) -> str:
-        """An expression for segments in which each repetition of a field stands in the field's place in turn."""
+        """An expression for the texts of a field's repetitions, where spots are taken out of such (`Spot.of_group`).
+
+        Elsewhere for segments, in which each repetition stands in the field's place in turn.
+        """
 
     def decimal(self, text: str) -> str: ...
 

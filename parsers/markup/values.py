@@ -39,21 +39,28 @@ class Values:
 
     Attributes:
         gathered: paths of elements of which each has a dict of its own.
+        wholes: paths of elements that make objects.
     """
 
     deleted = ""
     fill = 0
+    separator: str | None = None
     goes_on: Callable[[str], bool] | None = None
 
     def __init__(self) -> None:
         self.gathered: frozenset[str] = frozenset()
+        self.wholes: frozenset[str] = frozenset()
         self.functions: Mapping[str, Any] = {"each": each}
 
     def split(self, segment: str) -> Texts:
         raise NotImplementedError(f"{len(segment)} characters: a tree is walked, not split")
 
     def spot(self, reference: str, group: str | None = None) -> Spot:  # noqa: ARG002  `over` tells what repeats.
-        return Spot(f"g({reference!r}, '')", {"g": "e.get"})
+        text, path = f"e.get({reference!r}, '')", reference.partition("@")[0]
+        if reference in self.wholes:  # What it needs says that its text does not tell all of it.
+            return Spot(text, {"whole": "None"}, f"{reference + SENT!r} in e")
+        around = path.rpartition("/")[0]
+        return Spot(text, guard=f"{around + SENT!r} in e" if around else "")
 
     def whole(self, reference: str) -> str:
         return f"e.get({reference!r}, '')"

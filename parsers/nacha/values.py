@@ -50,6 +50,7 @@ class Values:
 
     deleted = ""
     fill = 0
+    separator = None
     goes_on = None
 
     def __init__(self, layout: Layout) -> None:

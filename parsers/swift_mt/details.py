@@ -36,6 +36,7 @@ _SLASHED_CODE = re.compile(rf"/({'|'.join(_SLASHED)}|{_OTHERS})/")
 _COUNTERPARTY = re.compile(r"/CNTP/(?P<iban>[^/]*)/(?P<bic>[^/]*)/(?P<name>[^/]*)(?:/[^/]*)?/")
 _BEGINS = re.compile(r"/[A-Z]{2,4}/")
 NUMBERED_NAMES: Final = {"00": "posting-text", "10": "prima-nota", "30": "bank", "31": "account", "34": "text-key"}
+_IBAN = re.compile(r"[A-Z]{2}\d\d[A-Z0-9]{10,30}")
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 
 Details = dict[str, str | list[str]]
@@ -72,6 +73,8 @@ def _numbered(text: str, head: re.Match[str]) -> Details:
             made[NUMBERED_NAMES[number]] = value.strip()
     if "".join(name).strip():
         made["name"] = "".join(name).strip()
+    if _IBAN.fullmatch(str(made.get("account", ""))):
+        made["iban"] = made.pop("account")
     bank = made.get("bank")
     if isinstance(bank, str) and _BIC.fullmatch(bank):
         made["bic"] = bank
@@ -106,7 +109,7 @@ def _slashed(text: str) -> Details:
     for code, value in zip(parts[1::2], parts[2::2], strict=True):
         name = _SLASHED.get(code)
         if name is not None and value.strip(" /") and name not in made:
-            made[name] = value.strip()
+            made[name] = value.removeprefix("USTD//").strip(" /")
     if "svwz" in made:
         made["svwz"] = [str(made["svwz"])]
     return made

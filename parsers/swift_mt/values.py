@@ -44,6 +44,7 @@ _NOT_A_MOMENT = ("not-a-date", "is not a date and time.", "Send YYMMDDhhmm, with
 class Values:
     deleted = ""
     fill = 0
+    separator = None
     goes_on = None
 
     def __init__(self) -> None:
@@ -135,7 +136,7 @@ def _each(parts: dict[Any, Any], name: str) -> list[dict[Any, Any]]:
 
 def _party(tag: str, lines: list[str]) -> dict[Any, Any]:
     any_option = f":{tag[:2]}a:"
-    parts: dict[Any, Any] = {0: f"{tag[:2]}a", any_option: "\n".join(lines), 1: {any_option: lines}}
+    parts: dict[Any, Any] = {0: f"{tag[:2]}a", any_option: "\n".join(lines), 1: {}}
     parts |= {f"{any_option}/field": tag[:2], f"{any_option}/option": tag[2:]}
     for name, value in parties.read(tag[2:], lines).items():
         if isinstance(value, list):
@@ -154,6 +155,8 @@ def _add_subfields(parts: dict[Any, Any], tag: str, layout: re.Pattern[str], lin
     for group, text in found.groupdict().items():
         if text is not None:
             parts[f":{tag}:/{group.replace('_', '-')}"] = text.strip()
+    if tag in _WITH_AMOUNT and found["amount"].isdigit():
+        parts[f":{tag}:/amount"] = found["amount"].lstrip("0") or "0"
     if tag == "61" and found["entry_date"]:
         parts[":61:/entry-date"] = _with_year(found["entry_date"], found["value_date"])
 

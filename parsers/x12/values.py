@@ -29,6 +29,7 @@ class Values:
         self._release = syntax.release
         mark, release = syntax.component or "\x00", syntax.release
         element = syntax.element
+        self.separator = element if release is None else None
         self.functions: dict[str, Any]
         if release is None:
 
@@ -54,7 +55,7 @@ class Values:
         element = f"e[k + {at}]" if moves else f"e[{at}]"
         if component:
             name = f"k{at}" if moves else f"e{at}"
-            return Spot(f"{name}[{int(component) - 1}]", {name: f"parts({element})"})
+            return Spot(f"{name}[{int(component) - 1}]", {name: f"parts({element})"}, guard=element)
         return Spot(element if self._release is None else f"plain({element})")
 
     def whole(self, reference: str) -> str:

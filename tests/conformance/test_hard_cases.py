@@ -341,7 +341,9 @@ def test_what_is_said_of_a_hard_case(vector):
 
 def as_of_segments(lines: list[str]) -> list[str]:
     """What `read` says besides: of its records, and that there are none; what it leaves out: loops."""
-    of_records = re.compile(r"\w+ [\w-]+\.(?:no-records|segment-passed-over|record-too-long|not-a-(?:number|date|moment)) ")
+    of_records = re.compile(
+        r"\w+ [\w-]+\.(?:no-records|segment-passed-over|record-too-long|not-a-(?:number|date|moment)) "
+    )
     lines = [line for line in lines if not line.startswith("loop ") and not of_records.match(line)]
     lines = [line.replace("set unsupported", "set accepted") for line in lines]
     if lines[-1].startswith("complete"):

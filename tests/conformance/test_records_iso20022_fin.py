@@ -32,7 +32,7 @@ PAYMENTS = {
     "reference": (40, 40), "uetr": (40, 40), "amount": (40, 40), "settlement_date": (40, 40),
     "debtor": (21, 21), "debtor_account": (22, 22), "debtor_bic": (19, 19), "debtor_agent": (22, 22),
     "creditor": (22, 22), "creditor_account": (22, 22), "creditor_bic": (17, 17), "creditor_agent": (39, 39),
-    "ultimate_debtor": (5, 5), "intermediary": (6, 6), "sender-correspondent": (2, 2), "receiver-correspondent": (2, 2),
+    "ultimate_debtor": (5, 5), "ultimate_creditor": (5, 5), "intermediary": (6, 6), "sender-correspondent": (2, 2), "receiver-correspondent": (2, 2),
     "charge_bearer": (22, 22), "instructed": (21, 21), "end_to_end_id": (39, 39),
 }  # fmt: skip
 """By field, of how many pairs in which both say something they say the same."""
@@ -97,6 +97,7 @@ def payments(fin: Record, xml: Record) -> Iterator[tuple[str, Any, Any]]:
         "settlement_date": lambda one: one.get("settlement_date"),
         "charge_bearer": lambda one: one.get("charge_bearer"),
         "ultimate_debtor": lambda one: name(one.get("ultimate_debtor")),
+        "ultimate_creditor": lambda one: name(one.get("ultimate_creditor")),
         **{role: lambda one, role=role: between(one, role) for role in ("intermediary", "sender-correspondent", "receiver-correspondent")},
     }  # fmt: skip
     for side in ("debtor", "creditor"):

@@ -51,7 +51,7 @@ def test_each_field_says_where_it_comes_from(path):
                 assert source is not None, leaf
                 if source.elements:
                     assert data[source.offset :].startswith(source.segment.encode("latin-1", "replace")[:20]), leaf
-                    tag = re.match(r"[^\d\W]\w\w?|\d\d|:?\w+", source.elements[0])
+                    tag = re.match(r"[^\d\W]\w\w?|\d\d|[:{]?\w+", source.elements[0])
                     assert tag is not None
     assert numbers
 

@@ -7,13 +7,14 @@ from sqlalchemy import select, update
 
 from mft.audit.query import leaves
 from mft.clock import now_us
-from mft.errors import MFTError, NoSpace, StageConflict
+from mft.errors import Busy, MFTError, NoSpace, StageConflict
 from mft.ledger import record_parts
-from mft.ledger.objects import erase_object, sealed_object
+from mft.ledger.objects import erase_object, object_files, sealed_object
 from mft.ledger.tables import OBJECT, RECORDS, RECORDS_PART
 from mft.records import cache, files
 from mft.records.cache import Compactor, KeepPart, mergeable
 from mft.records.views import shape_of
+from mft.server import forget_lost_parts, sweep
 from mft.vault.store import Vault
 from tests.unit.mft.records.conftest import DAY, NOW, OTHER, Shelf
 
@@ -271,10 +272,10 @@ def test_records_that_were_superseded_meanwhile(shelf: Shelf, monkeypatch: pytes
     made = Compactor(shelf.vault, shelf.readers.get, late)
     assert made.step(everything=True)
     assert (made.parts, parts(shelf)) == (0, [])
-    before = set(shelf.vault.files())
+    assert set(shelf.vault.files()) == object_files(shelf.books)  # What was abandoned left no file.
     assert made.step(everything=True)
     assert shelf.ask("SELECT map FROM claims") == [("test/2",)]
-    assert len(set(shelf.vault.files()) - before) == 1  # What was abandoned left no file.
+    assert set(shelf.vault.files()) == object_files(shelf.books)
 
 
 def test_records_that_were_erased_meanwhile(shelf: Shelf) -> None:
@@ -340,6 +341,38 @@ def test_records_that_cannot_be_read_are_set_aside_and_the_others_go_on(
     assert leaf["facts"] == {"type": "claim/1", "day": "2026-02-25", "error": "broken.file-gone"}
     with pytest.raises(MFTError):
         shelf.one(COUNT)
+
+
+def test_what_is_set_aside_hides_nothing_behind_it(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_SETS_MAX", 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("mft.vault.store.BLOB_MAX", 10)
+        for number in range(4):
+            shelf.keep("claim/1", claim(number))
+    for lost in shelf.vault.files():
+        shelf.vault.remove(lost)
+    for number in range(4):
+        shelf.keep("claim/1", claim(number), at=NOW + DAY)
+    made = compact(shelf)
+    assert (made.sets, len(made.left)) == (4, 1)
+
+
+def test_a_part_whose_file_is_lost_is_made_again(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mft.vault.store.BLOB_MAX", 10)
+    shelf.keep("claim/1", claim(1))
+    compact(shelf)
+    (old,) = parts(shelf)
+    ledger = shelf.readers._ledger
+    forget_lost_parts(shelf.core, ledger, shelf.vault)
+    assert parts(shelf) == [old]
+    shelf.vault.remove(old["object_id"])
+    with pytest.raises(Busy, match="ask again"):
+        shelf.one(COUNT)
+    forget_lost_parts(shelf.core, ledger, shelf.vault)
+    assert sweep(ledger, shelf.vault) == 0
+    assert shelf.one(COUNT) == 1
+    compact(shelf)
+    assert len(parts(shelf)) == 1
 
 
 def test_a_part_that_went_while_it_was_read_is_no_failure(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

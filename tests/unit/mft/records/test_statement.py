@@ -273,6 +273,22 @@ def test_the_connection_refuses_too(locked: duckdb.DuckDBPyConnection, statement
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_name_is_a_variable_of_ours(locked: duckdb.DuckDBPyConnection) -> None:
+    ours = locked.sql("SELECT 1 AS x")
+    with pytest.raises(duckdb.CatalogException):
+        locked.execute("SELECT * FROM ours")
+    assert ours.fetchall() == [(1,)]
+
+
+def test_a_session_is_locked(shelf: Shelf) -> None:
+    question = Question("SELECT * FROM claims")
+    with (
+        Session(question, shelf.vault, shelf.books, reveal=False, seconds=60) as session,
+        pytest.raises(duckdb.InvalidInputException, match="locked"),
+    ):
+        session._connection.execute("SET memory_limit = '10GB'")
+
+
 def test_nothing_spills(locked: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(duckdb.OutOfMemoryException):
@@ -294,7 +310,7 @@ def test_time_is_up_between_two_rows_too(shelf: Shelf) -> None:
     ) as session:
         rows = session.rows()
         next(rows)
-        session._expire()
+        session._expired = True  # And the interrupt met no query that ran.
         with pytest.raises(TooMuch):
             list(rows)
 

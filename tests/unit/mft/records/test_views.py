@@ -180,8 +180,8 @@ def test_a_long_record_in_parts_counts_once(shelf: Shelf) -> None:
 
 
 def test_a_text_cannot_pretend_that_a_record_goes_on(shelf: Shelf) -> None:
-    shelf.keep("purchase-order/2", {"number": 'x"continued":true'}, {"number": "y"})
-    assert shelf.ask("SELECT record FROM purchase_orders ORDER BY record") == [(1,), (2,)]
+    shelf.keep("purchase-order/2", {"number": 'x"continued":true'}, {"number": "y", "of": {"continued": True}}, {})
+    assert shelf.ask("SELECT record FROM purchase_orders ORDER BY record") == [(1,), (2,), (3,)]
 
 
 def test_a_type_that_nobody_sent_is_an_empty_view(shelf: Shelf) -> None:

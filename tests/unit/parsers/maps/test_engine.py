@@ -36,6 +36,7 @@ CASES = [
     ("items of a list", ROOT + 'references = [{ scheme = "REF01", value = "REF02" }]\n', ["REF*A*1", "REF*B", "REF*C*3"], [{"references": [{"scheme": "A", "value": "1"}, {"scheme": "C", "value": "3"}]}]),
     ("alternatives", ROOT + 'number = ["BEG03", "BEG04"]\n', ["BEG***  *4".replace("  ", "")], [{"number": "4"}]),
     ("alternatives of two segments, of which the last counts", ROOT + 'number = ["BEG03", "REF02"]\n', ["BEG*00*SA*1", "REF*A*2"], [{"number": "2"}]),
+    ("alternatives of two segments in a struct: the first of them counts", ROOT + 'totals.amount = ["AMT02 where AMT01=1", "AMT02 where AMT01=2"]\n', ["AMT*1*5", "AMT*2*6"], [{"totals": {"amount": "5"}}]),
     ("conditions", ROOT + 'number = "REF02 where REF01=A|B"\nrelease = "REF02 where REF01!=A|B"\n', ["REF*A*1", "REF*C*2"], [{"number": "1", "release": "2"}]),
     ("two conditions", ROOT + 'number = "REF02 where REF01=A and REF03"\n', ["REF*A*1", "REF*A*2*X"], [{"number": "2"}]),
     ("joined", ROOT + 'number = "BEG01+BEG03"\n', ["BEG*00*SA*1"], [{"number": "00 1"}]),
@@ -47,10 +48,13 @@ CASES = [
     ("a loop around takes what the inner one does not", ROOT + 'notes = [{ text = "MSG01" }]\n' + LINE, ["PO1*1", "MSG*TEXT"], [{"lines": [{"number": "1"}], "notes": [{"text": "TEXT"}]}]),
     ("nor what is passed over", ROOT + 'notes = [{ text = "MSG01" }]\n[loop.SLN]\nin = "PO1"\nbegins = "SLN"\npassed_over = true\n' + LINE, ["PO1*1", "SLN*1", "MSG*TEXT", "PO1*2", "MSG*OURS"], [{"lines": [{"number": "1"}, {"number": "2"}], "notes": [{"text": "OURS"}]}]),
     ("a loop that is only a place", ROOT + '[loop.CTT]\nbegins = "CTT"\ntotals = { line_count = "CTT01", amount = "AMT02" }\n', ["AMT*TT*1", "CTT*3", "AMT*TT*9"], [{"totals": {"line_count": "3", "amount": "9"}}]),
+    ("nor what a closed loop does not take", ROOT + 'notes = [{ text = "MSG01" }]\n[loop.N1]\nbegins = "N1"\nclosed = true\n' + LINE, ["MSG*1", "N1*BY", "MSG*2", "PO1*1", "MSG*3"], [{"notes": [{"text": "1"}, {"text": "3"}], "lines": [{"number": "1"}]}]),
     ("the more exact loop is asked first", ROOT + '[loop.any]\nbegins = "N1"\npassed_over = true\n[loop.buyer]\nbegins = "N1 where N101=BY"\ninto = "parties"\nrole = "\'buyer\'"\nname = "N102"\n', ["N1*ST*A", "N1*BY*B"], [{"parties": [{"role": "buyer", "name": "B"}]}]),
     ("of the record", SHIPMENT + '[set]\nrecord = true\n[loop.O]\nbegins = "HL where HL03=O"\ninto = "orders"\nnumber = "PRF01"\n[loop.I]\nin = "O"\nbegins = "HL where HL03=I"\ninto = "/items"\nnumber = "LIN01"\n', ["HL*1**O", "PRF*P1", "HL*2*1*I", "LIN*1"], [{"orders": [{"number": "P1"}], "items": [{"number": "1"}]}]),
+    ("a field of the record itself", ROOT + LINE + '"/release" = "REF02"\nprice = "PO104"\n', ["PO1*1***5", "REF*A*2", "PO1*2"], [{"lines": [{"number": "1", "price": "5"}, {"number": "2"}], "release": "2"}]),
     ("below", SHIPMENT + '[set]\nrecord = true\n[loop.O]\nbegins = "HL where HL03=O"\ninto = "orders"\nnumber = "PRF01"\nbelow = { order = "PRF01" }\n[loop.I]\nin = "O"\nbegins = "HL where HL03=I"\ninto = "/items"\nnumber = "LIN01"\n', ["HL*1**O", "PRF*P1", "HL*2*1*I", "LIN*1", "HL*3**O", "PRF*P2", "HL*4*3*I", "LIN*2"], [{"orders": [{"number": "P1"}, {"number": "P2"}], "items": [{"order": "P1", "number": "1"}, {"order": "P2", "number": "2"}]}]),
     ("currency of what follows", CLAIM + '[set]\ntype = "\'P\'"\n[loop.A]\nbegins = "HL"\nin_currency = "CUR02"\n[loop.C]\nin = "A"\nbegins = "CLM"\nrecord = true\ntotal_charge = "CLM02"\n', ["HL*1", "CLM*1*5", "CUR*85*CAD", "CLM*2*6", "HL*2", "CLM*3*7"], [{"type": "P", "total_charge": {"amount": "5"}}, {"type": "P", "total_charge": {"amount": "6", "currency": "CAD"}}, {"type": "P", "total_charge": {"amount": "7"}}]),
+    ("currency named in a mere place is that of the object around", CLAIM + '[set]\nrecord = true\n[loop.CUR]\nbegins = "CUR"\nin_currency = "CUR02"\n[loop.N1]\nbegins = "N1"\n[loop.LX]\nbegins = "LX"\ninto = "lines"\ncharge = "SV102"\n', ["CUR*85*CAD", "N1*1", "LX*1", "SV1**5"], [{"lines": [{"charge": {"amount": "5", "currency": "CAD"}}]}]),
     ("levels carry over, lists join", CLAIM + '[loop.A]\nbegins = "HL"\nnotes = [{ text = "NTE01" }]\npayer.group = "SBR01"\n[loop.C]\nin = "A"\nbegins = "CLM"\nrecord = true\nclaim_id = "CLM01"\nnotes = [{ text = "NTE01" }]\npayer.filing = "CLM02"\n', ["HL*1", "SBR*G", "NTE*A", "CLM*1*F", "NTE*B", "CLM*2"], [{"notes": [{"text": "A"}, {"text": "B"}], "payer": {"group": "G", "filing": "F"}, "claim_id": "1"}, {"notes": [{"text": "A"}], "payer": {"group": "G"}, "claim_id": "2"}]),
     ("alone", CLAIM + '[set]\nalone = true\nbatch = "BHT03"\n[loop.C]\nbegins = "CLM"\nrecord = true\nclaim_id = "CLM01"\n', ["BHT*1*2*3"], [{"batch": "3"}]),
     ("begun by its first segment", ORDER + '[set]\nrecord = true\nbegins = "BEG"\nnumber = "BEG03"\nrelease = "REF02"\n', ["REF*A*1"], []),
@@ -108,6 +112,11 @@ def test_a_value_that_makes_no_sense_is_told_of_where_it_stands():
     finding, made = walk(ROOT + LINE + 'price = "PO104"\n', "PO1*1", "PO1*2***x", "PO1*3***1.50")
     assert (finding.code, finding.element, finding.position, finding.offset) == ("x12.not-a-number", "PO104", 3, 1)
     assert made == {"lines": [{"number": "1"}, {"number": "2"}, {"number": "3", "price": "1.50"}]}
+
+
+def test_what_two_fields_ask_for_is_told_of_once():
+    told = walk(ROOT + 'date = "BEG05"\ndates = [{ kind = "BEG01", period = "BEG05" }]\n', "BEG*00*SA*1**20261332")
+    assert [one.code for one in told if isinstance(one, Finding)] == ["x12.not-a-date"]
 
 
 def test_the_example_of_the_documentation_can_be_read():

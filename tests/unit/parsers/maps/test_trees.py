@@ -5,7 +5,7 @@ import pytest
 
 import parsers
 from parsers.events import RecordBatch, SetClosed
-from parsers.findings import Finding
+from parsers.findings import Finding, Location
 from parsers.maps import trees
 from parsers.maps.language import read_map
 from parsers.maps.model import MapError
@@ -211,9 +211,7 @@ def test_an_item_that_is_longer_than_a_part_is_cut(monkeypatch):
 
 
 def test_nothing_is_kept_of_what_no_map_asks_for():
-    walk = trees.Walk(
-        trees.Compiled(read_map(ENTRIES, "test.toml")), parsers.findings.Location(standard="iso20022"), "Document"
-    )
+    walk = trees.Compiled(read_map(ENTRIES, "test.toml")).walk(Location(standard="iso20022"))
     inside = "".join(f"<A{nth}>{nth}</A{nth}>" for nth in range(5000))
     for item in parsers.segments([message(f"<St>{inside}</St>")]):
         if isinstance(item, parsers.Segments) and item.set is not None:
