@@ -22,7 +22,7 @@ SENT: Final = "/"
 
 _ZONE = r"(?:Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))?"
 _MOMENT = re.compile(
-    rf"(\d{{4}}-\d\d-\d\d)(?:T(?:(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,9}})?|24:00:00(?:\.0{{1,9}})?))?{_ZONE}",
+    rf"(\d{{4}}-\d\d-\d\d)(T(?:(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,9}})?|24:00:00(?:\.0{{1,9}})?))?{_ZONE}",
     re.ASCII,
 )
 _NOT_A_MOMENT = (
@@ -89,7 +89,7 @@ class Values:
             date.fromisoformat(found[1])
         except ValueError:
             raise Unreadable(*_NOT_A_MOMENT) from None
-        return text
+        return text if found[2] else found[1]  # ISO 8601 has no zone of a day.
 
     def period(self, text: str, more: str, form: str) -> tuple[str, str | None]:
         """Args:
