@@ -1,12 +1,14 @@
 """Check digits of identifiers that partners send: mistyped ones are told before anybody pays them.
 
 Sources: NPI 45 CFR 162.406 (ISO 7812 with the prefix 80840); GTIN, SSCC and GLN: GS1 General Specifications section
-7.9; IBAN: ISO 13616 (mod 97 of ISO 7064); routing numbers: American Bankers Association, weights 3 7 1.
+7.9; IBAN: ISO 13616, LEI: ISO 17442 (both mod 97 of ISO 7064); routing numbers: American Bankers Association, weights
+3 7 1.
 """
 
 import re
 from collections.abc import Callable, Mapping
 
+_LEI = re.compile(r"[A-Z0-9]{18}\d{2}")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _NPI_PREFIX = "80840"
 _ZERO = ord("0")
@@ -18,7 +20,7 @@ def is_valid(kind: str, text: str) -> bool:
     """Whether an identifier's check digit is right, and its length and characters can be.
 
     Args:
-        kind: "npi", "gtin", "sscc", "gln", "iban" or "aba".
+        kind: "npi", "gtin", "sscc", "gln", "iban", "lei" or "aba".
 
     Raises:
         KeyError: no other kind is known.
@@ -57,7 +59,16 @@ def _iban(text: str) -> bool:
     packed = text.replace(" ", "")
     if not _IBAN.fullmatch(packed):
         return False
-    return int("".join(str(int(character, 36)) for character in packed[4:] + packed[:4])) % 97 == 1
+    return _mod_97(packed[4:] + packed[:4])
+
+
+def _lei(text: str) -> bool:
+    return _LEI.fullmatch(text) is not None and _mod_97(text)
+
+
+def _mod_97(text: str) -> bool:
+    """Letters count as two digits: A is 10, Z is 35."""
+    return int("".join(str(int(character, 36)) for character in text)) % 97 == 1
 
 
 def _aba(text: str) -> bool:
@@ -72,5 +83,6 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
     "sscc": _gs1(18),
     "gln": _gs1(13),
     "iban": _iban,
+    "lei": _lei,
     "aba": _aba,
 }

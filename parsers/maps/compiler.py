@@ -31,7 +31,7 @@ from parsers.maps.values import Parts, Spot, Unreadable, Values, negated, with_p
 
 CHECKED: Final = {
     "npi": "npi", "gtin": "gtin", "upc": "gtin", "ean": "gtin", "gln": "gln", "sscc": "sscc", "iban": "iban",
-    "aba": "aba",
+    "aba": "aba", "lei": "lei",
 }  # fmt: skip
 """Schemes that have check digits, and the kind that `parsers.check_digits` knows them by."""
 
@@ -71,7 +71,6 @@ class Compiler:
         growing: the names of structs that more than one segment may give to.
         problems: what made no sense since somebody last looked.
         here: position, offset and text of the segment in hand, where values are marked.
-        places: the same by reference, where one object is made of several segments at once.
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class Compiler:
         self.currency: str | None = None
         self.problems: list[Problem] = []
         self.here = (0, 0, "")
-        self.places: Mapping[str, tuple[int, int, str]] = {}
         self.decimals: dict[str, str | None] = {}
         self.integers: dict[str, int | None] = {}
         self.moments = Known()
@@ -138,7 +136,7 @@ class Compiler:
             return None
 
     def mark(self, *references: str) -> Mark:
-        return Mark(references, *self.places.get(references[0] if references else "", self.here))
+        return Mark(references, *self.here)
 
     def decimal(self, text: str, name: str) -> str | None:
         """Kept in `decimals`, which the functions look at themselves."""
@@ -448,6 +446,9 @@ class _Writer:
         with self._where(node.conditions):
             sent = [one for one in map(partial(self._only, node), required) if one is not None]
             tests = [self._at(one.references[0][0]) for one in sent if one.references]
+            tests += filter(
+                None, (self._guard_of(node, one) for one in required if one not in {leaf.name for leaf in sent})
+            )
             with self._if(" and ".join(tests)) if tests else nullcontext():
                 self._line(f"{name} = {{{', '.join(f'{one.name!r}: {self._known_to_be(one)}' for one in sent)}}}")
                 self._fill(node._replace(parts=tuple(part for part in node.parts if part not in sent)), name)
@@ -458,6 +459,11 @@ class _Writer:
                         with self._if(f"{name}['scheme'] in CHECKED"):
                             self._line(f"checked({name})")
                     put(name)
+
+    def _guard_of(self, node: Struct, name: str) -> str:
+        """A guard that all share that may give a field of an object."""
+        guards = {self._guard(part) for part in node.parts if part.name == name and not isinstance(part, Many)}
+        return guards.pop() if len(guards) == 1 else ""
 
     def _only(self, node: Struct, name: str) -> Leaf | None:
         """What gives a field of an object, if it is one element and any text in it will do."""
@@ -545,7 +551,9 @@ class _Writer:
         scaled = f"with_places(x, {node.places})" if node.places else "x"
         scaled = f"negated({scaled})" if node.negated else scaled
         match node.field.struct.__name__ if node.field.struct is not None else node.field.holds:
-            case "text" | "boolean" if node.words is not None:
+            case "boolean" if node.words is not None:
+                return "x", f"(x := {self._bound(dict(node.words))}.get(v)) is not None"
+            case "text" if node.words is not None:
                 return self._word(node.words, "v"), None
             case "text":
                 return "v", None
