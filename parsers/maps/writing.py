@@ -11,6 +11,9 @@ from typing import Any, Final, Protocol
 from parsers.canonical.fields import fields_of
 from parsers.guides.model import UNBOUNDED, ElementSpec, Guide, Position, SegmentSpec
 from parsers.guides.model import Loop as GuideLoop
+from parsers.maps import levels
+from parsers.maps.drafts import Draft
+from parsers.maps.language import NOTATIONS
 from parsers.maps.model import Condition, Leaf, Loop, Many, Map, Node, Struct
 from parsers.maps.values import Cell, negated
 from parsers.segments import Value
@@ -42,30 +45,6 @@ class Texts(Protocol):
         """A period in one element, and the code that says how it is written."""
 
 
-class Draft:
-    """A segment while it is written.
-
-    Attributes:
-        taken: of each list, by its id, which of the map's nodes may be next to put an item here.
-    """
-
-    __slots__ = ("cells", "tag", "taken")
-
-    def __init__(self, tag: str) -> None:
-        self.tag = tag
-        self.cells: dict[Cell, str] = {}
-        self.taken: dict[int, int] = {}
-
-    def put(self, cell: Cell, text: str) -> bool:
-        """False when something else stands there."""
-        return self.cells.setdefault(cell, text) == text
-
-    def copy(self) -> "Draft":
-        made = Draft(self.tag)
-        made.cells, made.taken = dict(self.cells), dict(self.taken)
-        return made
-
-
 def write(record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) -> list[tuple[str, list[Value]]]:
     """A record as the segments of a set without its envelope: of each the tag and its elements.
 
@@ -74,11 +53,11 @@ def write(record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) 
         guide: says in which order segments stand, and which there are; without one the map does.
 
     Raises:
-        ValueError: the map has levels, or makes other records of a set than one.
+        ValueError: the map makes other records of a set than one.
     """
     root = made.loops[""]
-    if made.levels is not None or not root.is_record:
-        raise ValueError(f"records of the map {made.id} are not written back: it has levels, or several records a set")
+    if not root.is_record:
+        raise ValueError(f"records of the map {made.id} are not written back: it makes several of a set")
     writing = _Writing(record, made, texts, guide)
     drafts = writing.loop(root, record, guide.root if guide else None, invents=True)
     for draft in drafts:
@@ -130,6 +109,7 @@ class _Writing:
         self._late = {
             node.name for loop in made.loops.values() for nodes in loop.record_nodes.values() for node in nodes
         }
+        self._level_tag = NOTATIONS[made.standard].tag(made.levels[0]) if made.levels else None
         self._groups: dict[int, str] = {}
         self._group: str | None = None
 
@@ -154,6 +134,8 @@ class _Writing:
         has_head = not loop.begins or any(piece.order[0] == _BEGINNING for piece in pieces)
         if has_head or invents:
             pieces += self._inner(loop, owner, place)
+            if loop.is_record and self._level_tag is not None:
+                pieces += self._levels(owner, place)
             if loop.is_record and self._late:
                 pieces += self._late_ones(loop, owner, place, pieces)
         if pieces and not has_head:
@@ -192,7 +174,7 @@ class _Writing:
         for invents, in_part in ((False, False), (True, False), (True, True)):
             for nth, child in enumerate(self._children[loop.name]):
                 index, inner = _within(place, child)
-                if child.is_passed_over or (place is not None and inner is None):
+                if child.is_passed_over or (place is not None and inner is None) or self._is_level(child):
                     continue
                 if child.below and not child.into:
                     made = self._grouped(child, owner, inner) if in_part else iter(())
@@ -272,6 +254,53 @@ class _Writing:
             self._group = key
             yield nth, self.loop(loop, record, place, invents=True, head=heads[key])
         self._group = None
+
+    # --- levels ---
+
+    def _is_level(self, loop: Loop) -> bool:
+        return self._level_tag is not None and any(tag == self._level_tag for tag, _ in loop.begins)
+
+    def _levels(self, record: dict[str, Any], place: GuideLoop | None) -> list[_Piece]:
+        """All levels: those first that hand something on, since those within need not say it then."""
+        tag, cell = self._level_tag, self._texts.cell
+        assert tag is not None
+        assert self._map.levels is not None
+        own, above = map(cell, self._map.levels)
+        loops = levels.loops_of(self._map, tag)
+        made = levels.objects(loops, record, tag, (own, above), cell)
+        index = _within(place, loops[0])[0] if loops else 0
+        outer = [one for one in made if one.loop.below or not one.loop.into]
+        for level in outer:
+            self._write_level(level, place)
+            level.gives = levels.handed_on(level, cell)
+        tops = levels.arrange(made)
+        for level in made:
+            if level not in outer:
+                self._write_level(level, place)
+        found = list(levels.in_order(tops))
+        if len(found) == len(tops) and not any(len(one.drafts) > 1 for one in found):
+            return []
+        levels.number(found, own, above)
+        return [_Piece((index, 0, nth), level.drafts) for nth, level in enumerate(found)]
+
+    def _write_level(self, level: levels.Level, place: GuideLoop | None) -> None:
+        handed_on: dict[str, str] = {}
+        for around in level.around():
+            for name, text in around.gives.items():
+                handed_on.setdefault(name, text)
+        known = {name for name, text in handed_on.items() if level.item.get(name) == text}
+        for name in known:
+            self._done.add(level.item, name)
+        inner = _within(place, level.loop)[1]
+        level.drafts = self.loop(level.loop, level.item, inner, invents=True)
+        if not level.drafts:
+            head = Draft(level.loop.begins[0][0])
+            self._begin(head, level.loop.begins[0][1])
+            level.drafts = [head]
+        for draft in level.drafts:  # A segment that is there all the same says what it always says.
+            for node in level.loop.nodes.get(draft.tag, ()):
+                if isinstance(node, Leaf) and node.name in known:
+                    self._leaf(draft, node, level.item[node.name], node.conditions)
 
     def _invented(self, loop: Loop, place: GuideLoop | None) -> Draft | None:
         known = [one for one in loop.begins if place is None or _stands(place, one[0])]

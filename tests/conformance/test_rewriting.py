@@ -16,7 +16,7 @@ from tests.harness import sample
 GOLDEN = Path(__file__).parent / "samples" / "records"
 
 WRITABLE = {
-    "x12": {"850", "855", "810", "860", "820", "835", "997", "999"},
+    "x12": {"850", "855", "810", "856", "860", "820", "835", "997", "999"},
     "edifact": {"ORDERS", "ORDRSP", "DESADV", "INVOIC"},
 }
 UNGUIDED = {"820", "835"}
@@ -78,6 +78,7 @@ def test_what_is_written_says_the_same(row):
 @pytest.mark.parametrize(
     ("standard", "name"),
     [
+        ("x12", "notice.edi"),
         ("edifact", "orders.edi"),
         ("edifact", "orders-d01b.edi"),
         ("edifact", "ordrsp.edi"),
@@ -111,7 +112,65 @@ def test_there_is_no_set_for_other_records():
     with pytest.raises(ValueError, match="no map makes claim/1 of x12 850 004010"):
         rewritten({"schema": "claim/1"}, standard="x12", set_code="850", version="004010")
     with pytest.raises(ValueError, match="not written back"):
-        rewritten({"schema": "ship-notice/1"}, standard="x12", set_code="856", version="004010")
+        rewritten({"schema": "claim/1"}, standard="x12", set_code="837", version="005010X222A1")
+
+
+# --- levels of X12 ---
+
+LABELS = [
+    {"identifiers": [{"scheme": "sscc", "value": value}]} for value in ("359000200000000010", "359000200000000027")
+]
+
+
+def item(number: str, **fields: str) -> dict:
+    return {"number": number, "products": [{"scheme": "vendor-item", "value": "CUP"}], **fields}
+
+
+def levels(**fields) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The levels of a notice, and what it does not say."""
+    record = {"schema": "ship-notice/1", "kind": "notice", "number": "S1", "purpose": "original"}
+    record |= {"issued_at": "2026-03-16T11:30", **fields}
+    made = rewritten(record, standard="x12", set_code="856", version="004010")
+    assert [one.code for one in made.findings if one.severity == "error"] == []
+    return [tuple(elements) for tag, elements in made.segments if tag == "HL"], [one.field for one in made.lost]
+
+
+def test_levels_stand_in_what_their_items_tell_of():
+    said, lost = levels(
+        orders=[{"number": "A"}, {"number": "B"}],
+        packages=[{"level": "pack", **LABELS[0]}, {"level": "tare", **LABELS[1]}],
+        items=[
+            item("1", order="B", package="359000200000000027"),
+            item("2", order="B"),
+            item("3", order="A", package="359000200000000010"),
+        ],
+    )
+    assert said == [
+        ("1", "", "S"), ("2", "1", "O"), ("3", "2", "T"), ("4", "3", "I"), ("5", "2", "I"), ("6", "1", "O"), ("7", "6", "P"),
+        ("8", "7", "I"),
+    ]  # fmt: skip
+    assert set(lost) >= {"packages[1].id", "packages[1].within"}  # They had none, and levels must.
+
+
+def test_levels_are_numbered_anew_and_stay_in_what_they_were_in():
+    said, lost = levels(
+        orders=[{"number": "A"}],
+        packages=[
+            {"id": "20", "within": "3", "level": "tare"},
+            {"id": "X", "within": "20", "level": "pack", **LABELS[0]},
+            {"id": "9", "within": "3", "level": "tare"},
+        ],
+        items=[item("1", order="A", package="359000200000000010")],
+    )
+    assert said == [("1", "", "S"), ("2", "1", "O"), ("3", "2", "T"), ("4", "3", "P"), ("5", "4", "I"), ("6", "2", "T")]
+    assert {field.partition(".")[2] for field in lost} == {"id", "within"}
+
+
+def test_levels_that_would_be_in_each_other_are_not():
+    said, _ = levels(
+        packages=[{"id": "2", "within": "3", "level": "pack"}, {"id": "3", "within": "2", "level": "pack"}]
+    )
+    assert said == [("1", "", "S"), ("2", "1", "P"), ("3", "2", "P")]
 
 
 # --- EDIFACT ---
