@@ -23,7 +23,7 @@ from parsers.guides import shelf as guides
 from parsers.guides.model import Guide
 from parsers.guides.terms import Judging
 from parsers.maps import shelf
-from parsers.maps.writing import Texts, write
+from parsers.maps.writing import DERIVED, Texts, write
 from parsers.reader import read
 from parsers.segments import Value
 from parsers.x12.delimiters import Delimiters
@@ -63,12 +63,12 @@ def rewritten(record: Mapping[str, Any], *, standard: str, set_code: str, versio
             findings.append(event)
         elif isinstance(event, RecordBatch):
             back = msgspec.json.decode(event.ndjson.splitlines()[0])
-    return Rewritten(segments, findings, list(changes(own, back)))
+    return Rewritten(segments, findings, [one for one in changes(own, back) if not one.field.endswith(DERIVED)])
 
 
 def _nearest(standard: str, set_code: str, version: str) -> Guide | None:
-    """The guide of another version of the set, by which its segments stand: the last one before, or else the first."""
-    known = [entry for entry in guides.entries(standard) if set_code in entry.sets]
+    """The guide of another directory, by which a message's segments stand: the last one before, or else the first."""
+    known = [entry for entry in guides.entries(standard) if set_code in entry.sets and standard == "edifact"]
     before = [entry for entry in known if _age(entry.versions[0]) <= _age(version)]
     if before:
         return max(before, key=lambda entry: _age(entry.versions[0])).read()

@@ -54,6 +54,7 @@ class Remitted(Value, frozen=True):
     paid: Money | None = None
     billed: Money | None = None
     discount: Money | None = None
+    references: tuple[Identifier, ...] = ()
 
 
 class PaymentCharge(Value, frozen=True):

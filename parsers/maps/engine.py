@@ -183,7 +183,7 @@ class Compiled:
             elif tag in loop.nodes or tag in loop.record_nodes or tag in loop.below or tag in loop.currencies:
                 made.append((self._move(place, depth, tag, None, ()), ()))
                 break
-            passed_over = passed_over or loop.is_passed_over
+            passed_over = passed_over or loop.is_closed
         prefix = self.map.extensions
         if not made and prefix is not None and tag.startswith(prefix) and place.record_depth < len(place.loops):
             made.append((self._extension(place), ()))

@@ -36,6 +36,7 @@ _HEAD = {
     "versions",
     "written",
     "levels",
+    "closed",
     "extensions",
     "envelope",
     "words",
@@ -44,7 +45,7 @@ _HEAD = {
     "set",
     "title",
 }
-_RESERVED = {"in", "begins", "into", "record", "alone", "passed_over", "uses", "below", "in_currency"}
+_RESERVED = {"in", "begins", "into", "record", "alone", "closed", "passed_over", "uses", "below", "in_currency"}
 _EXPRESSION = re.compile(
     r"(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
     r"(?: by (?P<form>\S+))?(?: with (?P<places>\d+) places)?(?: in (?P<words>[\w-]+))?(?: as (?P<shape>[\w-]+))?"
@@ -269,6 +270,7 @@ class _File:
             many=many,
             is_record=table.get("record", False),
             is_passed_over=table.get("passed_over", False),
+            is_closed=table.get("passed_over", table.get("closed", self._data.get("closed", False))),
             kind=kind,
             nodes=nodes,
             record_nodes=record_nodes,

@@ -93,6 +93,7 @@ class Loop:
     is_record: it makes the record.
     is_alone: of the set, that it is a record itself where no loop begins one.
     is_passed_over: nothing in it is anybody's.
+    is_closed: what it does not take, no loop around it takes.
     kind: of the object.
     nodes: by tag; "" for what it has from its beginning.
     record_nodes: likewise, for the record that it stands in.
@@ -109,6 +110,7 @@ class Loop:
     is_record: bool = False
     is_alone: bool = False
     is_passed_over: bool = False
+    is_closed: bool = False
     kind: type[msgspec.Struct] | None = None
     nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     record_nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from parsers.segments import Value
 _BEGINNING: Final = -1
 _GROUPS_MAX: Final = 10
 _ITSELF: Final = ""
-_DERIVED: Final = frozenset({"valid"})
+DERIVED: Final = ("valid",)
 """Fields that reading makes by itself."""
 
 
@@ -216,7 +216,7 @@ class _Writing:
     def _is_said(self, item: dict[str, Any]) -> bool:
         """All of it."""
         for name, value in item.items():
-            if name in _DERIVED or (id(item), name) in self._done:
+            if name in DERIVED or (id(item), name) in self._done:
                 continue
             if not (
                 self._is_said(value) if isinstance(value, dict) else isinstance(value, list) and self._are_done(value)
@@ -391,12 +391,8 @@ class _Writing:
         if isinstance(node, Struct):
             if not isinstance(value, dict):
                 return
-            parts: list[Node] = [
-                part if isinstance(part, Many) else part._replace(conditions=node.conditions + part.conditions)
-                for part in node.parts
-            ]
-            self._object(made, parts, value, room)
-            if all((id(value), name) in self._done for name in value if name not in _DERIVED):
+            self._object(made, [_conditioned(part, node.conditions) for part in node.parts], value, room)
+            if all((id(value), name) in self._done for name in value if name not in DERIVED):
                 self._done.add(owner, node.name)
             return
         for draft in [*made, *self._another(made, room)]:
@@ -436,21 +432,19 @@ class _Writing:
         return all((id(items), str(nth)) in self._done for nth in range(len(items)))
 
     def _items(self, made: list[Draft], many: Sequence[Many], items: list[Any], room: int) -> None:
-        shared = any(one.every is not None or (isinstance(one.item, Leaf) and len(many) > 1) for one in many)
+        start = 0  # Items stand in order.
         for nth, item in enumerate(items):
             if (id(items), str(nth)) in self._done:
                 continue
-            drafts = [draft for draft in made if self._says(draft, many, items, item)][:1]
-            if not drafts:
-                drafts = [made[0]] if room == 1 or (made[0].cells and (shared or not nth)) else []
-                if shared and room > 1:
-                    drafts += made[1:][-1:]
-            done = any(self._join_any(draft, many, items, item) for draft in drafts)
-            for draft in [] if done else self._another(made, room):
-                done = self._join_any(draft, many, items, item)
-                if done:
+            drafts = made[start:]
+            said = next((draft for draft in drafts if self._says(draft, many, items, item)), None)
+            drafts = [said] if said is not None else [one for one in drafts if one.cells or room == 1]
+            drafts += [] if said is not None else self._another(made, room)
+            draft = next((one for one in drafts if self._join_any(one, many, items, item)), None)
+            if draft is not None:
+                if draft not in made:
                     made.append(draft)
-            if done:
+                start = next(at for at in range(start, len(made)) if made[at] is draft)
                 self._done.add(items, str(nth))
 
     def _says(self, draft: Draft, many: Sequence[Many], items: list[Any], item: Any) -> bool:
@@ -506,7 +500,7 @@ class _Writing:
             parts.setdefault(part.name, []).append(part)
         sent: list[Condition] = []
         for name, value in item.items():
-            if name in _DERIVED:
+            if name in DERIVED:
                 continue
             if not any(self._part(draft, part, value, node.conditions, sent) for part in parts.get(name, ())):
                 return False
@@ -651,6 +645,13 @@ class _Writing:
         element = spec.elements[cell[0] - 1]
         component = max(cell[1], 1)
         return element.components[component - 1] if component <= len(element.components) else element
+
+
+def _conditioned(node: Node, conditions: tuple[Condition, ...]) -> Node:
+    """With what must hold, too, of what it is a part of."""
+    if isinstance(node, Many):
+        return node._replace(item=node.item._replace(conditions=conditions + node.item.conditions))
+    return node._replace(conditions=conditions + node.conditions)
 
 
 def _merged(lists: Sequence[list[str]]) -> list[str]:
