@@ -7,7 +7,7 @@ made.lost                           fields of the record that the set does not s
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +23,13 @@ from parsers.guides import shelf as guides
 from parsers.guides.model import Guide
 from parsers.guides.terms import Judging
 from parsers.maps import shelf
+from parsers.maps.drafts import Draft
+from parsers.maps.model import Map
 from parsers.maps.writing import DERIVED, Texts, write
+from parsers.nacha.batches import Entry, batches
+from parsers.nacha.records import layout_of
+from parsers.nacha.values import Values as NachaValues
+from parsers.nacha.writer import Writer as NachaWriter
 from parsers.reader import read
 from parsers.segments import Value
 from parsers.x12.delimiters import Delimiters
@@ -31,6 +37,7 @@ from parsers.x12.values import Values as X12Values
 from parsers.x12.writer import Writer as X12Writer
 
 Set = list[tuple[str, list[Value]]]
+Record = Mapping[str, Any]
 
 
 class Rewritten(NamedTuple):
@@ -39,31 +46,44 @@ class Rewritten(NamedTuple):
     lost: list[Change]
 
 
-def rewritten(record: Mapping[str, Any], *, standard: str, set_code: str, version: str) -> Rewritten:
-    """A set for a record.
+def rewritten(records: Record | Sequence[Record], *, standard: str, set_code: str, version: str) -> Rewritten:
+    """A set for a record; or for several, where such sets hold several.
 
     Args:
-        record: as JSON has it, in the newest version of its schema.
-        set_code: "850", "ORDERS". version: of the guide, as GS08 or UNH says it: "D96A".
+        records: as JSON has them, in the newest version of their schema.
+        set_code: "850", "ORDERS", "PPD". version: of the guide, as GS08 or UNH says it: "D96A"; of NACHA "".
+
+    Returns:
+        What is lost of several is said as of a list: "[2].amount".
 
     Raises:
-        ValueError: there is no map of such a set for such records.
+        ValueError: there is no map of such a set for such records, or they do not go into one.
     """
+    one = isinstance(records, Mapping)
+    own: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode([records] if one else records))
     made = shelf.find(standard, set_code, version)
-    if made is None or made.schema != record["schema"] or standard not in _STANDARDS:
-        raise ValueError(f"no map makes {record['schema']} of {standard} {set_code} {version}")
-    texts, interchange = _STANDARDS[standard]
-    own = msgspec.json.decode(msgspec.json.encode(record))
-    segments = write(
-        own, made, texts, guides.find(standard, set_code, version) or _nearest(standard, set_code, version)
-    )
-    findings, back = [], dict[str, Any]()
-    for event in read(interchange(segments, set_code, version), judge=Judging()):
+    if not own or made is None or standard not in _STANDARDS or any(made.schema != each["schema"] for each in own):
+        raise ValueError(f"no map makes {own[0]['schema'] if own else 'nothing'} of {standard} {set_code} {version}")
+    if len(own) != 1 and made.loops[""].is_record:
+        raise ValueError(f"a set of {standard} {set_code} holds one record")
+    segments, interchange = _STANDARDS[standard](own, made, set_code, version)
+    findings, back = [], list[dict[str, Any]]()
+    for event in read(interchange, judge=Judging()):
         if isinstance(event, Finding):
             findings.append(event)
         elif isinstance(event, RecordBatch):
-            back = msgspec.json.decode(event.ndjson.splitlines()[0])
-    return Rewritten(segments, findings, [one for one in changes(own, back) if not one.field.endswith(DERIVED)])
+            back += map(msgspec.json.decode, event.ndjson.splitlines())
+    compared = changes(own[0], back[0] if back else {}) if one else changes(_told(own), _told(back))
+    return Rewritten(segments, findings, [change for change in compared if not change.field.endswith(DERIVED)])
+
+
+def _told(records: Sequence[Record]) -> list[Record]:
+    return [{name: value for name, value in one.items() if name != "provenance"} for one in records]
+
+
+def _drafts(record: dict[str, Any], made: Map, texts: Texts, set_code: str, version: str) -> list[Draft]:
+    guide = guides.find(made.standard, set_code, version) or _nearest(made.standard, set_code, version)
+    return write(record, made, texts, guide)
 
 
 def _nearest(standard: str, set_code: str, version: str) -> Guide | None:
@@ -81,7 +101,7 @@ def _age(version: str) -> str:
     return f"{'19' if found[1] > '70' else '20'}{version[1:]}" if found else version
 
 
-# --- interchanges that nobody sees: whoever sends a set has an envelope and separators of his own ---
+# --- each standard: a set, and in an interchange that nobody sees; whoever sends one has an envelope of his own ---
 
 _AT: Final = datetime(2026, 1, 1)  # noqa: DTZ001  There are no zones in X12.
 
@@ -94,7 +114,14 @@ _FUNCTIONAL_IDS: Final = {
 """GS01 of a set. Source: X12.22 data element 479."""
 
 
-def _x12(segments: Set, set_code: str, version: str) -> Iterator[bytes]:
+def _x12(records: list[dict[str, Any]], made: Map, set_code: str, version: str) -> tuple[Set, Iterable[bytes]]:
+    texts = X12Values(_X12)
+    drafts = _drafts(records[0], made, texts, set_code, version)
+    segments = [(draft.tag, texts.elements(draft.cells)) for draft in drafts]
+    return segments, _x12_interchange(segments, set_code, version)
+
+
+def _x12_interchange(segments: Set, set_code: str, version: str) -> Iterator[bytes]:
     writer = X12Writer(_X12)
     isa = "00501" if version >= "00501" else "00401"
     parties = ("ZZ", "SENDER"), ("ZZ", "RECEIVER")
@@ -107,17 +134,47 @@ def _x12(segments: Set, set_code: str, version: str) -> Iterator[bytes]:
     yield writer.end_set() + writer.end_group() + writer.end_interchange()
 
 
-def _edifact(segments: Set, set_code: str, version: str) -> Iterator[bytes]:
+def _edifact(records: list[dict[str, Any]], made: Map, set_code: str, version: str) -> tuple[Set, Iterable[bytes]]:
+    texts = EdifactValues(EdifactDelimiters())
+    drafts = _drafts(records[0], made, texts, set_code, version)
+    segments = [(draft.tag, texts.elements(draft.cells)) for draft in drafts]
     release, _, association = version.partition(":")
     message = [set_code, release[:-3] or release[:1], release[-3:] if release[3:] else release[1:], "UN"]
     header: Set = [
         ("UNB", [("UNOW", "3"), "SENDER", "RECEIVER", (f"{_AT:%y%m%d}", f"{_AT:%H%M}"), "1"]),
         ("UNH", ["1", tuple([*message, association] if association else message)]),
     ]
-    return write_edifact([*header, *segments])
+    return segments, write_edifact([*header, *segments])
 
 
-_STANDARDS: Final[Mapping[str, tuple[Texts, Callable[[Set, str, str], Iterator[bytes]]]]] = {
-    "x12": (X12Values(_X12), _x12),
-    "edifact": (EdifactValues(EdifactDelimiters()), _edifact),
+def _nacha(records: list[dict[str, Any]], made: Map, set_code: str, version: str) -> tuple[Set, Iterable[bytes]]:
+    texts = NachaValues(layout_of(set_code))
+    written = [
+        [(one.tag, texts.named(one.tag, one.cells)) for one in _drafts(record, made, texts, set_code, version)]
+        for record in records
+    ]
+    segments = list(batches([Entry(set_code, one) for one in written]))
+    file = dict(next((names for tag, names in written[0] if tag == "1"), {})) if written else {}
+    return segments, _nacha_file(segments, file)
+
+
+def _nacha_file(segments: Set, names: Mapping[str, str]) -> Iterator[bytes]:
+    writer = NachaWriter()
+    day, time = names.get("file-creation-date", f"{_AT:%y%m%d}"), names.get("file-creation-time", "")
+    yield writer.file("01", " 000000000", "0000000000", day, time, "A", "094", "10", "1", "DESTINATION", "ORIGIN")
+    is_open = False
+    for tag, values in segments:
+        if tag == "5":
+            yield writer.end_batch() if is_open else b""
+            is_open = True
+            yield writer.batch(*values)
+        else:
+            yield writer.entry(*values) if tag == "6" else writer.addenda(*values)
+    yield (writer.end_batch() if is_open else b"") + writer.end_file()
+
+
+_STANDARDS: Final[Mapping[str, Callable[[list[dict[str, Any]], Map, str, str], tuple[Set, Iterable[bytes]]]]] = {
+    "x12": _x12,
+    "edifact": _edifact,
+    "nacha": _nacha,
 }

@@ -16,7 +16,6 @@ from parsers.maps.drafts import Draft
 from parsers.maps.language import NOTATIONS
 from parsers.maps.model import Condition, Leaf, Loop, Many, Map, Node, Struct
 from parsers.maps.values import Cell, negated
-from parsers.segments import Value
 
 _BEGINNING: Final = -1
 _GROUPS_MAX: Final = 10
@@ -33,8 +32,8 @@ class Texts(Protocol):
 
     def cell(self, reference: str) -> Cell: ...
 
-    def elements(self, cells: Mapping[Cell, str]) -> list[Value]:
-        """Those of a segment, as its writer takes them."""
+    def agrees(self, tag: str, cells: Mapping[Cell, str]) -> bool:
+        """Whether a segment can have all of these; where nothing speaks against it, it can."""
 
     def decimal_text(self, value: str, places: int) -> str | None: ...
 
@@ -45,24 +44,24 @@ class Texts(Protocol):
         """A period in one element, and the code that says how it is written."""
 
 
-def write(record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) -> list[tuple[str, list[Value]]]:
-    """A record as the segments of a set without its envelope: of each the tag and its elements.
+def write(record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) -> list[Draft]:
+    """A record as the segments of a set without its envelope.
 
     Args:
         record: as JSON has it, no object of it in two places.
         guide: says in which order segments stand, and which there are; without one the map does.
 
     Raises:
-        ValueError: the map makes other records of a set than one.
+        ValueError: the map makes records of levels.
     """
     root = made.loops[""]
-    if not root.is_record:
+    if not root.is_record and made.levels is not None:
         raise ValueError(f"records of the map {made.id} are not written back: it makes several of a set")
     writing = _Writing(record, made, texts, guide)
     drafts = writing.loop(root, record, guide.root if guide else None, invents=True)
     for draft in drafts:
         writing.fill(draft)
-    return [(draft.tag, texts.elements(draft.cells)) for draft in drafts]
+    return drafts
 
 
 @dataclass(slots=True)
@@ -110,13 +109,16 @@ class _Writing:
             node.name for loop in made.loops.values() for nodes in loop.record_nodes.values() for node in nodes
         }
         self._level_tag = NOTATIONS[made.standard].tag(made.levels[0]) if made.levels else None
+        self._place: GuideLoop | None = None
         self._groups: dict[int, str] = {}
         self._group: str | None = None
 
     def fill(self, draft: Draft) -> None:
         """With what a guide wants and no record tells."""
         for reference, text in self._map.written.get(draft.tag, {}).items():
-            draft.cells.setdefault(self._texts.cell(reference), text)
+            cells = {self._texts.cell(reference): text} | draft.cells
+            if self._texts.agrees(draft.tag, cells):
+                draft.cells = cells
 
     # --- loops ---
 
@@ -197,6 +199,8 @@ class _Writing:
         if not loop.into:
             while drafts := self.loop(loop, owner, place, invents=invents):
                 yield 0, drafts
+                if loop.is_record:
+                    break
             return
         found: Any = self._record if loop.of_record else owner
         for name in loop.into:
@@ -344,9 +348,10 @@ class _Writing:
             begins.setdefault(tag, []).append(conditions)
         made: list[_Piece] = [] if head is None else [_Piece((_BEGINNING, 0, 0), [head])]
         for nth, (tag, nodes) in enumerate(loop.nodes.items()):
-            if not tag or (place is not None and not _stands(place, tag)):
+            if not tag or not (place is None or _stands(place, tag) or self._is_around(loop)):
                 continue
             before = self._done.mark()
+            self._place = place
             of_now = [node for node in nodes if owner is not self._record or (node.name in self._late) is is_late]
             drafts = self._drafts(tag, of_now, owner, 1 if tag in begins else _room(place, tag))
             if drafts and tag in loop.record_nodes:
@@ -359,6 +364,10 @@ class _Writing:
                 else:
                     self._done.take_back(before)
         return made
+
+    def _is_around(self, loop: Loop) -> bool:
+        """Its segments may be of the envelope, of which a guide says nothing."""
+        return not loop.name and self._map.reads_envelope
 
     # --- segments of one tag ---
 
@@ -397,12 +406,24 @@ class _Writing:
             return
         for draft in [*made, *self._another(made, room)]:
             trial = draft.copy()
-            if self._leaf(trial, node, value, node.conditions) and self._hold(trial, node.conditions):
+            said = self._leaf(trial, node, value, node.conditions) and self._hold(trial, node.conditions)
+            if said and self._may_stand(trial, draft, made):
                 draft.cells = trial.cells
                 self._done.add(owner, node.name)
                 if draft not in made:
                     made.append(draft)
                 return
+
+    def _may_stand(self, trial: Draft, draft: Draft, made: Sequence[Draft]) -> bool:
+        """Beside the others of its tag, in the place of what it was before."""
+        if not self._texts.agrees(trial.tag, trial.cells):
+            return False
+        place = self._place
+        if place is None or draft.cells or not _stands(place, trial.tag):
+            return True
+        index = _order(place, trial, 0)
+        there = sum(bool(one.cells) and one is not draft and _order(place, one, 0) == index for one in made)
+        return there < place.children[index].max
 
     def _another(self, made: Sequence[Draft], room: int) -> list[Draft]:
         """An empty segment, if there is room for it."""
@@ -440,7 +461,7 @@ class _Writing:
             said = next((draft for draft in drafts if self._says(draft, many, items, item)), None)
             drafts = [said] if said is not None else [one for one in drafts if one.cells or room == 1]
             drafts += [] if said is not None else self._another(made, room)
-            draft = next((one for one in drafts if self._join_any(one, many, items, item)), None)
+            draft = next((one for one in drafts if self._join_any(one, many, items, item, made)), None)
             if draft is not None:
                 if draft not in made:
                     made.append(draft)
@@ -457,19 +478,19 @@ class _Writing:
                 return trial.cells.items() <= draft.cells.items()
         return False
 
-    def _join_any(self, draft: Draft, many: Sequence[Many], items: list[Any], item: Any) -> bool:
+    def _join_any(self, draft: Draft, many: Sequence[Many], items: list[Any], item: Any, made: Sequence[Draft]) -> bool:
         """By the nodes that may be next: an item that comes later is none that stands before."""
         for nth, one in enumerate(many):
-            if nth >= draft.taken.get(id(items), 0) and self._join(draft, one, item):
+            if nth >= draft.taken.get(id(items), 0) and self._join(draft, one, item, made):
                 draft.taken[id(items)] = nth if one.every is not None else nth + 1
                 return True
         return False
 
-    def _join(self, draft: Draft, node: Many, item: Any) -> bool:
+    def _join(self, draft: Draft, node: Many, item: Any, made: Sequence[Draft]) -> bool:
         """An item into a segment that may have others already; False where it does not fit."""
         if node.every is None:
             trial = draft.copy()
-            if not self._whole(trial, node.item, item) or not trial.cells:
+            if not self._whole(trial, node.item, item) or not trial.cells or not self._may_stand(trial, draft, made):
                 return False
             draft.cells = trial.cells
             return True
@@ -643,7 +664,7 @@ class _Writing:
         if spec is None or cell[0] > len(spec.elements):
             return None
         element = spec.elements[cell[0] - 1]
-        component = max(cell[1], 1)
+        component = max(cell[1], 1) if len(cell) > 1 else 1
         return element.components[component - 1] if component <= len(element.components) else element
 
 
@@ -679,6 +700,9 @@ def _with_those_above(keys: Sequence[str], heads: dict[str, Draft], own: Cell, a
 
 # --- places in a guide ---
 
+_TELLING: Final = 2
+"""Elements that tell what a segment is there for."""
+
 _REST: Final = "the rest of a loop"
 
 
@@ -709,19 +733,20 @@ def _room(place: GuideLoop | None, tag: str) -> int:
 
 
 def _order(place: GuideLoop | None, draft: Draft, nth: int) -> int:
-    """Where in its loop a segment stands; by its first element where the guide tells several apart."""
+    """Where in its loop a segment stands; by its first elements where the guide tells several apart."""
     if place is None:
         return nth
-    code = next((text for cell, text in sorted(draft.cells.items()) if cell[0] == 1), "")
+    said = {cell[0]: text for cell, text in sorted(draft.cells.items(), reverse=True) if cell[0] <= _TELLING}
     found: list[int] = []
     for index, child in enumerate(place.children):
         for spec in _spec(child):
             if spec.tag == draft.tag:
                 found.append(index)
-                codes = spec.elements[0].codes if spec.elements else None
-                if codes is not None and code in codes:
+                codes = [(said.get(nth, ""), one.codes) for nth, one in enumerate(spec.elements[:_TELLING], 1)]
+                told = [not text or text in known for text, known in codes if known is not None]
+                if told and all(told):
                     return index
-    return found[0]
+    return found[0] if found else 0
 
 
 def _within(place: GuideLoop | None, loop: Loop) -> tuple[int, GuideLoop | None]:
