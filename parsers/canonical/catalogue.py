@@ -11,7 +11,7 @@ from parsers.canonical.enrollment import Enrollment
 from parsers.canonical.invoice import Invoice
 from parsers.canonical.observation import ObservationReport
 from parsers.canonical.order import OrderResponse, PurchaseOrder
-from parsers.canonical.patient import PatientEvent
+from parsers.canonical.patient_event import PatientEvent
 from parsers.canonical.payment import Payment
 from parsers.canonical.remittance import Remittance
 from parsers.canonical.shipment import ShipNotice

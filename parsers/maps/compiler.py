@@ -25,6 +25,7 @@ from parsers.canonical.fields import fields_of
 from parsers.canonical.values import Identifier
 from parsers.check_digits import is_valid
 from parsers.maps.model import Condition, Leaf, Many, Node, Struct
+from parsers.maps.nodes import belongs, comes_again, deciding, left_of, names_money, together
 from parsers.maps.values import Parts, Spot, Unreadable, Values, negated, with_places
 
 CHECKED: Final = {
@@ -38,6 +39,9 @@ CACHED_MAX: Final = 1024
 
 SEEN_MAX: Final = 256
 """Texts of which it is known that they have come once."""
+
+CODES_MAX: Final = 64
+"""Functions that are written for the codes of one element. Whoever sends more gets one for all."""
 
 CACHED_CHARACTERS: Final = 200
 """A text that is longer is no such thing."""
@@ -135,13 +139,34 @@ class Compiler:
         self._marking = marking
 
     def gives(self, nodes: Sequence[Node]) -> Gives:
-        return _Writer(self, self.values, self._standard, marking=self._marking).gives(nodes)
+        code = deciding(nodes)
+        element = None if code is None else _PLAIN.fullmatch(self.values.whole(code))
+        if code is None or element is None:
+            return self._writer().gives(nodes)
+        return self._by_code(nodes, code, element[0])
+
+    def _by_code(self, nodes: Sequence[Node], code: str, element: str) -> Gives:
+        """A function for each text that a deciding element has had, in which nobody asks for it again."""
+        known: dict[str, Gives] = {}
+        text = self.text(code)
+        whole = self._writer().gives(nodes)
+
+        def made_for(parts: Parts) -> Gives:
+            if len(known) >= CODES_MAX:
+                return whole
+            told = text(parts)
+            known[raw(parts)] = made = self._writer().gives(left_of(nodes, code, told))
+            return made
+
+        raw = self._writer().expression(element)
+        return self._writer().by_code(element, known, made_for)
+
+    def _writer(self) -> "_Writer":
+        return _Writer(self, self.values, self._standard, marking=self._marking)
 
     def holds(self, conditions: Sequence[Condition]) -> Callable[[Parts], bool] | None:
         """Whether all of them hold; None where there are none."""
-        if not conditions:
-            return None
-        return _Writer(self, self.values, self._standard, marking=self._marking).holds(conditions)
+        return self._writer().holds(conditions) if conditions else None
 
     def texts(self, references: Sequence[str]) -> Callable[[Parts], tuple[str, ...]]:
         """What stands in some elements of a segment."""
@@ -284,6 +309,17 @@ class _Writer:
             text = _FIELD.sub(r"t\1", _HELD.sub(r"t\1", text))
             self._lines = [f"    {names} = e[:{last + 1}]", *text.split("\n")]
 
+    def by_code(self, element: str, known: dict[str, Gives], made_for: Callable[[Parts], Gives]) -> Gives:
+        self._names |= {"known": known, "made_for": made_for}
+        self._line(f"(known.get({element}) or made_for(e))(o, e)")
+        function: Gives = self._compiled("gives", "o, e")
+        return function
+
+    def expression(self, text: str) -> Callable[[Parts], str]:
+        self._line(f"return {text}")
+        function: Callable[[Parts], str] = self._compiled("text", "e")
+        return function
+
     def holds(self, conditions: Sequence[Condition]) -> Callable[[Parts], bool]:
         self._line(f"return {self._condition(conditions)}")
         function: Callable[[Parts], bool] = self._compiled("holds", "e")
@@ -293,9 +329,7 @@ class _Writer:
         plain = _PLAIN.fullmatch(self._values.spot(reference).text)
         if plain is not None:
             return itemgetter(int(plain[1]))
-        self._line(f"return {self._at(reference)}")
-        function: Callable[[Parts], str] = self._compiled("text", "e")
-        return function
+        return self.expression(self._at(reference))
 
     def texts(self, references: Sequence[str]) -> Callable[[Parts], tuple[str, ...]]:
         self._line(f"return ({', '.join(map(self._at, references))},)")
@@ -387,14 +421,14 @@ class _Writer:
         if path:
             self._line(f"{name} = {{}}")
         structs = [node for node in nodes if isinstance(node, Struct) and node.whole is None]
-        lists = _together([node for node in nodes if isinstance(node, Many)])
+        lists = together([node for node in nodes if isinstance(node, Many)])
         fields = [node for node in nodes if not isinstance(node, Many) and node not in structs]
         self._fields(fields, name, path)
         for field, many in lists.items():
-            self._items(many, field, name, is_new=bool(path))
+            self._items(many, field, name, is_new=bool(path) or many[0].is_instead)
         if path and (fields or lists):
             with self._if(name):
-                self._merge(path, name, tuple(lists))
+                self._merge(path, name, tuple(field for field, many in lists.items() if not many[0].is_instead))
         for node in structs:
             with self._where(node.conditions):
                 self._object(node.parts, (*path, node.name))
@@ -416,7 +450,7 @@ class _Writer:
         times = Counter(node.name for node in nodes)
         together: dict[tuple[str, tuple[Condition, ...]], list[Leaf | Struct]] = {}
         for node in nodes:
-            if times[node.name] == 1:
+            if times[node.name] == 1 and not node.is_later:
                 together.setdefault((self._guard(node), node.conditions), []).append(node._replace(conditions=()))
         for (guard, conditions), same in together.items():
             with self._held(guard) if guard else nullcontext(), self._where(conditions):
@@ -424,10 +458,11 @@ class _Writer:
                     self._put(node, name)
         seen: set[str] = set()
         for node in nodes:
-            if times[node.name] > 1:
-                held = "".join(f".get({one!r}, {{}})" for one in path) if node.name in seen else ""
+            if times[node.name] > 1 or node.is_later:
+                again = node.is_later or node.name in seen
+                held = "".join(f".get({one!r}, {{}})" for one in path) if again else ""
                 with self._if(f"{node.name!r} not in o{held}") if held else nullcontext():
-                    self._put(node, name, again=node.name in seen)
+                    self._put(node, name, again=again)
                 seen.add(node.name)
 
     def _guard(self, node: Leaf | Struct) -> str:
@@ -502,7 +537,7 @@ class _Writer:
 
     def _fill(self, node: Struct, name: str) -> None:
         self._fields([part for part in node.parts if not isinstance(part, Many)], name)
-        for field, many in _together([part for part in node.parts if isinstance(part, Many)]).items():
+        for field, many in together([part for part in node.parts if isinstance(part, Many)]).items():
             self._items(many, field, name, is_new=True)
 
     def _is_checked(self, node: Struct) -> bool:
@@ -514,7 +549,7 @@ class _Writer:
             put("mark()" if self._marking else repr(node.constant))
             return
         first, *others = node.references
-        with self._if_any(first[0], self._put_plain(node, first, put)):
+        with self._if_any(first[0], self._put_plain(node, put)):
             value, test = self._read(node, first)
             deleted = self._values.deleted
             if self._marking:
@@ -533,15 +568,14 @@ class _Writer:
             with self._block("else"):
                 self._value(node._replace(references=tuple(others)), put)
 
-    def _put_plain(self, node: Leaf, references: Path, put: Callable[[str], None]) -> Callable[[], None] | None:
-        """Puts a text of letters and digits, which stands for itself; None where the value is no text."""
-        is_text = node.field.holds == "text" and node.field.struct is None
-        if not is_text or self._marking:
+    def _put_plain(self, node: Leaf, put: Callable[[str], None]) -> Callable[[str], None] | None:
+        """Puts a text that stands for itself; None where the value is no text."""
+        if node.field.holds != "text" or node.field.struct is not None or self._marking:
             return None
-        return lambda: put(self._read(node, references)[0])
+        return lambda text: put(text if node.words is None else self._word(node.words, text))
 
     @contextmanager
-    def _if_any(self, reference: str, put_plain: Callable[[], None] | None) -> Iterator[None]:
+    def _if_any(self, reference: str, put_plain: Callable[[str], None] | None) -> Iterator[None]:
         """A block for what stands in an element, `v`, if anything does.
 
         Args:
@@ -552,14 +586,14 @@ class _Writer:
             with self._if(f"v := {self._at(reference)}"):
                 yield
             return
-        plain = f"(v := {'k' if spot.of_group else spot.guard}).isalnum()"
+        raw = "k" if spot.of_group else spot.guard
         if put_plain is None:
-            with self._if(f"{plain} or (v := {spot.meant})"):
+            with self._if(f"(v := {raw}).isalnum() or (v := {spot.meant})"):
                 yield
             return
-        with self._if(plain):
-            put_plain()
-        with self._block(f"elif v := {spot.meant}"):
+        with self._if(f"{raw}.isalnum()"):
+            put_plain(raw)
+        with self._block(f"elif v := {spot.meant.replace('(v)', f'({raw})')}"):
             yield
 
     def _read(self, node: Leaf, references: Path) -> tuple[str, str | None]:
@@ -637,7 +671,7 @@ class _Writer:
             call = self._function(body, node.conditions)
             if self._values.spot(whole).needs:
                 return call
-        return self._again([self._values.whole(whole)], call) if _comes_again(node, whole, self._growing) else call
+        return self._again([self._values.whole(whole)], call) if comes_again(node, whole, self._growing) else call
 
     def _one(self, node: Leaf) -> str:
         """An expression for a value, or None."""
@@ -669,14 +703,14 @@ class _Writer:
             is_new: nobody else has added to it.
         """
         (first, *others) = many
-        if not others and self._is_by_text(first):
+        if not others and self._is_by_text(first) and not self._is_single(first):
             with (
                 self._each_text(first, f"{name}.setdefault({field!r}, None)") as made,
                 self._block(f"elif l := {made}"),
             ):
-                self._put_in(name, field, "[*l]", "extend(l)", is_new=is_new)
+                self._put_in(name, field, "l", "extend(l)", is_new=is_new)
             return
-        if not others and first.every is None and first.repetitions is None:
+        if not others and self._is_single(first):
 
             def add(value: str) -> None:
                 self._put_in(name, field, f"[{value}]", f"append({value})", is_new=is_new)
@@ -686,7 +720,7 @@ class _Writer:
         items = self._fresh("l")
         self._line(f"{items} = []")
         for node in many:
-            if self._is_by_text(node):
+            if self._is_by_text(node) and not self._is_single(node):
                 with self._each_text(node, f"{name}.setdefault({field!r}, None)") as made:
                     self._line(f"else: {items} += {made}")
             else:
@@ -713,22 +747,30 @@ class _Writer:
         """Its items are made of texts, one of which stands for each repetition of a field."""
         return node.repetitions is not None and self._values.spot(node.repetitions, node.repetitions).of_group
 
+    def _is_single(self, node: Many) -> bool:
+        """It makes one item at most: of the segment, or of the repetition in hand."""
+        if node.every is not None:
+            return False
+        return node.repetitions is None or (
+            self._group is not None and self._values.spot(node.repetitions, self._group).of_group
+        )
+
     @contextmanager
     def _each_text(self, node: Many, take_back: str) -> Iterator[str]:
         """A block for what the repetitions of a field make, which the expression gives; it begins with an `else`."""
         field = node.repetitions
         assert field is not None
         item, whole = node.item, self._values.whole(field)
-        outside = tuple(one for one in item.conditions if not _belongs(one.reference, field))
+        outside = tuple(one for one in item.conditions if not belongs(one.reference, field))
         item = item._replace(conditions=tuple(one for one in item.conditions if one not in outside))
         with self._held(whole), self._where(outside):
-            self._group = field
+            outer, self._group = self._group, field
             function = self._struct(item) if isinstance(item, Struct) else self._one(item)
             plain = self._plain_list(item, whole)
-            self._group = None
+            self._group = outer
             made = f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None]"
-            if _comes_again(item, field, self._growing):
-                made = self._again([whole], made)
+            if comes_again(item, field, self._growing):
+                made = f"[*{self._again([whole], made)}]"
             self._line(f"if {whole} == {self._values.deleted!r}: {take_back}")
             yield plain + made
 
@@ -745,70 +787,18 @@ class _Writer:
         """Of a segment with repetitions; of groups of elements; of the segment itself."""
         item, every = node.item, node.every
         if every is not None:
-            self._group = every[0]
+            outer, self._group = self._group, every[0]
             with self._block(f"for k in {self._values.groups(*every)}"):
                 group = self._values.spot(every[0], every[0])
-                if every[1] == 1 and not _names_money(item) and not group.needs:
+                if every[1] == 1 and not names_money(item) and not group.needs:
                     function = self._struct(item) if isinstance(item, Struct) else self._one(item)
                     self._line(f"if (x := {self._again([group.text], function)}) is not None: {items}.append(x)")
                 else:
                     self._item(item, lambda value: self._line(f"{items}.append({value})"))
-            self._group = None
-        elif node.repetitions is not None:
+            self._group = outer
+        elif node.repetitions is not None and not self._is_single(node):
             function = self._struct(item) if isinstance(item, Struct) else self._one(item)
             over = self._values.repetitions(node.repetitions)
             self._line(f"{items} += [x for e in {over} if (x := {function}) is not None]")
         else:
             self._item(item, lambda value: self._line(f"{items}.append({value})"))
-
-
-def _references(node: Node) -> Iterator[str]:
-    """All that a node looks at."""
-    if isinstance(node, Many):
-        yield from _references(node.item)
-        if node.every is not None:
-            yield node.every[0]
-        return
-    for condition in node.conditions:
-        yield condition.reference
-    if isinstance(node, Struct):
-        for part in node.parts:
-            yield from _references(part)
-        return
-    for references in node.references:
-        for one in references:
-            yield from one.split("+")
-    if node.form:
-        yield node.form
-
-
-def _belongs(reference: str, whole: str) -> bool:
-    """Whether an element is another one, or a part of it."""
-    return reference.startswith(whole) and not reference[len(whole) : len(whole) + 1].isdigit()
-
-
-def _comes_again(node: Leaf | Struct, whole: str, growing: frozenset[str]) -> bool:
-    """The same element always makes the same of it, which nobody adds to."""
-    is_closed = isinstance(node, Leaf) or node.name not in growing or not any(map(_is_list, node.parts))
-    return is_closed and not _names_money(node) and all(_belongs(one, whole) for one in _references(node))
-
-
-def _is_list(node: Node) -> bool:
-    return isinstance(node, Many)
-
-
-def _names_money(node: Node) -> bool:
-    """What it makes depends on the currency of the moment."""
-    if isinstance(node, Many):
-        return _names_money(node.item)
-    if isinstance(node, Struct):
-        return any(map(_names_money, node.parts))
-    return node.field.struct is not None and node.field.struct.__name__ == "Money"
-
-
-def _together(lists: Sequence[Many]) -> dict[str, list[Many]]:
-    """By the list that several nodes add to."""
-    made: dict[str, list[Many]] = {}
-    for node in lists:
-        made.setdefault(node.name, []).append(node)
-    return made

@@ -10,7 +10,7 @@
 An element may be followed by what it is read with (`SV104 SV103`: a quantity and its unit), by `by` and the element
 that says how it is written (`DTP03 by DTP02`), `with 2 places` (implied decimals), `in` and a table of words, `as` and
 a shared shape, `where` and conditions (`REF02 where REF01=6R|EA`). Before it, `minus` turns an amount's sign around.
-`'P'` is the text P itself. See `docs/maps.md`.
+`'P'` is the text P itself. `instead` replaces what other segments have said of a list. See `docs/maps.md`.
 """
 
 import re
@@ -45,9 +45,11 @@ _HEAD = {
     "set",
     "title",
 }
-_RESERVED = {"in", "begins", "into", "record", "alone", "closed", "passed_over", "uses", "below", "in_currency"}
+_RESERVED = {
+    "in", "begins", "once", "into", "record", "alone", "closed", "passed_over", "uses", "below", "in_currency",
+}  # fmt: skip
 _EXPRESSION = re.compile(
-    r"(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
+    r"(?P<instead>instead )?(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
     r"(?: by (?P<form>\S+))?(?: with (?P<places>\d+) places)?(?: in (?P<words>[\w-]+))?(?: as (?P<shape>[\w-]+))?"
     r"(?: where (?P<where>.+))?"
 )
@@ -184,12 +186,13 @@ class _File:
         for name in order:
             self._where = f"{self._name}, loop {name}"
             loops[name] = self._loop(name, raw[name], loops)
-        records = [loop for loop in loops.values() if loop.is_record]
-        if len(records) != 1:
-            self._where = self._name
-            self._wrong(
-                "one loop has `record = true`, or else the set itself is the record: `[set]` with `record = true`"
-            )
+        self._where = self._name
+        if not any(loop.is_record for loop in loops.values()):
+            self._wrong("a loop has `record = true`, or the set itself is the record: `[set]` with `record = true`")
+        for loop in loops.values():
+            within = loop.is_record and self._record_around(loop, loops)
+            if within:
+                self._wrong(f"loop {loop.name} has `record = true`, and so has {within.name or 'the set'} around it")
         levels = data.get("levels", "").split()
         return Map(
             id=data["id"],
@@ -204,6 +207,19 @@ class _File:
             extensions=data.get("extensions"),
             reads_envelope=data.get("envelope", False),
         )
+
+    def _record_around(self, loop: Loop, loops: Mapping[str, Loop]) -> Loop | None:
+        """A record that this loop would stand in."""
+        seen: set[str] = set()
+        around = [*loop.parents, ""] if loop.name else []
+        while around:
+            name = around.pop()
+            if name not in seen:
+                seen.add(name)
+                if loops[name].is_record and name != loop.name:
+                    return loops[name]
+                around += loops[name].parents
+        return None
 
     def _written(self, said: dict[str, str | bool]) -> dict[str, dict[str, str]]:
         made: dict[str, dict[str, str]] = {}
@@ -269,6 +285,7 @@ class _File:
             of_record=str(table.get("into", "")).startswith("/"),
             many=many,
             is_record=table.get("record", False),
+            is_once=table.get("once", False),
             is_passed_over=table.get("passed_over", False),
             is_closed=table.get("passed_over", table.get("closed", self._data.get("closed", False))),
             kind=kind,
@@ -366,11 +383,15 @@ class _File:
             assert isinstance(leaf, Leaf)
             repeats = self._notation.repeats and leaf.references
             return tag, Many(
-                field.name, leaf, repetitions=self._notation.field(leaf.references[0][0]) if repeats else None
+                field.name,
+                leaf,
+                repetitions=self._notation.field(leaf.references[0][0]) if repeats else None,
+                is_instead=str(said).startswith("instead "),
             )
         every = None
         conditions: tuple[Condition, ...] = ()
         repetitions = None
+        is_instead = str(said).startswith("instead ")
         if isinstance(said, str):
             found = _EXPRESSION.fullmatch(said)
             if found and self._notation.repeats and self._notation.holds_objects:
@@ -390,7 +411,8 @@ class _File:
         if len(by_tag) != 1:
             self._wrong(f"an item comes from one segment, not from {' and '.join(sorted(by_tag)) or 'none'}")
         ((tag, nodes),) = by_tag.items()
-        return tag, Many(field.name, Struct("", field.struct, (*free, *nodes), conditions), every, repetitions)
+        item = Struct("", field.struct, (*free, *nodes), conditions)
+        return tag, Many(field.name, item, every, repetitions, is_instead)
 
     def _leaves(self, name: str, said: Any, field: Field) -> list[tuple[str, Node]]:
         """Alternatives that differ in their elements alone are one leaf."""

@@ -36,6 +36,7 @@ class Leaf(NamedTuple):
         constant: the value, where no element gives it.
         words: of codes; others become "x12:" and the code.
         places: how many decimals are implied.
+        is_later: an alternative that comes before it may have been given already.
     negated: an amount's sign is the other one.
     """
 
@@ -48,6 +49,7 @@ class Leaf(NamedTuple):
     places: int = 0
     negated: bool = False
     conditions: tuple[Condition, ...] = ()
+    is_later: bool = False
 
 
 class Struct(NamedTuple):
@@ -55,6 +57,7 @@ class Struct(NamedTuple):
 
     Attributes:
         whole: the element that all of it comes from, where it is one.
+        is_later: as of a leaf.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Struct(NamedTuple):
     parts: tuple["Node", ...]
     conditions: tuple[Condition, ...] = ()
     whole: str | None = None
+    is_later: bool = False
 
 
 class Many(NamedTuple):
@@ -70,12 +74,14 @@ class Many(NamedTuple):
     Attributes:
         every: the first element of a group that repeats in its segment, and how many elements each has.
         repetitions: the field whose repetitions are the items.
+        is_instead: what other segments have said of the list is no longer true.
     """
 
     name: str
     item: "Leaf | Struct"
     every: tuple[str, int] | None = None
     repetitions: str | None = None
+    is_instead: bool = False
 
 
 Node = Leaf | Struct | Many
@@ -91,6 +97,7 @@ class Loop:
     of_record: that is the record itself, whatever is open between: `into = "/items"`.
     many: it makes an item of a list.
     is_record: it makes the record.
+    is_once: a second one does not stand in the same loop around; it is looked for further out.
     is_alone: of the set, that it is a record itself where no loop begins one.
     is_passed_over: nothing in it is anybody's.
     is_closed: what it does not take, no loop around it takes.
@@ -108,6 +115,7 @@ class Loop:
     of_record: bool = False
     many: bool = False
     is_record: bool = False
+    is_once: bool = False
     is_alone: bool = False
     is_passed_over: bool = False
     is_closed: bool = False
@@ -123,6 +131,7 @@ class Map:
     """Attributes:
     id: "837p-2": its name and version, which records bear.
     schema: of the records: "claim/1".
+    sets: by their codes: "837", "ADT"; or more closely, "OUL^R22", which comes first.
     written: by tag, elements that a record does not tell and its guide wants: what stands in them when it is written.
     unwritten: elements of lists that are written only where no others hold all of a list.
     levels: the elements that hold a level's number, and that of the one above.

@@ -77,10 +77,12 @@ def find(standard: str, set_code: str, version: str) -> Map | None:
 
 
 def among(maps: Sequence[Map], standard: str, set_code: str, version: str) -> Map | None:
-    """The first of some maps that is one for this set and version."""
-    for made in maps:
-        if made.standard == standard and set_code.partition("^")[0] in made.sets and version.startswith(made.versions):
-            return made
+    """The first of some maps that is one for this set and version; one for just this event of it comes first."""
+    found = [one for one in maps if one.standard == standard and version.startswith(one.versions)]
+    for code in (set_code, set_code.partition("^")[0]):
+        for made in found:
+            if code in made.sets:
+                return made
     return None
 
 
