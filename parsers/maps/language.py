@@ -208,6 +208,7 @@ class _File:
             versions=_texts(data.get("versions", ("",))),
             loops=loops,
             written=self._written(data.get("written", {})),
+            unwritten=tuple(name for name, text in data.get("written", {}).items() if text is False),
             levels=(levels[0], levels[1]) if levels else None,
             extensions=data.get("extensions"),
             reads_envelope=data.get("envelope", False),
@@ -226,10 +227,12 @@ class _File:
                 around += loops[name].parents
         return None
 
-    def _written(self, said: dict[str, str]) -> dict[str, dict[str, str]]:
+    def _written(self, said: dict[str, str | bool]) -> dict[str, dict[str, str]]:
         made: dict[str, dict[str, str]] = {}
         for reference, text in said.items():
-            made.setdefault(self._tag(reference), {})[reference] = str(text)
+            tag = self._tag(reference)
+            if text is not False:
+                made.setdefault(tag, {})[reference] = str(text)
         return made
 
     def _in_order(self, raw: dict[str, Any]) -> list[str]:
@@ -500,8 +503,9 @@ class _File:
             if found["codes"] is None:
                 made.append(Condition(found["reference"], frozenset(), unlike=True))
             else:
-                codes = frozenset(found["codes"].split("|")) - {""}
-                made.append(Condition(found["reference"], codes, unlike=bool(found["unlike"])))
+                codes = [code for code in found["codes"].split("|") if code]
+                first = codes[0] if codes else ""
+                made.append(Condition(found["reference"], frozenset(codes), bool(found["unlike"]), first))
         return tuple(made)
 
 

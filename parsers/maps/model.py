@@ -14,11 +14,15 @@ class MapError(ValueError):
 
 
 class Condition(NamedTuple):
-    """`reference` is, or with `unlike` is not, one of `codes`; of no codes: it is empty, or with `unlike` is not."""
+    """`reference` is, or with `unlike` is not, one of `codes`; of no codes: it is empty, or with `unlike` is not.
+
+    `first` of the codes is the one that is written.
+    """
 
     reference: str
     codes: frozenset[str]
     unlike: bool = False
+    first: str = ""
 
 
 class Leaf(NamedTuple):
@@ -131,6 +135,7 @@ class Map:
     schema: of the records: "claim/1".
     sets: by their codes: "837", "ADT"; or more closely, "OUL^R22", which comes first.
     written: by tag, elements that a record does not tell and its guide wants: what stands in them when it is written.
+    unwritten: elements of lists that are written only where no others hold all of a list.
     levels: the elements that hold a level's number, and that of the one above.
     extensions: what tags of segments of the sender's own begin with, which the record keeps as sent.
     reads_envelope: the headers and trailers of the set are given to it, and before them the headers around the set.
@@ -143,6 +148,7 @@ class Map:
     versions: tuple[str, ...]
     loops: Mapping[str, Loop]
     written: Mapping[str, Mapping[str, str]]
+    unwritten: tuple[str, ...] = ()
     levels: tuple[str, str] | None = None
     extensions: str | None = None
     reads_envelope: bool = False
