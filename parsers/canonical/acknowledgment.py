@@ -15,10 +15,14 @@ class ElementError(Value, frozen=True):
 
 
 class AcknowledgedError(Value, frozen=True):
-    """Where an error lies, and the standard's codes of it. `position` counts segments of the message from 1."""
+    """Where an error lies, and the standard's codes of it.
+
+    `position` counts segments of the message from 1, `occurrence` those of the same name.
+    """
 
     segment: Code | None = None
     position: Decimal | None = None
+    occurrence: Decimal | None = None
     loop: Code | None = None
     codes: tuple[Code, ...] = ()
     elements: tuple[ElementError, ...] = ()

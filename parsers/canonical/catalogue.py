@@ -15,7 +15,7 @@ from parsers.canonical.invoice import Invoice
 from parsers.canonical.logistics import LogisticsEvent, LogisticsOrder
 from parsers.canonical.observation import ObservationReport
 from parsers.canonical.order import OrderResponse, PurchaseOrder
-from parsers.canonical.patient import PatientEvent
+from parsers.canonical.patient_event import PatientEvent
 from parsers.canonical.payment import Payment
 from parsers.canonical.remittance import Remittance
 from parsers.canonical.shipment import ShipNotice

@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 from parsers.canonical.values import iso_moment
 from parsers.edifact.delimiters import Delimiters
 from parsers.elements import released, split
-from parsers.maps.values import Spot, Unreadable, plain_decimal
+from parsers.maps.values import Cell, Spot, Unreadable, elements_of, plain_decimal
+from parsers.segments import Value
 
 _REFERENCE = re.compile(r"[A-Z]{3}-(?P<element>\d+)(?:\.(?P<component>\d+)(?:-(?P<last>\d+))?)?")
 _ELEMENTS = [""] * 12
@@ -222,6 +223,37 @@ class Values:
         length = _LAYOUTS[inner].length
         return self.moment(text[:length], "", inner), self.moment(text[length:].removeprefix("-"), "", inner)
 
+    # --- written back ---
+
+    def cell(self, reference: str) -> Cell:
+        found = _REFERENCE.fullmatch(reference)
+        assert found is not None, "the map's language has seen it"
+        if found["last"]:
+            raise ValueError(f"{reference}: what is read from several components at once is not written")
+        return int(found["element"]), int(found["component"] or 1)
+
+    def elements(self, cells: Mapping[Cell, str]) -> list[Value]:
+        return elements_of(cells)
+
+    def agrees(self, tag: str, cells: Mapping[Cell, str]) -> bool:  # noqa: ARG002  The guide judges it.
+        return True
+
+    def decimal_text(self, value: str, places: int) -> str | None:
+        return None if places else value
+
+    def moment_text(self, value: str) -> tuple[str, str]:
+        return _digits(value), ""
+
+    def period_text(self, start: str, end: str | None) -> tuple[str, str] | None:
+        if _ZONED_SECONDS.fullmatch(start):
+            start = start.removesuffix(":00")
+        text = _digits(start)
+        form = _FORMS.get(_shape(start))
+        if end is not None:
+            text += _digits(end)
+            form = _RANGE_FORMS.get(form or "") if _shape(start) == _shape(end) else None
+        return None if form is None else (text, form)
+
 
 def _moment(text: str, layout: _Layout) -> str | None:
     digits = text[: layout.zone] if layout.zone >= 0 else text
@@ -242,6 +274,27 @@ def _zone(text: str) -> str:
     if text in {"UTC", "GMT"}:
         return "+0000"
     return text.ljust(5, "0") if text[:1] in {"+", "-"} else ""
+
+
+_FORMS: Final[Mapping[str, str]] = {
+    "9999": "602", "9999-99": "610", "9999-W99": "616", "9999-99-99": "102", "9999-99-99T99:99": "203",
+    "9999-99-99T99:99:99": "204", "9999-99-99T99:99+99:99": "205", "9999-99-99T99:99-99:99": "205",
+    "9999-99-99T99:99:99+99": "304", "9999-99-99T99:99:99-99": "304",
+}  # fmt: skip
+_RANGE_FORMS: Final = {inner: form for form, inner in _RANGES.items() if form != "717"}
+
+
+_ZONED_SECONDS = re.compile(r".*T\d\d:\d\d:\d\d[+-]\d\d:00")
+"""A zone has three characters in a moment with seconds."""
+
+
+def _shape(moment: str) -> str:
+    return re.sub(r"\d", "9", moment)
+
+
+def _digits(moment: str) -> str:
+    day, _, time = moment.partition("T")
+    return day.replace("-", "").replace("W", "") + time.replace(":", "")
 
 
 def values(syntax: Delimiters) -> Values:

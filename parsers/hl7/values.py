@@ -15,9 +15,10 @@ from parsers.maps.values import Spot, Unreadable, plain_decimal
 _REFERENCE = re.compile(
     r"(?P<tag>[A-Z][A-Z0-9]{2})-(?P<field>\d+)(?:\.(?P<component>\d+))?(?:\.(?P<subcomponent>\d+))?"
 )
-_FIELDS_MAX = 56
+_FIELDS_MAX = 64
 _COMPONENTS = [""] * 20
 _HEADERS = frozenset({"MSH", "FHS", "BHS"})
+_RARE = re.compile(r"(?P<day>\d{4}(?:\d\d(?:\d\d)?)?)(?P<hour>(?<=\d{8})\d\d)?(?P<zone>[+-]\d{4})?", re.ASCII)
 _NOT_A_MOMENT = ("not-a-moment", "is not a date or time.", "Send YYYYMMDD, with HHMM, HHMMSS and +ZZZZ where known.")
 
 
@@ -32,12 +33,15 @@ class Values:
 
     def __init__(self, syntax: Delimiters) -> None:
         self.separator = syntax.field
+        self._inner = syntax.subcomponent
         component, repetition, inner, escape = (
             syntax.component,
             syntax.repetition,
             syntax.subcomponent,
             syntax.escape,
         )
+
+        mark = escape or inner
 
         def meant(text: str) -> str:
             return unescape(text, syntax) if escape and escape in text else text
@@ -65,7 +69,7 @@ class Values:
             if repetition in text:
                 text = text.split(repetition, 1)[0]
             made = text.split(component)
-            if inner in text or (escape and escape in text):
+            if inner in text or mark in text:
                 made = [subcomponent(one, 0) for one in made]
             made += _COMPONENTS
             return made
@@ -94,6 +98,7 @@ class Values:
             "whole_of": whole,
             "subcomponent_of": within,
             "each": each,
+            "several": repetition,
         }
 
     def split(self, segment: str) -> list[str]:
@@ -122,12 +127,18 @@ class Values:
         if subcomponent is None:
             return Spot(f"{name}p[{component - 1}]", {f"{name}p": f"parts({at})"}, guard, of_group=of_group)
         if subcomponent == 0:
-            return Spot(f"{name}w[{component - 1}]", {f"{name}w": f"wholes({at})"}, guard, of_group=of_group)
-        return Spot(f"subcomponent_of({at}, {component - 1}, {subcomponent - 1})", guard=guard, of_group=of_group)
+            wholes = f"{name}p if {self._inner!r} not in {at} else wholes({at})"
+            needs = {f"{name}p": f"parts({at})", f"{name}w": wholes}
+            return Spot(f"{name}w[{component - 1}]", needs, guard, of_group=of_group)
+        if subcomponent == 1:
+            return self.spot(f"{tag}-{field}.{component}", group)
+        inner = f"subcomponent_of({at}, {component - 1}, {subcomponent - 1})"
+        return Spot(f"({inner} if {self._inner!r} in {at} else '')", guard=guard, of_group=of_group)
 
     def whole(self, reference: str) -> str:
         tag, field, *_ = _parts_of(reference)
-        return f"e[{field - (tag in _HEADERS)}]"
+        index = field - (tag in _HEADERS)
+        return f"e[{index}]" if index <= self.fill else f'(e[{index}] if len(e) > {index} else "")'
 
     def groups(self, reference: str, step: int) -> str:
         raise NotImplementedError(f"{reference}/{step}: fields of HL7 repeat by themselves")
@@ -139,16 +150,30 @@ class Values:
         return plain_decimal(text.strip().removeprefix("+"))
 
     def day(self, text: str, form: str) -> str:
-        return self.moment(text, "", form)
+        return self.moment(text, "", form)[:10]
 
     def moment(self, text: str, more: str, form: str) -> str:  # noqa: ARG002  They have one way to be written.
         value = iso_moment(text)
+        if value is None:
+            value = _rare_moment(text)
         if value is None:
             raise Unreadable(*_NOT_A_MOMENT)
         return value
 
     def period(self, text: str, more: str, form: str) -> tuple[str, str | None]:
         return self.moment(text, more, form), None
+
+
+def _rare_moment(text: str) -> str | None:
+    """A day with a zone, which days do not have; a moment whose minutes nobody knows; blanks around it."""
+    text = text.strip()
+    found = _RARE.fullmatch(text)
+    if found is None:
+        return iso_moment(text)
+    if not found["hour"]:
+        return iso_moment(found["day"])
+    value = iso_moment(f"{found['day']}{found['hour']}00{found['zone'] or ''}")
+    return None if value is None else f"{value[:13]}{value[16:]}"
 
 
 def _parts_of(reference: str) -> tuple[str, int, int | None, int | None]:

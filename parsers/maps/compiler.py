@@ -10,7 +10,7 @@ What it writes looks like this, of `claim_id = "CLM01"` and `total_charge = "CLM
 
 Going through the nodes for each segment took four times as long. All names in it are of map files; no text of a partner
 is ever compiled. Most elements of most segments are empty, so that what is taken from one is asked first of all whether
-it is there (`Spot.guard`); and much of what is there comes again, so that what was made of a text is kept (`_Known`).
+it is there (`Spot.guard`); and much of what is there comes again, so that what was made of a text is kept (`Known`).
 """
 
 import re
@@ -24,26 +24,20 @@ from typing import Any, Final, NamedTuple
 from parsers.canonical.fields import fields_of
 from parsers.canonical.values import Identifier
 from parsers.check_digits import is_valid
+from parsers.maps.kept import CACHED_MAX, Known, Words
 from parsers.maps.model import Condition, Leaf, Many, Node, Struct
+from parsers.maps.nodes import belongs, comes_again, deciding, left_of, names_money, together
 from parsers.maps.values import Parts, Spot, Unreadable, Values, negated, with_places
 
 CHECKED: Final = {
     "npi": "npi", "gtin": "gtin", "upc": "gtin", "ean": "gtin", "gln": "gln", "sscc": "sscc", "iban": "iban",
-    "aba": "aba",
+    "aba": "aba", "lei": "lei",
 }  # fmt: skip
 """Schemes that have check digits, and the kind that `parsers.check_digits` knows them by."""
 
-CACHED_MAX: Final = 1024
-"""Days, codes and the like that are kept because they come again."""
+CODES_MAX: Final = 64
+"""Functions that are written for the codes of one element. Whoever sends more gets one for all."""
 
-SEEN_MAX: Final = 256
-"""Texts of which it is known that they have come once."""
-
-CACHED_CHARACTERS: Final = 200
-"""A text that is longer is no such thing."""
-
-_HELD: Final = re.compile(r"\bt(\d+) := e\[\1\]")
-_FIELD: Final = re.compile(r"\be\[(\d+)\]")
 _PLAIN: Final = re.compile(r"e\[(\d+)\]")
 
 Path = tuple[str, ...]
@@ -69,45 +63,6 @@ class Mark(NamedTuple):
     text: str
 
 
-class _Words(dict[str, Any]):
-    """For codes; others are their own, with the standard that they are of."""
-
-    def __init__(self, words: Mapping[str, str | bool], standard: str) -> None:
-        super().__init__(words)
-        self._standard = standard
-
-    def __missing__(self, code: str) -> str:
-        return f"{self._standard}:{code}"
-
-
-class _Known(dict[Any, Any]):
-    """What was made of a text, or of several, for when it comes again. Nobody changes what it has given.
-
-    Only what has come twice is kept: most names and numbers come once, and to hold them all would take the memory that
-    is near.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: set[Any] = set()
-
-    def keep(self, key: str, made: Any) -> Any:
-        seen = self._seen
-        if key in seen:
-            if len(self) >= CACHED_MAX:
-                self.clear()
-            self[key] = made
-        elif len(key) <= CACHED_CHARACTERS:
-            if len(seen) >= SEEN_MAX:
-                seen.clear()
-            seen.add(key)
-        return made
-
-    def keep_of(self, key: tuple[str, ...], made: Any) -> Any:
-        """Of several texts."""
-        return self.keep(key, made) if max(map(len, key)) <= CACHED_CHARACTERS else made  # type: ignore[arg-type]
-
-
 class Compiler:
     """For the separators of one interchange.
 
@@ -116,7 +71,6 @@ class Compiler:
         growing: the names of structs that more than one segment may give to.
         problems: what made no sense since somebody last looked.
         here: position, offset and text of the segment in hand, where values are marked.
-        places: the same by reference, where one object is made of several segments at once.
     """
 
     def __init__(
@@ -127,21 +81,41 @@ class Compiler:
         self.currency: str | None = None
         self.problems: list[Problem] = []
         self.here = (0, 0, "")
-        self.places: Mapping[str, tuple[int, int, str]] = {}
         self.decimals: dict[str, str | None] = {}
         self.integers: dict[str, int | None] = {}
-        self.moments = _Known()
+        self.moments = Known()
         self._standard = standard
         self._marking = marking
 
     def gives(self, nodes: Sequence[Node]) -> Gives:
-        return _Writer(self, self.values, self._standard, marking=self._marking).gives(nodes)
+        code = deciding(nodes)
+        element = None if code is None else _PLAIN.fullmatch(self.values.whole(code))
+        if code is None or element is None:
+            return self._writer().gives(nodes)
+        return self._by_code(nodes, code, element[0])
+
+    def _by_code(self, nodes: Sequence[Node], code: str, element: str) -> Gives:
+        """A function for each text that a deciding element has had, in which nobody asks for it again."""
+        known: dict[str, Gives] = {}
+        text = self.text(code)
+        whole = self._writer().gives(nodes)
+
+        def made_for(parts: Parts) -> Gives:
+            if len(known) >= CODES_MAX:
+                return whole
+            told = text(parts)
+            known[raw(parts)] = made = self._writer().gives(left_of(nodes, code, told))
+            return made
+
+        raw = self._writer().expression(element)
+        return self._writer().by_code(element, known, made_for)
+
+    def _writer(self) -> "_Writer":
+        return _Writer(self, self.values, self._standard, marking=self._marking)
 
     def holds(self, conditions: Sequence[Condition]) -> Callable[[Parts], bool] | None:
         """Whether all of them hold; None where there are none."""
-        if not conditions:
-            return None
-        return _Writer(self, self.values, self._standard, marking=self._marking).holds(conditions)
+        return self._writer().holds(conditions) if conditions else None
 
     def texts(self, references: Sequence[str]) -> Callable[[Parts], tuple[str, ...]]:
         """What stands in some elements of a segment."""
@@ -162,7 +136,7 @@ class Compiler:
             return None
 
     def mark(self, *references: str) -> Mark:
-        return Mark(references, *self.places.get(references[0] if references else "", self.here))
+        return Mark(references, *self.here)
 
     def decimal(self, text: str, name: str) -> str | None:
         """Kept in `decimals`, which the functions look at themselves."""
@@ -270,19 +244,19 @@ class _Writer:
     def gives(self, nodes: Sequence[Node]) -> Gives:
         self._object(nodes, ())
         self._line("return")
-        self._unpack()
         function: Gives = self._compiled("gives", "o, e")
         return function
 
-    def _unpack(self) -> None:
-        """Take elements out of the segment all at once, where that is quicker than one by one."""
-        text = "\n".join(self._lines)
-        numbers = [int(number) for number in _FIELD.findall(text)]
-        last = max(numbers, default=0)
-        if self._values.fill >= last and len(numbers) > 16 + last // 2:
-            names = ", ".join(f"t{number}" for number in range(last + 1))
-            text = _FIELD.sub(r"t\1", _HELD.sub(r"t\1", text))
-            self._lines = [f"    {names} = e[:{last + 1}]", *text.split("\n")]
+    def by_code(self, element: str, known: dict[str, Gives], made_for: Callable[[Parts], Gives]) -> Gives:
+        self._names |= {"known": known, "made_for": made_for}
+        self._line(f"(known.get({element}) or made_for(e))(o, e)")
+        function: Gives = self._compiled("gives", "o, e")
+        return function
+
+    def expression(self, text: str) -> Callable[[Parts], str]:
+        self._line(f"return {text}")
+        function: Callable[[Parts], str] = self._compiled("text", "e")
+        return function
 
     def holds(self, conditions: Sequence[Condition]) -> Callable[[Parts], bool]:
         self._line(f"return {self._condition(conditions)}")
@@ -293,9 +267,7 @@ class _Writer:
         plain = _PLAIN.fullmatch(self._values.spot(reference).text)
         if plain is not None:
             return itemgetter(int(plain[1]))
-        self._line(f"return {self._at(reference)}")
-        function: Callable[[Parts], str] = self._compiled("text", "e")
-        return function
+        return self.expression(self._at(reference))
 
     def texts(self, references: Sequence[str]) -> Callable[[Parts], tuple[str, ...]]:
         self._line(f"return ({', '.join(map(self._at, references))},)")
@@ -387,14 +359,14 @@ class _Writer:
         if path:
             self._line(f"{name} = {{}}")
         structs = [node for node in nodes if isinstance(node, Struct) and node.whole is None]
-        lists = _together([node for node in nodes if isinstance(node, Many)])
+        lists = together([node for node in nodes if isinstance(node, Many)])
         fields = [node for node in nodes if not isinstance(node, Many) and node not in structs]
         self._fields(fields, name, path)
         for field, many in lists.items():
-            self._items(many, field, name, is_new=bool(path))
+            self._items(many, field, name, is_new=bool(path) or many[0].is_instead)
         if path and (fields or lists):
             with self._if(name):
-                self._merge(path, name, tuple(lists))
+                self._merge(path, name, tuple(field for field, many in lists.items() if not many[0].is_instead))
         for node in structs:
             with self._where(node.conditions):
                 self._object(node.parts, (*path, node.name))
@@ -414,20 +386,21 @@ class _Writer:
         Of a struct in the record, `path`, other segments may have given it already.
         """
         times = Counter(node.name for node in nodes)
-        together: dict[tuple[str, tuple[Condition, ...]], list[Leaf | Struct]] = {}
+        alike: dict[tuple[str, tuple[Condition, ...]], list[Leaf | Struct]] = {}
         for node in nodes:
-            if times[node.name] == 1:
-                together.setdefault((self._guard(node), node.conditions), []).append(node._replace(conditions=()))
-        for (guard, conditions), same in together.items():
+            if times[node.name] == 1 and not node.is_later:
+                alike.setdefault((self._guard(node), node.conditions), []).append(node._replace(conditions=()))
+        for (guard, conditions), same in alike.items():
             with self._held(guard) if guard else nullcontext(), self._where(conditions):
                 for node in same:
                     self._put(node, name)
         seen: set[str] = set()
         for node in nodes:
-            if times[node.name] > 1:
-                held = "".join(f".get({one!r}, {{}})" for one in path) if node.name in seen else ""
+            if times[node.name] > 1 or node.is_later:
+                again = node.is_later or node.name in seen
+                held = "".join(f".get({one!r}, {{}})" for one in path) if again else ""
                 with self._if(f"{node.name!r} not in o{held}") if held else nullcontext():
-                    self._put(node, name, again=node.name in seen)
+                    self._put(node, name, again=again)
                 seen.add(node.name)
 
     def _guard(self, node: Leaf | Struct) -> str:
@@ -473,6 +446,9 @@ class _Writer:
         with self._where(node.conditions):
             sent = [one for one in map(partial(self._only, node), required) if one is not None]
             tests = [self._at(one.references[0][0]) for one in sent if one.references]
+            tests += filter(
+                None, (self._guard_of(node, one) for one in required if one not in {leaf.name for leaf in sent})
+            )
             with self._if(" and ".join(tests)) if tests else nullcontext():
                 self._line(f"{name} = {{{', '.join(f'{one.name!r}: {self._known_to_be(one)}' for one in sent)}}}")
                 self._fill(node._replace(parts=tuple(part for part in node.parts if part not in sent)), name)
@@ -483,6 +459,11 @@ class _Writer:
                         with self._if(f"{name}['scheme'] in CHECKED"):
                             self._line(f"checked({name})")
                     put(name)
+
+    def _guard_of(self, node: Struct, name: str) -> str:
+        """A guard that all share that may give a field of an object."""
+        guards = {self._guard(part) for part in node.parts if part.name == name and not isinstance(part, Many)}
+        return guards.pop() if len(guards) == 1 else ""
 
     def _only(self, node: Struct, name: str) -> Leaf | None:
         """What gives a field of an object, if it is one element and any text in it will do."""
@@ -502,7 +483,7 @@ class _Writer:
 
     def _fill(self, node: Struct, name: str) -> None:
         self._fields([part for part in node.parts if not isinstance(part, Many)], name)
-        for field, many in _together([part for part in node.parts if isinstance(part, Many)]).items():
+        for field, many in together([part for part in node.parts if isinstance(part, Many)]).items():
             self._items(many, field, name, is_new=True)
 
     def _is_checked(self, node: Struct) -> bool:
@@ -514,7 +495,7 @@ class _Writer:
             put("mark()" if self._marking else repr(node.constant))
             return
         first, *others = node.references
-        with self._if_any(first[0], self._put_plain(node, first, put)):
+        with self._if_any(first[0], self._put_plain(node, put)):
             value, test = self._read(node, first)
             deleted = self._values.deleted
             if self._marking:
@@ -533,15 +514,14 @@ class _Writer:
             with self._block("else"):
                 self._value(node._replace(references=tuple(others)), put)
 
-    def _put_plain(self, node: Leaf, references: Path, put: Callable[[str], None]) -> Callable[[], None] | None:
-        """Puts a text of letters and digits, which stands for itself; None where the value is no text."""
-        is_text = node.field.holds == "text" and node.field.struct is None
-        if not is_text or self._marking:
+    def _put_plain(self, node: Leaf, put: Callable[[str], None]) -> Callable[[str], None] | None:
+        """Puts a text that stands for itself; None where the value is no text."""
+        if node.field.holds != "text" or node.field.struct is not None or self._marking:
             return None
-        return lambda: put(self._read(node, references)[0])
+        return lambda text: put(text if node.words is None else self._word(node.words, text))
 
     @contextmanager
-    def _if_any(self, reference: str, put_plain: Callable[[], None] | None) -> Iterator[None]:
+    def _if_any(self, reference: str, put_plain: Callable[[str], None] | None) -> Iterator[None]:
         """A block for what stands in an element, `v`, if anything does.
 
         Args:
@@ -552,14 +532,14 @@ class _Writer:
             with self._if(f"v := {self._at(reference)}"):
                 yield
             return
-        plain = f"(v := {'k' if spot.of_group else spot.guard}).isalnum()"
+        raw = "k" if spot.of_group else spot.guard
         if put_plain is None:
-            with self._if(f"{plain} or (v := {spot.meant})"):
+            with self._if(f"(v := {raw}).isalnum() or (v := {spot.meant})"):
                 yield
             return
-        with self._if(plain):
-            put_plain()
-        with self._block(f"elif v := {spot.meant}"):
+        with self._if(f"{raw}.isalnum()"):
+            put_plain(raw)
+        with self._block(f"elif v := {spot.meant.replace('(v)', f'({raw})')}"):
             yield
 
     def _read(self, node: Leaf, references: Path) -> tuple[str, str | None]:
@@ -571,7 +551,9 @@ class _Writer:
         scaled = f"with_places(x, {node.places})" if node.places else "x"
         scaled = f"negated({scaled})" if node.negated else scaled
         match node.field.struct.__name__ if node.field.struct is not None else node.field.holds:
-            case "text" | "boolean" if node.words is not None:
+            case "boolean" if node.words is not None:
+                return "x", f"(x := {self._bound(dict(node.words))}.get(v)) is not None"
+            case "text" if node.words is not None:
                 return self._word(node.words, "v"), None
             case "text":
                 return "v", None
@@ -602,7 +584,7 @@ class _Writer:
 
     def _word(self, words: Mapping[str, str | bool], text: str) -> str:
         """An expression for the word for `v`, which the expression for its text may name first of all."""
-        return f"({self._bound(_Words(words, self._standard))}[{text}])"
+        return f"({self._bound(Words(words, self._standard))}[{text}])"
 
     def _again(self, keys: Sequence[str], made: str, known: str | None = None) -> str:
         """An expression for what was made of the same texts before, or is made now.
@@ -614,7 +596,7 @@ class _Writer:
             return made  # It came from somewhere else.
         keys = [key for key in keys if key != "''"]
         if known is None or len(keys) > 1:
-            known = self._bound(_Known())
+            known = self._bound(Known())
         if len(keys) == 1:
             return f"({known}.get({keys[0]}) or {known}.keep({keys[0]}, {made}))"
         key = f"({', '.join(keys)})"
@@ -637,7 +619,7 @@ class _Writer:
             call = self._function(body, node.conditions)
             if self._values.spot(whole).needs:
                 return call
-        return self._again([self._values.whole(whole)], call) if _comes_again(node, whole, self._growing) else call
+        return self._again([self._values.whole(whole)], call) if comes_again(node, whole, self._growing) else call
 
     def _one(self, node: Leaf) -> str:
         """An expression for a value, or None."""
@@ -669,14 +651,14 @@ class _Writer:
             is_new: nobody else has added to it.
         """
         (first, *others) = many
-        if not others and self._is_by_text(first):
+        if not others and self._is_by_text(first) and not self._is_single(first):
             with (
                 self._each_text(first, f"{name}.setdefault({field!r}, None)") as made,
                 self._block(f"elif l := {made}"),
             ):
-                self._put_in(name, field, "[*l]", "extend(l)", is_new=is_new)
+                self._put_in(name, field, "l", "extend(l)", is_new=is_new)
             return
-        if not others and first.every is None and first.repetitions is None:
+        if not others and self._is_single(first):
 
             def add(value: str) -> None:
                 self._put_in(name, field, f"[{value}]", f"append({value})", is_new=is_new)
@@ -686,7 +668,7 @@ class _Writer:
         items = self._fresh("l")
         self._line(f"{items} = []")
         for node in many:
-            if self._is_by_text(node):
+            if self._is_by_text(node) and not self._is_single(node):
                 with self._each_text(node, f"{name}.setdefault({field!r}, None)") as made:
                     self._line(f"else: {items} += {made}")
             else:
@@ -713,22 +695,34 @@ class _Writer:
         """Its items are made of texts, one of which stands for each repetition of a field."""
         return node.repetitions is not None and self._values.spot(node.repetitions, node.repetitions).of_group
 
+    def _is_single(self, node: Many) -> bool:
+        """It makes one item at most: of the segment, or of the repetition in hand."""
+        if node.every is not None:
+            return False
+        return node.repetitions is None or (
+            self._group is not None and self._values.spot(node.repetitions, self._group).of_group
+        )
+
     @contextmanager
     def _each_text(self, node: Many, take_back: str) -> Iterator[str]:
         """A block for what the repetitions of a field make, which the expression gives; it begins with an `else`."""
         field = node.repetitions
         assert field is not None
         item, whole = node.item, self._values.whole(field)
-        outside = tuple(one for one in item.conditions if not _belongs(one.reference, field))
+        outside = tuple(one for one in item.conditions if not belongs(one.reference, field))
         item = item._replace(conditions=tuple(one for one in item.conditions if one not in outside))
         with self._held(whole), self._where(outside):
-            self._group = field
+            outer, self._group = self._group, field
             function = self._struct(item) if isinstance(item, Struct) else self._one(item)
             plain = self._plain_list(item, whole)
-            self._group = None
-            made = f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None]"
-            if _comes_again(item, field, self._growing):
-                made = self._again([whole], made)
+            self._group = outer
+            single = function.replace("(e, k)", f"(e, {whole})")
+            made = (
+                f"(([] if (x := {single}) is None else [x]) if several not in {whole} else "
+                f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None])"
+            )
+            if comes_again(item, field, self._growing):
+                made = f"[*{self._again([whole], made)}]"
             self._line(f"if {whole} == {self._values.deleted!r}: {take_back}")
             yield plain + made
 
@@ -745,70 +739,18 @@ class _Writer:
         """Of a segment with repetitions; of groups of elements; of the segment itself."""
         item, every = node.item, node.every
         if every is not None:
-            self._group = every[0]
+            outer, self._group = self._group, every[0]
             with self._block(f"for k in {self._values.groups(*every)}"):
                 group = self._values.spot(every[0], every[0])
-                if every[1] == 1 and not _names_money(item) and not group.needs:
+                if every[1] == 1 and not names_money(item) and not group.needs:
                     function = self._struct(item) if isinstance(item, Struct) else self._one(item)
                     self._line(f"if (x := {self._again([group.text], function)}) is not None: {items}.append(x)")
                 else:
                     self._item(item, lambda value: self._line(f"{items}.append({value})"))
-            self._group = None
-        elif node.repetitions is not None:
+            self._group = outer
+        elif node.repetitions is not None and not self._is_single(node):
             function = self._struct(item) if isinstance(item, Struct) else self._one(item)
             over = self._values.repetitions(node.repetitions)
             self._line(f"{items} += [x for e in {over} if (x := {function}) is not None]")
         else:
             self._item(item, lambda value: self._line(f"{items}.append({value})"))
-
-
-def _references(node: Node) -> Iterator[str]:
-    """All that a node looks at."""
-    if isinstance(node, Many):
-        yield from _references(node.item)
-        if node.every is not None:
-            yield node.every[0]
-        return
-    for condition in node.conditions:
-        yield condition.reference
-    if isinstance(node, Struct):
-        for part in node.parts:
-            yield from _references(part)
-        return
-    for references in node.references:
-        for one in references:
-            yield from one.split("+")
-    if node.form:
-        yield node.form
-
-
-def _belongs(reference: str, whole: str) -> bool:
-    """Whether an element is another one, or a part of it."""
-    return reference.startswith(whole) and not reference[len(whole) : len(whole) + 1].isdigit()
-
-
-def _comes_again(node: Leaf | Struct, whole: str, growing: frozenset[str]) -> bool:
-    """The same element always makes the same of it, which nobody adds to."""
-    is_closed = isinstance(node, Leaf) or node.name not in growing or not any(map(_is_list, node.parts))
-    return is_closed and not _names_money(node) and all(_belongs(one, whole) for one in _references(node))
-
-
-def _is_list(node: Node) -> bool:
-    return isinstance(node, Many)
-
-
-def _names_money(node: Node) -> bool:
-    """What it makes depends on the currency of the moment."""
-    if isinstance(node, Many):
-        return _names_money(node.item)
-    if isinstance(node, Struct):
-        return any(map(_names_money, node.parts))
-    return node.field.struct is not None and node.field.struct.__name__ == "Money"
-
-
-def _together(lists: Sequence[Many]) -> dict[str, list[Many]]:
-    """By the list that several nodes add to."""
-    made: dict[str, list[Many]] = {}
-    for node in lists:
-        made.setdefault(node.name, []).append(node)
-    return made

@@ -172,7 +172,10 @@ class Compiled:
         passed_over = False
         for depth in range(len(place.loops) - 1, -1, -1):
             loop = place.loops[depth]
+            inner = place.loops[depth + 1] if depth + 1 < len(place.loops) else None
             for child in self._children[loop.name]:
+                if child.is_once and child is inner:
+                    continue
                 made += [
                     (self._move(place, depth, tag, child, conditions), conditions)
                     for begins, conditions in child.begins
@@ -183,7 +186,7 @@ class Compiled:
             elif tag in loop.nodes or tag in loop.record_nodes or tag in loop.below or tag in loop.currencies:
                 made.append((self._move(place, depth, tag, None, ()), ()))
                 break
-            passed_over = passed_over or loop.is_passed_over
+            passed_over = passed_over or loop.is_closed
         prefix = self.map.extensions
         if not made and prefix is not None and tag.startswith(prefix) and place.record_depth < len(place.loops):
             made.append((self._extension(place), ()))
@@ -513,8 +516,9 @@ class Walk:
 
     def _emit(self, end: int, *, continued: bool) -> None:
         record: dict[str, Any] = {}
-        for level in self._objects[: self._place.record_depth + 1]:
-            join_level(record, level)
+        for loop, level in zip(self._place.loops[: self._place.record_depth + 1], self._objects, strict=False):
+            if not loop.into:
+                join_level(record, level)
         if not record:
             return
         provenance = {"set": self._location.set or 0, "start": self._record_start, "end": end, "map": self.version}

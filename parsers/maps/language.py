@@ -10,7 +10,7 @@
 An element may be followed by what it is read with (`SV104 SV103`: a quantity and its unit), by `by` and the element
 that says how it is written (`DTP03 by DTP02`), `with 2 places` (implied decimals), `in` and a table of words, `as` and
 a shared shape, `where` and conditions (`REF02 where REF01=6R|EA`). Before it, `minus` turns an amount's sign around.
-`'P'` is the text P itself. See `docs/maps.md`.
+`'P'` is the text P itself. `instead` replaces what other segments have said of a list. See `docs/maps.md`.
 """
 
 import re
@@ -36,6 +36,7 @@ _HEAD = {
     "versions",
     "written",
     "levels",
+    "closed",
     "extensions",
     "envelope",
     "words",
@@ -44,9 +45,12 @@ _HEAD = {
     "set",
     "title",
 }
-_RESERVED = {"in", "begins", "into", "record", "alone", "passed_over", "uses", "below", "in_currency"}
+_RESERVED = {
+    "in", "begins", "once", "into", "inherits", "record", "alone", "closed", "passed_over", "uses", "below",
+    "in_currency",
+}  # fmt: skip
 _EXPRESSION = re.compile(
-    r"(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
+    r"(?P<instead>instead )?(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
     r"(?: by (?P<form>\S+))?(?: with (?P<places>\d+) places)?(?: in (?P<words>[\w-]+))?(?: as (?P<shape>[\w-]+))?"
     r"(?: where (?P<where>.+))?"
 )
@@ -58,9 +62,6 @@ _FROM_A_STRING = frozenset({"Money", "Quantity", "Period", "PersonalPeriod"})
 
 class Notation:
     """How a standard writes its elements, as far as map files need to know: `tag` and `repeats`."""
-
-    holds_objects = True
-    """That one element, with what it is made of, may be a whole object."""
 
     def __init__(self, pattern: str, *, repeats: bool = False) -> None:
         self._pattern = re.compile(pattern)
@@ -78,26 +79,34 @@ class Notation:
         return reference.partition(".")[0]
 
 
-class _Paths(Notation):
-    """Of trees: the elements of a loop are taken all at once, as if they were of one segment."""
+class Paths(Notation):
+    """Elements of a tree, by their way from the one that the loop begins with: "Dbtr/Nm", "Amt@Ccy", "." itself.
 
-    holds_objects = False
+    All of a loop counts as one segment, since it is read when it has ended.
+    """
+
+    def __init__(self) -> None:
+        name = r"[A-Za-z_][\w-]*"
+        super().__init__(rf"{name}(?:/{name})*(?:@{name})?|@{name}|\.", repeats=True)
 
     def tag(self, reference: str) -> str | None:
-        return "." if super().tag(reference) else None
+        return TREE if all(map(self._pattern.fullmatch, reference.split("+"))) else None
 
     def field(self, reference: str) -> str:
         return reference
 
 
+TREE = "*"
+"""The tag of all that stands in an element."""
+
 NOTATIONS: Mapping[str, Notation] = {
-    "iso20022": _Paths(r"(?P<tag>[A-Z][A-Za-z0-9]*)(?:/[A-Za-z0-9]+)*(?:@[A-Za-z]+)?", repeats=True),
     "x12": Notation(r"(?P<tag>[A-Z][A-Z0-9]{1,2})\d\d(?:-\d+)?"),
     "edifact": Notation(r"(?P<tag>[A-Z]{3})-\d+(?:\.\d+(?:-\d+)?)?"),
     "hl7": Notation(r"(?P<tag>[A-Z][A-Z0-9]{2})-\d+(?:\.\d+){0,2}", repeats=True),
     "swift-mt": Notation(r"[:{](?P<tag>\d?\d[A-Za]?|[1-5S]):\}?(?:/[\w-]+)?", repeats=True),
     "nacha": Notation(r"(?P<tag>\w+)/[\w-]+"),
     "bai2": Notation(r"(?P<tag>\d\d)/[\w-]+", repeats=True),
+    "iso20022": Paths(),
 }
 
 
@@ -183,12 +192,13 @@ class _File:
         for name in order:
             self._where = f"{self._name}, loop {name}"
             loops[name] = self._loop(name, raw[name], loops)
-        records = [loop for loop in loops.values() if loop.is_record]
-        if len(records) != 1:
-            self._where = self._name
-            self._wrong(
-                "one loop has `record = true`, or else the set itself is the record: `[set]` with `record = true`"
-            )
+        self._where = self._name
+        if not any(loop.is_record for loop in loops.values()):
+            self._wrong("a loop has `record = true`, or the set itself is the record: `[set]` with `record = true`")
+        for loop in loops.values():
+            within = loop.is_record and self._record_around(loop, loops)
+            if within:
+                self._wrong(f"loop {loop.name} has `record = true`, and so has {within.name or 'the set'} around it")
         levels = data.get("levels", "").split()
         return Map(
             id=data["id"],
@@ -198,15 +208,31 @@ class _File:
             versions=_texts(data.get("versions", ("",))),
             loops=loops,
             written=self._written(data.get("written", {})),
+            unwritten=tuple(name for name, text in data.get("written", {}).items() if text is False),
             levels=(levels[0], levels[1]) if levels else None,
             extensions=data.get("extensions"),
             reads_envelope=data.get("envelope", False),
         )
 
-    def _written(self, said: dict[str, str]) -> dict[str, dict[str, str]]:
+    def _record_around(self, loop: Loop, loops: Mapping[str, Loop]) -> Loop | None:
+        """A record that this loop would stand in."""
+        seen: set[str] = set()
+        around = [*loop.parents, ""] if loop.name else []
+        while around:
+            name = around.pop()
+            if name not in seen:
+                seen.add(name)
+                if loops[name].is_record and name != loop.name:
+                    return loops[name]
+                around += loops[name].parents
+        return None
+
+    def _written(self, said: dict[str, str | bool]) -> dict[str, dict[str, str]]:
         made: dict[str, dict[str, str]] = {}
         for reference, text in said.items():
-            made.setdefault(self._tag(reference), {})[reference] = str(text)
+            tag = self._tag(reference)
+            if text is not False:
+                made.setdefault(tag, {})[reference] = str(text)
         return made
 
     def _in_order(self, raw: dict[str, Any]) -> list[str]:
@@ -265,12 +291,16 @@ class _File:
             of_record=str(table.get("into", "")).startswith("/"),
             many=many,
             is_record=table.get("record", False),
+            is_once=table.get("once", False),
+            is_alone=table.get("alone", False),
             is_passed_over=table.get("passed_over", False),
+            is_closed=table.get("passed_over", table.get("closed", self._data.get("closed", False))),
             kind=kind,
             nodes=nodes,
             record_nodes=record_nodes,
             below=below,
             currencies=currencies,
+            inherits=_texts(table.get("inherits", ())),
         )
 
     def _begin(self, text: str) -> tuple[str, tuple[Condition, ...]]:
@@ -279,8 +309,8 @@ class _File:
 
     def _content(self, table: dict[str, Any], kind: type[msgspec.Struct]) -> tuple[Any, Any, dict[str, Leaf], Any]:
         parts: list[tuple[str, Node]] = []
-        for shared in (*_texts(table.get("uses", ())),):
-            parts += self._parts(self._shape(shared, ""), kind)
+        for shared in _texts(table.get("uses", ())):
+            parts += self._parts(self._used(shared), kind)
         fields = {key: value for key, value in table.items() if key not in _RESERVED}
         of_record = {key.removeprefix("/"): fields.pop(key) for key in list(fields) if key.startswith("/")}
         parts += self._parts(fields, kind)
@@ -315,15 +345,17 @@ class _File:
             where, self._where = self._where, f"{self._where}, {name}"
             if field.many:
                 made += [self._many(field, one) for one in (said if isinstance(said, list) else [said])]
-            elif field.struct is None or isinstance(said, list) or self._is_whole(field, said):
+            elif field.struct is None or self._is_whole(field, said):
                 made += self._leaves(name, said, field)
+            elif isinstance(said, list):
+                made += [node for one in said for node in self._struct(field, one)]
             else:
                 made += self._struct(field, said)
             self._where = where
         return made
 
     def _is_whole(self, field: Field, said: Any) -> bool:
-        return isinstance(said, str) and field.struct is not None and field.struct.__name__ in _FROM_A_STRING
+        return isinstance(said, str | list) and field.struct is not None and field.struct.__name__ in _FROM_A_STRING
 
     def _struct(self, field: Field, said: Any) -> list[tuple[str, Node]]:
         """A field that is made of fields: what each segment gives to it."""
@@ -331,7 +363,7 @@ class _File:
         conditions: tuple[Condition, ...] = ()
         whole = None
         if isinstance(said, str):
-            whole = said.partition(" ")[0] if self._notation.holds_objects else None
+            whole = said.partition(" ")[0]
             said, conditions = self._shaped(said)
         said = dict(said)
         if "where" in said:
@@ -343,8 +375,13 @@ class _File:
         """A table with what it uses of shared ones."""
         used: dict[str, Any] = {}
         for name in _texts(said.pop("uses", ())):
-            used |= self._shape(name, "")
+            used |= self._used(name)
         return used | said
+
+    def _used(self, said: str) -> dict[str, Any]:
+        """A shared shape, or one of an element: "N1 as party"."""
+        prefix, _, name = said.rpartition(" as ")
+        return self._shape(name, prefix)
 
     def _shaped(self, said: str) -> tuple[dict[str, Any], tuple[Condition, ...]]:
         found = _EXPRESSION.fullmatch(said)
@@ -369,15 +406,18 @@ class _File:
             assert isinstance(leaf, Leaf)
             repeats = self._notation.repeats and leaf.references
             return tag, Many(
-                field.name, leaf, repetitions=self._notation.field(leaf.references[0][0]) if repeats else None
+                field.name,
+                leaf,
+                repetitions=self._notation.field(leaf.references[0][0]) if repeats else None,
+                is_instead=str(said).startswith("instead "),
             )
         every = None
         conditions: tuple[Condition, ...] = ()
         repetitions = None
+        is_instead = str(said).startswith("instead ")
         if isinstance(said, str):
             found = _EXPRESSION.fullmatch(said)
-            if found and self._notation.repeats and self._notation.holds_objects:
-                repetitions = found["references"]
+            repetitions = found["references"] if found and self._notation.repeats else None
             said, conditions = self._shaped(said)
         said = dict(said)
         if "where" in said:
@@ -393,7 +433,8 @@ class _File:
         if len(by_tag) != 1:
             self._wrong(f"an item comes from one segment, not from {' and '.join(sorted(by_tag)) or 'none'}")
         ((tag, nodes),) = by_tag.items()
-        return tag, Many(field.name, Struct("", field.struct, (*free, *nodes), conditions), every, repetitions)
+        item = Struct("", field.struct, (*free, *nodes), conditions)
+        return tag, Many(field.name, item, every, repetitions, is_instead)
 
     def _leaves(self, name: str, said: Any, field: Field) -> list[tuple[str, Node]]:
         """Alternatives that differ in their elements alone are one leaf."""
@@ -462,8 +503,9 @@ class _File:
             if found["codes"] is None:
                 made.append(Condition(found["reference"], frozenset(), unlike=True))
             else:
-                codes = frozenset(found["codes"].split("|")) - {""}
-                made.append(Condition(found["reference"], codes, unlike=bool(found["unlike"])))
+                codes = [code for code in found["codes"].split("|") if code]
+                first = codes[0] if codes else ""
+                made.append(Condition(found["reference"], frozenset(codes), bool(found["unlike"]), first))
         return tuple(made)
 
 

@@ -19,10 +19,10 @@ FOLDERS: Final[Mapping[str, str]] = {
     "bai2": "parsers.bai2",
     "iso20022": "parsers.iso20022",
 }
-"""Standards with maps of segments."""
+"""Standards with maps."""
 
-TREES: Final = frozenset({"iso20022"})
-"""Those whose sets are no segments in an order; they have `paths` where others have `values`."""
+TREES: Final[Mapping[str, str]] = {"iso20022": "Document"}
+"""Those whose messages are trees, with the element that may stand around one."""
 
 SHARED: Final = "shared.toml"
 BASE: Final = ".base.toml"
@@ -77,10 +77,12 @@ def find(standard: str, set_code: str, version: str) -> Map | None:
 
 
 def among(maps: Sequence[Map], standard: str, set_code: str, version: str) -> Map | None:
-    """The first of some maps that is one for this set and version."""
-    for made in maps:
-        if made.standard == standard and set_code.partition("^")[0] in made.sets and version.startswith(made.versions):
-            return made
+    """The first of some maps that is one for this set and version; one for just this event of it comes first."""
+    found = [one for one in maps if one.standard == standard and version.startswith(one.versions)]
+    for code in (set_code, set_code.partition("^")[0]):
+        for made in found:
+            if code in made.sets:
+                return made
     return None
 
 
@@ -88,4 +90,5 @@ def preload() -> None:
     """Read all maps, for a process that will open no file later."""
     for standard, folder in FOLDERS.items():
         maps(standard)
-        import_module(f"{folder}.{'paths' if standard in TREES else 'values'}")
+        if standard not in TREES:
+            import_module(f"{folder}.values")

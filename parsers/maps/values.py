@@ -4,9 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from parsers.canonical.values import decimal
+from parsers.segments import Value
 
 Parts = Any
 """A segment, split as its standard splits it, and filled up with empty elements so that each can be asked for."""
+
+
+Cell = tuple[int, ...]
+"""A place in a segment: in most standards an element and a component of it, from 1, which is 0 where it has none."""
 
 
 class Unreadable(ValueError):
@@ -120,8 +125,30 @@ def with_places(value: str, places: int) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
+def without_point(value: str, places: int) -> str | None:
+    """The inverse: ("123.45", 2) → "12345". None for a number that has more decimals."""
+    if not places:
+        return value
+    sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
+    whole, _, fraction = digits.partition(".")
+    if len(fraction) > places:
+        return None
+    return sign + ((whole + fraction.ljust(places, "0")).lstrip("0") or "0")
+
+
 def negated(value: str) -> str:
     """A number with the other sign; nothing of nothing."""
     if value.startswith("-"):
         return value[1:]
     return f"-{value}" if value.strip("0.") else value
+
+
+def elements_of(cells: Mapping[Cell, str]) -> list[Value]:
+    """The elements of a segment, of which some are composites."""
+    made: list[Value] = []
+    for number in range(1, max((element for element, _ in cells), default=0) + 1):
+        parts = {component: text for (element, component), text in cells.items() if element == number}
+        last = max(parts, default=0)
+        composite = tuple(parts.get(nth, "") for nth in range(1, last + 1))
+        made.append(composite if last > 1 else parts.get(last, ""))
+    return made

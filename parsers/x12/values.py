@@ -1,11 +1,13 @@
 """How values stand in X12 segments. Spec: X12.6 section 3.5.1; dates by their qualifier: data element 1250."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from parsers.canonical.values import iso_date, iso_moment
 from parsers.elements import released, split
-from parsers.maps.values import Spot, Unreadable, plain_decimal
+from parsers.maps.values import Cell, Spot, Unreadable, elements_of, plain_decimal, without_point
+from parsers.segments import Value
 from parsers.x12.delimiters import Delimiters
 
 _REFERENCE = re.compile(r"[A-Z][A-Z0-9]{1,2}(?P<element>\d\d)(?:-(?P<component>\d+))?")
@@ -113,18 +115,19 @@ class Values:
 
     # --- written back ---
 
-    def cell(self, reference: str) -> tuple[int, int]:
+    def cell(self, reference: str) -> Cell:
         found = _REFERENCE.fullmatch(reference)
         assert found is not None, "the map's language has seen it"
         return int(found["element"]), int(found["component"] or 0)
 
-    def decimal_text(self, value: str, places: int) -> str:
-        if not places:
-            return value
-        whole, _, fraction = value.partition(".")
-        if len(fraction) > places:
-            raise ValueError(f"an amount has more than {places} decimals, which are implied")
-        return (whole + fraction.ljust(places, "0")).lstrip("0") or "0"
+    def elements(self, cells: Mapping[Cell, str]) -> list[Value]:
+        return elements_of(cells)
+
+    def agrees(self, tag: str, cells: Mapping[Cell, str]) -> bool:  # noqa: ARG002  The guide judges it.
+        return True
+
+    def decimal_text(self, value: str, places: int) -> str | None:
+        return without_point(value, places)
 
     def moment_text(self, value: str) -> tuple[str, str]:
         day, _, time = value.partition("T")

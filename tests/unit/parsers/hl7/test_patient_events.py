@@ -34,7 +34,7 @@ CASES = [
     ("names", "PID|||||TEST&VON^ALBA^Q^JR^DR^^L~TEST^AL^^^^^N||||KNOWN^AS\r", {"patient": {"names": [{"family": "TEST", "given": "ALBA", "middle": "Q", "suffix": "JR", "prefix": "DR", "type": "L"}, {"family": "TEST", "given": "AL", "type": "N"}, {"family": "KNOWN", "given": "AS"}]}}),
     ("birth and sex", "PID|||||||198001|F\r", {"patient": {"birth_date": "1980-01", "sex": "F"}}),
     ("address", "PID|||||||||||1 MAIN^APT 2^TOWN^IL^62701^USA^H\r", {"patient": {"addresses": [{"street": "1 MAIN", "other": "APT 2", "city": "TOWN", "state": "IL", "postal_code": "62701", "country": "USA", "type": "H"}]}}),
-    ("phones", "PID|||||||||||||555-1^PRN~^WPN^PH^^1^555^2|555-3\r", {"patient": {"phones": [{"number": "555-1", "use": "PRN"}, {"number": "1 555 2", "use": "WPN"}, {"number": "555-3"}]}}),
+    ("phones", "PID|||||||||||||555-1^PRN~^WPN^PH^^1^555^2|555-3\r", {"patient": {"phones": [{"number": "555-1", "use": "PRN"}, {"number": "1 555 2", "use": "WPN", "kind": "PH"}, {"number": "555-3"}]}}),
     ("account", "PID||||||||||||||||||ACC1^^^HOSPITAL\r", {"patient": {"account": {"value": "ACC1", "assigner": "HOSPITAL"}}}),
     ("deleted, empty and sent", 'PID|||||""||""||||""||""^PRN|||||""\r', {"patient": {"names": None, "birth_date": None, "addresses": None, "phones": [{"number": None, "use": "PRN"}], "account": None}}),
     ("escapes", "PID|||||O\\T\\BRIEN^A\\S\\B\r", {"patient": {"names": [{"family": "O&BRIEN", "given": "A^B"}]}}),
@@ -42,7 +42,7 @@ CASES = [
     ("next of kin", "NK1|1|TEST^BRUNO|SPO^SPOUSE^HL70063||555\rNK1|2|TEST^CARL\r", {"next_of_kin": [{"names": [{"family": "TEST", "given": "BRUNO"}], "relationship": {"code": "SPO", "text": "SPOUSE", "system": "HL70063"}, "phones": [{"number": "555"}]}, {"names": [{"family": "TEST", "given": "CARL"}]}]}),
     ("diagnosis", "DG1|1||J18.9^PNEUMONIA^I10||20260302|A\r", {"diagnoses": [{"diagnosis": {"code": "J18.9", "text": "PNEUMONIA", "system": "I10"}, "at": "2026-03-02", "type": "A"}]}),
     ("allergy", "AL1|1|DA|PCN^PENICILLIN|SV|HIVES~SWELLING|2010\r", {"allergies": [{"type": {"code": "DA"}, "allergen": {"code": "PCN", "text": "PENICILLIN"}, "severity": {"code": "SV"}, "reactions": ["HIVES", "SWELLING"], "identified_on": "2010"}]}),
-    ("insurance", "IN1|1|PPO|P1^^^PLAN|PLAN||||G1||||||||TEST^ALBA|18" + "|" * 19 + "POL1\r", {"insurance": [{"plan": {"code": "PPO"}, "company_identifiers": [{"value": "P1", "assigner": "PLAN"}], "company_name": "PLAN", "group_number": "G1", "policy_number": "POL1", "insured": [{"family": "TEST", "given": "ALBA"}]}]}),
+    ("insurance", "IN1|1|PPO|P1^^^PLAN|PLAN||||G1||||||||TEST^ALBA|18" + "|" * 19 + "POL1\r", {"insurance": [{"plan": {"code": "PPO"}, "company_identifiers": [{"value": "P1", "assigner": "PLAN"}], "company_name": "PLAN", "group_number": "G1", "policy_number": "POL1", "insured": [{"family": "TEST", "given": "ALBA"}], "insured_relationship": {"code": "18"}}]}),
     ("merge", "MRG|M9^^^HOSPITAL^MR\r", {"merged_identifiers": [{"value": "M9", "assigner": "HOSPITAL", "type": "MR"}]}),
     ("the sender's own segments", "ZPI|1|MEAL^VEGAN||\rZZZ\r", {"extensions": [{"segment": "ZPI", "fields": ["1", "MEAL^VEGAN", "", ""]}, {"segment": "ZZZ", "fields": []}]}),
 ]  # fmt: skip
