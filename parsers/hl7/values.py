@@ -30,6 +30,7 @@ class Values:
 
     fill = _FIELDS_MAX
     goes_on = None
+    unpadded = None
 
     def __init__(self, syntax: Delimiters) -> None:
         self.separator = syntax.field

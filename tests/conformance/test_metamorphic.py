@@ -64,6 +64,18 @@ def x12_lines_are_segments(text: str) -> str:
     return x12_one_line(text).replace(text[105], "\n")
 
 
+def x12_padded(text: str) -> str:
+    """Blanks behind every element, but for those of envelopes."""
+    element, terminator = text[3], text[105]
+    made: list[str] = []
+    for segment in x12_one_line(text).split(terminator):
+        tag, separator, rest = segment.partition(element)
+        padded = element.join(f"{one}  " for one in rest.split(element))
+        is_envelope = tag in {"ISA", "GS", "ST", "SE", "GE", "IEA"}
+        made.append(segment if is_envelope or not rest else f"{tag}{separator}{padded}")
+    return terminator.join(made)
+
+
 X12_REORDERED = ("REF", "DTP", "DTM", "AMT", "QTY")
 
 
@@ -161,6 +173,7 @@ SENT: Mapping[str, Mapping[str, Sent]] = {
         "in one line": x12_one_line,
         "CR LF behind each segment": lambda text: x12_one_line(text).replace(text[105], f"{text[105]}\r\n"),
         "a line a segment": x12_lines_are_segments,
+        "blanks behind elements": x12_padded,
     },
     "edifact": {
         "in one line": edifact_one_line,
