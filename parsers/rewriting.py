@@ -22,6 +22,9 @@ from parsers.findings import Finding
 from parsers.guides import shelf as guides
 from parsers.guides.model import Guide
 from parsers.guides.terms import Judging
+from parsers.hl7.delimiters import Delimiters as Hl7Delimiters
+from parsers.hl7.values import Values as Hl7Values
+from parsers.hl7.writer import Writer as Hl7Writer
 from parsers.maps import shelf
 from parsers.maps.drafts import Draft
 from parsers.maps.model import Map
@@ -173,8 +176,40 @@ def _nacha_file(segments: Set, names: Mapping[str, str]) -> Iterator[bytes]:
     yield (writer.end_batch() if is_open else b"") + writer.end_file()
 
 
+def _hl7(records: list[dict[str, Any]], made: Map, set_code: str, version: str) -> tuple[Set, Iterable[bytes]]:
+    texts = Hl7Values(Hl7Delimiters())
+    drafts: list[Draft] = []
+    for record in records:
+        own = _drafts(record, made, texts, set_code, version)
+        shared = [[(one.tag, one.cells) for one in each if one.is_shared] for each in (drafts, own)]
+        if drafts and shared[0] != shared[1]:
+            raise ValueError("records of one message say the same of what is around them")
+        drafts = [*drafts, *(one for one in own if not (drafts and one.is_shared))]
+    kind, _, event = set_code.partition("^")
+    for draft in drafts if drafts[0].tag == "MSH" else [Draft("MSH"), *drafts]:
+        if draft.tag == "MSH":
+            told = {
+                "MSH-9": kind,
+                "MSH-9.2": event,
+                "MSH-10": "1",
+                "MSH-11": "P",
+                "MSH-12": version,
+                "MSH-7": f"{_AT:%Y}",
+            }
+            draft.cells = {texts.cell(name): text for name, text in told.items() if text} | draft.cells
+    segments = [(draft.tag, texts.elements(draft.cells)) for draft in drafts]
+    return segments, _hl7_message(segments)
+
+
+def _hl7_message(segments: Set) -> Iterator[bytes]:
+    writer = Hl7Writer()
+    for tag, fields in segments:
+        yield writer.message(*fields[2:]) if tag == "MSH" else writer.segment(tag, *fields)
+
+
 _STANDARDS: Final[Mapping[str, Callable[[list[dict[str, Any]], Map, str, str], tuple[Set, Iterable[bytes]]]]] = {
     "x12": _x12,
     "edifact": _edifact,
     "nacha": _nacha,
+    "hl7": _hl7,
 }
