@@ -256,6 +256,55 @@ def document(size: int) -> Iterator[str]:
     yield "||||||F\r"
 
 
+def transfers(size: int) -> Iterator[str]:
+    """One pacs.008 with so many characters of transactions, a few hundred different ones again and again."""
+    dice = _dice(8)
+    pool = [_transfer(dice, number) for number in range(400)]
+    count = max(size // (sum(map(len, pool)) // len(pool)), 1)
+    yield (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08">\n'
+        "  <FIToFICstmrCdtTrf>\n    <GrpHdr>\n      <MsgId>GROVE-1</MsgId>\n"
+        f"      <CreDtTm>2026-01-10T12:05:00+01:00</CreDtTm>\n      <NbOfTxs>{count}</NbOfTxs>\n"
+        "      <SttlmInf><SttlmMtd>CLRG</SttlmMtd><ClrSys><Cd>ST2</Cd></ClrSys></SttlmInf>\n    </GrpHdr>\n"
+    )
+    for number in range(count):
+        yield pool[number % len(pool)]
+    yield "  </FIToFICstmrCdtTrf>\n</Document>\n"
+
+
+def _transfer(dice: random.Random, number: int) -> str:
+    def party() -> str:
+        return (
+            f"<Nm>{dice.choice(GIVEN)} {dice.choice(FAMILY)}</Nm><PstlAdr><StrtNm>ORCHARD RD</StrtNm>"
+            f"<BldgNb>{dice.randrange(1, 9999)}</BldgNb><PstCd>{dice.randrange(1000, 9999)}</PstCd>"
+            "<TwnNm>LAKESIDE</TwnNm><Ctry>BE</Ctry></PstlAdr>"
+        )
+
+    uetr = f"{dice.randrange(16**8):08x}-0000-4000-8000-{dice.randrange(16**12):012x}"
+    lines = (
+        "    <CdtTrfTxInf>",
+        (
+            f"      <PmtId><InstrId>I{number:08}</InstrId><EndToEndId>E{number:08}</EndToEndId>"
+            f"<TxId>T{number:08}</TxId><UETR>{uetr}</UETR></PmtId>"
+        ),
+        "      <PmtTpInf><SvcLvl><Cd>SEPA</Cd></SvcLvl></PmtTpInf>",
+        f'      <IntrBkSttlmAmt Ccy="EUR">{dice.randrange(100, 10**7) / 100:.2f}</IntrBkSttlmAmt>',
+        f"      <IntrBkSttlmDt>2026-01-{dice.randrange(1, 29):02}</IntrBkSttlmDt>",
+        "      <ChrgBr>SLEV</ChrgBr>",
+        "      <InstgAgt><FinInstnId><BICFI>GROVBEBBXXX</BICFI></FinInstnId></InstgAgt>",
+        "      <InstdAgt><FinInstnId><BICFI>MEADDEFFXXX</BICFI></FinInstnId></InstdAgt>",
+        f"      <Dbtr>{party()}</Dbtr>",
+        "      <DbtrAcct><Id><IBAN>BE68539007547034</IBAN></Id></DbtrAcct>",
+        "      <DbtrAgt><FinInstnId><BICFI>GROVBEBBXXX</BICFI></FinInstnId></DbtrAgt>",
+        "      <CdtrAgt><FinInstnId><BICFI>MEADDEFFXXX</BICFI></FinInstnId></CdtrAgt>",
+        f"      <Cdtr>{party()}</Cdtr>",
+        "      <CdtrAcct><Id><IBAN>DE89370400440532013000</IBAN></Id></CdtrAcct>",
+        f"      <RmtInf><Ustrd>INVOICE {dice.randrange(10**6)}</Ustrd></RmtInf>",
+        "    </CdtTrfTxInf>",
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _head(kind: str, number: int, at: str) -> str:
     return f"MSH|^~\\&|LAB|GROVE|EHR|GROVE|{at}||{kind}|M{number:08}|P|2.5.1\r"
 

@@ -64,7 +64,18 @@ DUELS = (
 def measure(folder: Path) -> list[Row]:
     build = folder.parent
     rows = [_row(duel, folder, build) for duel in DUELS if duel.standard in READERS]
-    return [*rows, import_time()]
+    return [*rows, _transfers(folder), import_time()]
+
+
+def _transfers(folder: Path) -> Row:
+    """Nobody else reads a whole pacs.008 for us to compare."""
+    megabytes = number("BENCH_PARSE_MB")
+    what, path = f"pacs.008 of {megabytes} MB, NDJSON of payments", folder / "transfers"
+    edi_files.write(path, edi_files.transfers(megabytes * 1_000_000))
+    with reader("ours", ours("records"), path, folder) as mine:
+        for index in counted(what, number("BENCH_ROUNDS") + 1):
+            mine.round(index)
+        return Row(what, mine.rate(), None, "MB/s", None)
 
 
 def _row(duel: Duel, folder: Path, build: Path) -> Row:
@@ -150,9 +161,10 @@ def measure_parallel(folder: Path) -> list[Row]:
 def measure_memory(folder: Path) -> list[Row]:
     """The largest resident size while one file is read that has nowhere to rest."""
     mib, document_mb = number("BENCH_PARSE_MEMORY_MIB"), 20
-    claims, document = folder / "one-set", folder / "document"
+    claims, document, transfers = folder / "one-set", folder / "document", folder / "transfers-of-memory"
     edi_files.write(claims, edi_files.claims(mib << 20, in_one_set=True))
     edi_files.write(document, edi_files.document(document_mb * 1_000_000))
+    edi_files.write(transfers, edi_files.transfers(mib << 20))
     rows = []
     for what, path, work, *bars in (
         (f"837P of {mib} MiB in one set, elements", claims, "x12", 64, 40),
@@ -160,6 +172,7 @@ def measure_memory(folder: Path) -> list[Row]:
         (f"837P of {mib} MiB in one set, judged", claims, "guide", 96, 64),
         (f"HL7 message with {document_mb} MB in OBX-5, fields", document, "hl7", 64, 40),
         (f"HL7 message with {document_mb} MB in OBX-5, NDJSON", document, "records", 64, 40),
+        (f"pacs.008 of {mib} MiB, NDJSON", transfers, "records", 128, 96),
     ):
         with reader("ours", ours(work), path, folder) as each:
             rows.append(Row(f"{what}: peak resident size", each.read(path).peak_mib, None, "MiB", None, *bars))

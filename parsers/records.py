@@ -8,14 +8,15 @@ from msgspec.structs import replace
 
 from parsers.events import Event, Quoted, RecordBatch, SetClosed, SetOpened
 from parsers.findings import Finding, Location, Severity
-from parsers.maps import shelf
+from parsers.maps import shelf, trees
 from parsers.maps.engine import Compiled, Walk
-from parsers.maps.trees import CompiledTree, TreeWalk
+from parsers.maps.model import Map
 from parsers.segments import Item, LoopClosed, LoopOpened, Raw, Segments, Syntax
 
 BATCH_BYTES = 256 << 10
 _COMPILED_MAX = 32
 _SAID_MAX = 10_000
+"""Elements that are remembered as told of, since what stands in a tree is mapped only when its loop has ended."""
 
 PASSED_OVER: dict[str, Severity] = {"hl7": "warning"}
 """How bad it is that a segment was too long to hold: HL7 sends whole documents in one, elsewhere nobody meant it."""
@@ -34,26 +35,34 @@ class Maps:
     def __init__(self, given: Mapping[str, str], *, marking: bool = False) -> None:
         self._given = shelf.given(given)
         self._marking = marking
-        self._compiled: dict[tuple[str, Syntax | None], Compiled | CompiledTree] = {}
+        self._compiled: dict[tuple[str, Syntax], Compiled] = {}
+        self._trees: dict[str, trees.Compiled] = {}
 
-    def walk(self, opened: SetOpened, first: Segments, place: Location) -> Walk | TreeWalk | None:
+    def walk(self, opened: SetOpened, first: Segments, place: Location) -> Walk | trees.Walk | None:
         """A walk through a set, None where there is no map of it."""
         standard = first.standard
         about = standard, opened.set or "", opened.version or ""
-        made = shelf.among(self._given, *about) or shelf.find(*about)
+        given = shelf.among(self._given, *about)
+        made = given or shelf.find(*about)
         if made is None:
             return None
-        is_tree = standard in shelf.TREES
-        key = made.id, None if is_tree else first.syntax
+        encode = dict if self._marking else _encoder.encode
+        if standard in shelf.TREES:
+            return self._tree(made, is_given=given is not None).walk(place, encode)
+        key = made.id, first.syntax
         if key not in self._compiled:
             if len(self._compiled) >= _COMPILED_MAX:
                 self._compiled.clear()
-            values = import_module(
-                f"{shelf.FOLDERS[standard]}.paths" if is_tree else f"{shelf.FOLDERS[standard]}.values"
-            )
-            compiled = CompiledTree if is_tree else Compiled
-            self._compiled[key] = compiled(made, values.values(first.syntax), marking=self._marking)
-        return self._compiled[key].walk(place, dict if self._marking else _encoder.encode)
+            values = import_module(f"{shelf.FOLDERS[standard]}.values").values(first.syntax)
+            self._compiled[key] = Compiled(made, values, marking=self._marking)
+        return self._compiled[key].walk(place, encode)
+
+    def _tree(self, made: Map, *, is_given: bool) -> trees.Compiled:
+        if not is_given and not self._marking:
+            return trees.of_package(made)
+        if made.id not in self._trees:
+            self._trees[made.id] = trees.Compiled(made, marking=self._marking)
+        return self._trees[made.id]
 
 
 def with_records(
@@ -143,7 +152,7 @@ class _SetRecords:
         self._maps = maps
         self._around = around
         self._place: Location | None = None
-        self._map: Walk | TreeWalk | None = None
+        self._map: Walk | trees.Walk | None = None
         self._content_end: int | None = None
         self._lines = bytearray()
         self._waiting = 0

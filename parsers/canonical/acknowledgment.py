@@ -1,6 +1,6 @@
 """What a partner says of what we sent: taken, taken with errors, or refused; and what is wrong with it."""
 
-from parsers.canonical.values import Code, Day, Decimal, Provenance, Reference, Value
+from parsers.canonical.values import Code, Day, Decimal, Identifier, Provenance, Reference, Value
 
 
 class ElementError(Value, frozen=True):
@@ -28,12 +28,13 @@ class AcknowledgedError(Value, frozen=True):
     elements: tuple[ElementError, ...] = ()
     severity: Code | None = None
     text: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class AcknowledgedSet(Value, frozen=True):
     """`verdict` is "accepted", "accepted-with-errors", "rejected", else the standard's code.
 
-    `level` is "functional-group" where it is no set, but a group of an interchange that is answered.
+    `level` is "functional-group", "batch" or "item" where it is no set, but a group, many sets, or a document of one.
     """
 
     level: Code | None = None
@@ -42,17 +43,20 @@ class AcknowledgedSet(Value, frozen=True):
     version: Code | None = None
     verdict: Code | None = None
     reasons: tuple[Code, ...] = ()
+    references: tuple[Identifier, ...] = ()
     errors: tuple[AcknowledgedError, ...] = ()
 
 
 class Acknowledgment(Value, frozen=True, kw_only=True, tag_field="schema", tag="acknowledgment/1"):
     """Attributes:
+    number: of the acknowledgment itself, where it has one.
     level: what is answered: "interchange", "functional-group", "message".
     control_number: of what is answered, as it was sent; `functional_id` and `version` likewise.
     verdict: "accepted", "accepted-with-errors", "partially-accepted", "rejected", else the standard's code.
     """
 
     provenance: Provenance
+    number: Reference | None = None
     kind: Code | None = None
     level: Code | None = None
     control_number: Reference | None = None

@@ -6,9 +6,13 @@ from typing import Final
 import msgspec
 
 from parsers.canonical.acknowledgment import Acknowledgment
+from parsers.canonical.authorization import Authorization
 from parsers.canonical.claim import Claim
+from parsers.canonical.claim_status import ClaimStatus
+from parsers.canonical.eligibility import Eligibility
 from parsers.canonical.enrollment import Enrollment
 from parsers.canonical.invoice import Invoice
+from parsers.canonical.logistics import LogisticsEvent, LogisticsOrder
 from parsers.canonical.observation import ObservationReport
 from parsers.canonical.order import OrderResponse, PurchaseOrder
 from parsers.canonical.patient_event import PatientEvent
@@ -21,10 +25,15 @@ _TYPES: Final = (
     Claim,
     Remittance,
     Enrollment,
+    Eligibility,
+    ClaimStatus,
+    Authorization,
     PurchaseOrder,
     OrderResponse,
     ShipNotice,
     Invoice,
+    LogisticsOrder,
+    LogisticsEvent,
     PatientEvent,
     ObservationReport,
     Payment,

@@ -108,6 +108,7 @@ class Payer(Value, frozen=True):
     group_name: Organization | None = None
     filing: Code | None = None
     address: Address | None = None
+    contacts: tuple[Contact, ...] = ()
 
 
 class Adjustment(Value, frozen=True):

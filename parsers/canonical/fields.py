@@ -41,6 +41,15 @@ SCHEME_CLASSES: Final[Mapping[str, str]] = {
         ),
         "REFERENCE",
     ),
+    **dict.fromkeys(
+        (
+            "bank-clearing-number", "bankleitzahl", "bankleitzahl-at", "bsb", "chips-participant", "cips", "cnaps",
+            "hebic", "hong-kong-bank-code", "ifsc", "sic", "sort-code", "transit-number", "zengin",
+            "account-servicer-reference", "batch-id", "case", "clearing-reference", "creditor-reference",
+            "end-to-end-id", "instruction-id", "message-id", "qr-reference", "transaction-id", "uetr",
+        ),
+        "REFERENCE",
+    ),
     "ssn": "SSN",
     "member-id": "MEMBER_ID",
     "unique-health-id": "MEMBER_ID",

@@ -39,6 +39,7 @@ class InvoiceLine(Value, frozen=True):
     charges: tuple[Charge, ...] = ()
     taxes: tuple[TaxAmount, ...] = ()
     notes: tuple[Note, ...] = ()
+    weight: Quantity | None = None
 
 
 class InvoiceTotals(Value, frozen=True):
@@ -51,6 +52,8 @@ class InvoiceTotals(Value, frozen=True):
     discountable: Money | None = None
     discounted: Money | None = None
     line_count: Decimal | None = None
+    weight: Quantity | None = None
+    quantity: Quantity | None = None
 
 
 class Invoice(Value, frozen=True, kw_only=True, tag_field="schema", tag="invoice/1"):

@@ -141,7 +141,6 @@ class ReportDocument(Value, frozen=True):
     """A document of which a message tells: dictated, transcribed, authenticated.
 
     Attributes:
-        orders: those that it is the result of.
         id: unique for ever; `parent_id` the one of which it is an addendum or replacement.
         completion: "DI" dictated, "IN" incomplete, "AU" authenticated, "LA" legally authenticated.
         availability: "AV" available, "CA" deleted, "OB" obsolete, "UN" unavailable.
@@ -171,7 +170,6 @@ class ReportDocument(Value, frozen=True):
     availability: Sent = UNSET
     storage: Sent = UNSET
     change_reason: Health = UNSET
-    orders: tuple[Order, ...] = ()
 
 
 class ObservationReport(Value, frozen=True, kw_only=True, tag_field="schema", tag="observation-report/1"):
@@ -179,6 +177,7 @@ class ObservationReport(Value, frozen=True, kw_only=True, tag_field="schema", ta
 
     Attributes:
         processing: "P" production, "T" training, "D" debugging.
+        requests: the orders that a document is the result of.
         diagnoses: why it was ordered; `allergies` and `insurance` are the patient's.
     """
 
@@ -196,6 +195,7 @@ class ObservationReport(Value, frozen=True, kw_only=True, tag_field="schema", ta
     visit: Visit | UnsetType = UNSET
     order: Order | UnsetType = UNSET
     document: ReportDocument | UnsetType = UNSET
+    requests: tuple[Order, ...] = ()
     specimens: tuple[Specimen, ...] = ()
     observations: tuple[Observation, ...] = ()
     diagnoses: tuple[Condition, ...] | UnsetType | None = UNSET

@@ -57,11 +57,12 @@ class Carrier(Value, frozen=True):
 
 
 class Delivery(Value, frozen=True):
-    """A part of a line that is wanted at a time of its own."""
+    """A part of a line that is wanted at a time of its own. `certainty` of a forecast: "firm", "planned"."""
 
     quantity: Quantity | None = None
     dates: tuple[Dated, ...] = ()
     location: Reference | None = None
+    certainty: Code | None = None
 
 
 class OrderLine(Value, frozen=True):
@@ -134,12 +135,14 @@ class LineResponse(Value, frozen=True):
     price: Decimal | None = None
     dates: tuple[Dated, ...] = ()
     products: tuple[Identifier, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
 
 class RespondedLine(Value, frozen=True):
-    """`ordered` is the quantity that was ordered; `responses` say what becomes of it."""
+    """`ordered` is the quantity that was ordered, `action` how the line changes; `responses` say what becomes of it."""
 
     number: Reference | None = None
+    action: Code | None = None
     ordered: Quantity | None = None
     price: Decimal | None = None
     price_basis: Code | None = None
@@ -150,6 +153,7 @@ class RespondedLine(Value, frozen=True):
     dates: tuple[Dated, ...] = ()
     references: tuple[Identifier, ...] = ()
     notes: tuple[Note, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
 
 class OrderResponse(Value, frozen=True, kw_only=True, tag_field="schema", tag="order-response/1"):
@@ -161,6 +165,7 @@ class OrderResponse(Value, frozen=True, kw_only=True, tag_field="schema", tag="o
     provenance: Provenance
     number: Reference | None = None
     order: Reference | None = None
+    change: Reference | None = None
     status: Code | None = None
     purpose: Code | None = None
     date: Day | None = None

@@ -27,18 +27,24 @@ class PaymentParty(Value, frozen=True):
 class Agent(Value, frozen=True):
     """A bank. `identifiers` of schemes "bic", "aba", "clearing-code", "lei", "account" (its own with another bank).
 
-    `role` of one among several: "intermediary", "sender-correspondent", "receiver-correspondent", "reimbursement";
+    `role` of one among several: "intermediary", "sender-correspondent", "receiver-correspondent", "reimbursement",
+    "previous-instructing-agent", "instructing-agent", "instructed-agent", "assigner", "assignee";
     of the payment that a cover is for "ultimate-debtor-agent", "ultimate-creditor-agent".
     """
 
     role: Code | None = None
     name: Reference | None = None
     identifiers: tuple[Identifier, ...] = ()
+    address: Address | None = None
 
 
 class BankAccount(Value, frozen=True):
-    """`scheme` is "iban" or "other"; `kind` the standard's code ("checking", "savings", "CACC")."""
+    """`scheme` is "iban" or "other"; `kind` the standard's code ("checking", "savings", "CACC").
 
+    A name of one may be a person's: it is plain text.
+    """
+
+    name: str | None = None
     number: Account | None = None
     scheme: Code | None = None
     kind: Code | None = None
@@ -46,7 +52,7 @@ class BankAccount(Value, frozen=True):
 
 
 class Remitted(Value, frozen=True):
-    """A document that is paid, or a part of one."""
+    """A document that is paid, or a part of one; `credited` is what of it is a credit note's."""
 
     kind: Code | None = None
     number: Reference | None = None
@@ -54,20 +60,48 @@ class Remitted(Value, frozen=True):
     paid: Money | None = None
     billed: Money | None = None
     discount: Money | None = None
+    credited: Money | None = None
     references: tuple[Identifier, ...] = ()
 
 
 class PaymentCharge(Value, frozen=True):
+    """`agent` takes it."""
+
     bearer: Code | None = None
     amount: Money | None = None
+    agent: Agent | None = None
+
+
+class OriginalPayment(Value, frozen=True):
+    """What a return, a status or a recall says of the payment that it is about."""
+
+    amount: Money | None = None
+    instructed: Money | None = None
+    execution_date: Day | None = None
+    settlement_date: Day | None = None
+    debtor: PaymentParty | None = None
+    debtor_account: BankAccount | None = None
+    debtor_agent: Agent | None = None
+    ultimate_debtor: PaymentParty | None = None
+    creditor: PaymentParty | None = None
+    creditor_account: BankAccount | None = None
+    creditor_agent: Agent | None = None
+    ultimate_creditor: PaymentParty | None = None
+    remittance: tuple[str, ...] = ()
+    documents: tuple[Remitted, ...] = ()
+    references: tuple[Identifier, ...] = ()
 
 
 class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment/1"):
     """Attributes:
-    kind: "credit-transfer", "direct-debit", "return", "status", "notice-of-change", "request", "recall", "advice".
+    kind: "credit-transfer", "direct-debit", "return", "status", "notice-of-change", "request", "recall",
+        "recall-answer", "advice".
     direction: "credit" or "debit" of the account that `creditor` or `debtor` names, where the message says it.
     status: of a status report or return, in the standard's code; `reasons` likewise.
-    original: of a return or status, what identifies the payment that it is about.
+    transfer_currency: in which to pay, where that is not the amount's.
+    method: "transfer", "cheque", "direct-debit", "transfer-advice".
+    sequence: of direct debits under one mandate: "first", "recurring", "final", "one-off".
+    original: of a return, status or recall, the payment that it is about; `original_…` is what identifies that.
     """
 
     provenance: Provenance
@@ -81,16 +115,23 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     uetr: Reference | None = None
     trace: Reference | None = None
     original_message_id: Reference | None = None
+    original_message_type: Code | None = None
+    original_batch_id: Reference | None = None
+    original_instruction_id: Reference | None = None
     original_end_to_end_id: Reference | None = None
     original_transaction_id: Reference | None = None
+    original: OriginalPayment | None = None
     created_at: Moment | None = None
+    accepted_at: Moment | None = None
     execution_date: Day | None = None
     settlement_date: Day | None = None
     amount: Money | None = None
     instructed: Money | None = None
+    transfer_currency: Code | None = None
     exchange_rate: Decimal | None = None
     charge_bearer: Code | None = None
     charges: tuple[PaymentCharge, ...] = ()
+    initiating_party: PaymentParty | None = None
     debtor: PaymentParty | None = None
     debtor_account: BankAccount | None = None
     debtor_agent: Agent | None = None
@@ -100,8 +141,14 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     creditor_agent: Agent | None = None
     ultimate_creditor: PaymentParty | None = None
     intermediaries: tuple[Agent, ...] = ()
+    method: Code | None = None
+    settlement_method: Code | None = None
+    clearing_system: Code | None = None
     service: Code | None = None
     local_instrument: Code | None = None
+    sequence: Code | None = None
+    priority: Code | None = None
+    category_purpose: Code | None = None
     purpose: Code | None = None
     description: str | None = None
     remittance: tuple[str, ...] = ()
@@ -109,5 +156,6 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     instructions: tuple[str, ...] = ()
     status: Code | None = None
     reasons: tuple[Code, ...] = ()
+    reason_text: tuple[str, ...] = ()
     corrected: Account | None = None
     references: tuple[Identifier, ...] = ()

@@ -19,10 +19,12 @@ from parsers.canonical.values import (
 class ShippedItem(Value, frozen=True):
     """`order` and `order_line` say what was ordered; `package` numbers the innermost one around it.
 
+    `status` is how much of it was sent ("complete", "backordered"), else the standard's code.
     `part_of` is the number of the item that this one is a part of.
     """
 
     number: Reference | None = None
+    status: Code | None = None
     order: Reference | None = None
     order_line: Reference | None = None
     package: Reference | None = None
@@ -63,7 +65,8 @@ class ShippedOrder(Value, frozen=True):
 
 class ShipNotice(Value, frozen=True, kw_only=True, tag_field="schema", tag="ship-notice/1"):
     """Attributes:
-    kind: "notice" of what was sent, "receipt" of what came, "warehouse-advice".
+    kind: "notice" of what was sent, "receipt" of what came, "warehouse-advice" of what a
+        warehouse sent, "stock-transfer" to one.
     orders: the purchase orders that it is for.
     items: what is in it, one behind the other, whatever packages they are in.
     """

@@ -36,12 +36,15 @@ class Values:
 
     def __init__(self, syntax: Delimiters) -> None:
         self.separator = syntax.field
+        self._inner = syntax.subcomponent
         component, repetition, inner, escape = (
             syntax.component,
             syntax.repetition,
             syntax.subcomponent,
             syntax.escape,
         )
+
+        mark = escape or inner
 
         def meant(text: str) -> str:
             return unescape(text, syntax) if escape and escape in text else text
@@ -69,7 +72,7 @@ class Values:
             if repetition in text:
                 text = text.split(repetition, 1)[0]
             made = text.split(component)
-            if inner in text or (escape and escape in text):
+            if inner in text or mark in text:
                 made = [subcomponent(one, 0) for one in made]
             made += _COMPONENTS
             return made
@@ -98,6 +101,7 @@ class Values:
             "whole_of": whole,
             "subcomponent_of": within,
             "each": each,
+            "several": repetition,
         }
 
     def split(self, segment: str) -> list[str]:
@@ -126,8 +130,13 @@ class Values:
         if subcomponent is None:
             return Spot(f"{name}p[{component - 1}]", {f"{name}p": f"parts({at})"}, guard, of_group=of_group)
         if subcomponent == 0:
-            return Spot(f"{name}w[{component - 1}]", {f"{name}w": f"wholes({at})"}, guard, of_group=of_group)
-        return Spot(f"subcomponent_of({at}, {component - 1}, {subcomponent - 1})", guard=guard, of_group=of_group)
+            wholes = f"{name}p if {self._inner!r} not in {at} else wholes({at})"
+            needs = {f"{name}p": f"parts({at})", f"{name}w": wholes}
+            return Spot(f"{name}w[{component - 1}]", needs, guard, of_group=of_group)
+        if subcomponent == 1:
+            return self.spot(f"{tag}-{field}.{component}", group)
+        inner = f"subcomponent_of({at}, {component - 1}, {subcomponent - 1})"
+        return Spot(f"({inner} if {self._inner!r} in {at} else '')", guard=guard, of_group=of_group)
 
     def whole(self, reference: str) -> str:
         tag, field, *_ = _parts_of(reference)

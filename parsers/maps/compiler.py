@@ -10,7 +10,7 @@ What it writes looks like this, of `claim_id = "CLM01"` and `total_charge = "CLM
 
 Going through the nodes for each segment took four times as long. All names in it are of map files; no text of a partner
 is ever compiled. Most elements of most segments are empty, so that what is taken from one is asked first of all whether
-it is there (`Spot.guard`); and much of what is there comes again, so that what was made of a text is kept (`_Known`).
+it is there (`Spot.guard`); and much of what is there comes again, so that what was made of a text is kept (`Known`).
 """
 
 import re
@@ -24,30 +24,20 @@ from typing import Any, Final, NamedTuple
 from parsers.canonical.fields import fields_of
 from parsers.canonical.values import Identifier
 from parsers.check_digits import is_valid
+from parsers.maps.kept import CACHED_MAX, Known, Words
 from parsers.maps.model import Condition, Leaf, Many, Node, Struct
 from parsers.maps.nodes import belongs, comes_again, deciding, left_of, names_money, together
 from parsers.maps.values import Parts, Spot, Unreadable, Values, negated, with_places
 
 CHECKED: Final = {
     "npi": "npi", "gtin": "gtin", "upc": "gtin", "ean": "gtin", "gln": "gln", "sscc": "sscc", "iban": "iban",
-    "aba": "aba",
+    "aba": "aba", "lei": "lei",
 }  # fmt: skip
 """Schemes that have check digits, and the kind that `parsers.check_digits` knows them by."""
-
-CACHED_MAX: Final = 1024
-"""Days, codes and the like that are kept because they come again."""
-
-SEEN_MAX: Final = 256
-"""Texts of which it is known that they have come once."""
 
 CODES_MAX: Final = 64
 """Functions that are written for the codes of one element. Whoever sends more gets one for all."""
 
-CACHED_CHARACTERS: Final = 200
-"""A text that is longer is no such thing."""
-
-_HELD: Final = re.compile(r"\bt(\d+) := e\[\1\]")
-_FIELD: Final = re.compile(r"\be\[(\d+)\]")
 _PLAIN: Final = re.compile(r"e\[(\d+)\]")
 
 Path = tuple[str, ...]
@@ -73,45 +63,6 @@ class Mark(NamedTuple):
     text: str
 
 
-class _Words(dict[str, Any]):
-    """For codes; others are their own, with the standard that they are of."""
-
-    def __init__(self, words: Mapping[str, str | bool], standard: str) -> None:
-        super().__init__(words)
-        self._standard = standard
-
-    def __missing__(self, code: str) -> str:
-        return f"{self._standard}:{code}"
-
-
-class _Known(dict[Any, Any]):
-    """What was made of a text, or of several, for when it comes again. Nobody changes what it has given.
-
-    Only what has come twice is kept: most names and numbers come once, and to hold them all would take the memory that
-    is near.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: set[Any] = set()
-
-    def keep(self, key: str, made: Any) -> Any:
-        seen = self._seen
-        if key in seen:
-            if len(self) >= CACHED_MAX:
-                self.clear()
-            self[key] = made
-        elif len(key) <= CACHED_CHARACTERS:
-            if len(seen) >= SEEN_MAX:
-                seen.clear()
-            seen.add(key)
-        return made
-
-    def keep_of(self, key: tuple[str, ...], made: Any) -> Any:
-        """Of several texts."""
-        return self.keep(key, made) if max(map(len, key)) <= CACHED_CHARACTERS else made  # type: ignore[arg-type]
-
-
 class Compiler:
     """For the separators of one interchange.
 
@@ -120,7 +71,6 @@ class Compiler:
         growing: the names of structs that more than one segment may give to.
         problems: what made no sense since somebody last looked.
         here: position, offset and text of the segment in hand, where values are marked.
-        places: the same by reference, where one object is made of several segments at once.
     """
 
     def __init__(
@@ -131,10 +81,9 @@ class Compiler:
         self.currency: str | None = None
         self.problems: list[Problem] = []
         self.here = (0, 0, "")
-        self.places: Mapping[str, tuple[int, int, str]] = {}
         self.decimals: dict[str, str | None] = {}
         self.integers: dict[str, int | None] = {}
-        self.moments = _Known()
+        self.moments = Known()
         self._standard = standard
         self._marking = marking
 
@@ -187,7 +136,7 @@ class Compiler:
             return None
 
     def mark(self, *references: str) -> Mark:
-        return Mark(references, *self.places.get(references[0] if references else "", self.here))
+        return Mark(references, *self.here)
 
     def decimal(self, text: str, name: str) -> str | None:
         """Kept in `decimals`, which the functions look at themselves."""
@@ -295,19 +244,8 @@ class _Writer:
     def gives(self, nodes: Sequence[Node]) -> Gives:
         self._object(nodes, ())
         self._line("return")
-        self._unpack()
         function: Gives = self._compiled("gives", "o, e")
         return function
-
-    def _unpack(self) -> None:
-        """Take elements out of the segment all at once, where that is quicker than one by one."""
-        text = "\n".join(self._lines)
-        numbers = [int(number) for number in _FIELD.findall(text)]
-        last = max(numbers, default=0)
-        if self._values.fill >= last and len(numbers) > 16 + last // 2:
-            names = ", ".join(f"t{number}" for number in range(last + 1))
-            text = _FIELD.sub(r"t\1", _HELD.sub(r"t\1", text))
-            self._lines = [f"    {names} = e[:{last + 1}]", *text.split("\n")]
 
     def by_code(self, element: str, known: dict[str, Gives], made_for: Callable[[Parts], Gives]) -> Gives:
         self._names |= {"known": known, "made_for": made_for}
@@ -448,11 +386,11 @@ class _Writer:
         Of a struct in the record, `path`, other segments may have given it already.
         """
         times = Counter(node.name for node in nodes)
-        together: dict[tuple[str, tuple[Condition, ...]], list[Leaf | Struct]] = {}
+        alike: dict[tuple[str, tuple[Condition, ...]], list[Leaf | Struct]] = {}
         for node in nodes:
             if times[node.name] == 1 and not node.is_later:
-                together.setdefault((self._guard(node), node.conditions), []).append(node._replace(conditions=()))
-        for (guard, conditions), same in together.items():
+                alike.setdefault((self._guard(node), node.conditions), []).append(node._replace(conditions=()))
+        for (guard, conditions), same in alike.items():
             with self._held(guard) if guard else nullcontext(), self._where(conditions):
                 for node in same:
                     self._put(node, name)
@@ -508,6 +446,9 @@ class _Writer:
         with self._where(node.conditions):
             sent = [one for one in map(partial(self._only, node), required) if one is not None]
             tests = [self._at(one.references[0][0]) for one in sent if one.references]
+            tests += filter(
+                None, (self._guard_of(node, one) for one in required if one not in {leaf.name for leaf in sent})
+            )
             with self._if(" and ".join(tests)) if tests else nullcontext():
                 self._line(f"{name} = {{{', '.join(f'{one.name!r}: {self._known_to_be(one)}' for one in sent)}}}")
                 self._fill(node._replace(parts=tuple(part for part in node.parts if part not in sent)), name)
@@ -518,6 +459,11 @@ class _Writer:
                         with self._if(f"{name}['scheme'] in CHECKED"):
                             self._line(f"checked({name})")
                     put(name)
+
+    def _guard_of(self, node: Struct, name: str) -> str:
+        """A guard that all share that may give a field of an object."""
+        guards = {self._guard(part) for part in node.parts if part.name == name and not isinstance(part, Many)}
+        return guards.pop() if len(guards) == 1 else ""
 
     def _only(self, node: Struct, name: str) -> Leaf | None:
         """What gives a field of an object, if it is one element and any text in it will do."""
@@ -605,7 +551,9 @@ class _Writer:
         scaled = f"with_places(x, {node.places})" if node.places else "x"
         scaled = f"negated({scaled})" if node.negated else scaled
         match node.field.struct.__name__ if node.field.struct is not None else node.field.holds:
-            case "text" | "boolean" if node.words is not None:
+            case "boolean" if node.words is not None:
+                return "x", f"(x := {self._bound(dict(node.words))}.get(v)) is not None"
+            case "text" if node.words is not None:
                 return self._word(node.words, "v"), None
             case "text":
                 return "v", None
@@ -636,7 +584,7 @@ class _Writer:
 
     def _word(self, words: Mapping[str, str | bool], text: str) -> str:
         """An expression for the word for `v`, which the expression for its text may name first of all."""
-        return f"({self._bound(_Words(words, self._standard))}[{text}])"
+        return f"({self._bound(Words(words, self._standard))}[{text}])"
 
     def _again(self, keys: Sequence[str], made: str, known: str | None = None) -> str:
         """An expression for what was made of the same texts before, or is made now.
@@ -648,7 +596,7 @@ class _Writer:
             return made  # It came from somewhere else.
         keys = [key for key in keys if key != "''"]
         if known is None or len(keys) > 1:
-            known = self._bound(_Known())
+            known = self._bound(Known())
         if len(keys) == 1:
             return f"({known}.get({keys[0]}) or {known}.keep({keys[0]}, {made}))"
         key = f"({', '.join(keys)})"
@@ -768,7 +716,11 @@ class _Writer:
             function = self._struct(item) if isinstance(item, Struct) else self._one(item)
             plain = self._plain_list(item, whole)
             self._group = outer
-            made = f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None]"
+            single = function.replace("(e, k)", f"(e, {whole})")
+            made = (
+                f"(([] if (x := {single}) is None else [x]) if several not in {whole} else "
+                f"[x for k in {self._values.repetitions(field)} if (x := {function}) is not None])"
+            )
             if comes_again(item, field, self._growing):
                 made = f"[*{self._again([whole], made)}]"
             self._line(f"if {whole} == {self._values.deleted!r}: {take_back}")

@@ -46,7 +46,8 @@ _HEAD = {
     "title",
 }
 _RESERVED = {
-    "in", "begins", "once", "into", "record", "alone", "closed", "passed_over", "uses", "below", "in_currency",
+    "in", "begins", "once", "into", "inherits", "record", "alone", "closed", "passed_over", "uses", "below",
+    "in_currency",
 }  # fmt: skip
 _EXPRESSION = re.compile(
     r"(?P<instead>instead )?(?:'(?P<constant>[^']*)'|(?P<minus>minus )?(?P<references>[^\s']+(?: [^\s']+)*?))"
@@ -61,9 +62,6 @@ _FROM_A_STRING = frozenset({"Money", "Quantity", "Period", "PersonalPeriod"})
 
 class Notation:
     """How a standard writes its elements, as far as map files need to know: `tag` and `repeats`."""
-
-    holds_objects = True
-    """That one element, with what it is made of, may be a whole object."""
 
     def __init__(self, pattern: str, *, repeats: bool = False) -> None:
         self._pattern = re.compile(pattern)
@@ -81,26 +79,34 @@ class Notation:
         return reference.partition(".")[0]
 
 
-class _Paths(Notation):
-    """Of trees: the elements of a loop are taken all at once, as if they were of one segment."""
+class Paths(Notation):
+    """Elements of a tree, by their way from the one that the loop begins with: "Dbtr/Nm", "Amt@Ccy", "." itself.
 
-    holds_objects = False
+    All of a loop counts as one segment, since it is read when it has ended.
+    """
+
+    def __init__(self) -> None:
+        name = r"[A-Za-z_][\w-]*"
+        super().__init__(rf"{name}(?:/{name})*(?:@{name})?|@{name}|\.", repeats=True)
 
     def tag(self, reference: str) -> str | None:
-        return "." if super().tag(reference) else None
+        return TREE if all(map(self._pattern.fullmatch, reference.split("+"))) else None
 
     def field(self, reference: str) -> str:
         return reference
 
 
+TREE = "*"
+"""The tag of all that stands in an element."""
+
 NOTATIONS: Mapping[str, Notation] = {
-    "iso20022": _Paths(r"(?P<tag>[A-Z][A-Za-z0-9]*)(?:/[A-Za-z0-9]+)*(?:@[A-Za-z]+)?", repeats=True),
     "x12": Notation(r"(?P<tag>[A-Z][A-Z0-9]{1,2})\d\d(?:-\d+)?"),
     "edifact": Notation(r"(?P<tag>[A-Z]{3})-\d+(?:\.\d+(?:-\d+)?)?"),
     "hl7": Notation(r"(?P<tag>[A-Z][A-Z0-9]{2})-\d+(?:\.\d+){0,2}", repeats=True),
     "swift-mt": Notation(r"[:{](?P<tag>\d?\d[A-Za]?|[1-5S]):\}?(?:/[\w-]+)?", repeats=True),
     "nacha": Notation(r"(?P<tag>\w+)/[\w-]+"),
     "bai2": Notation(r"(?P<tag>\d\d)/[\w-]+", repeats=True),
+    "iso20022": Paths(),
 }
 
 
@@ -286,6 +292,7 @@ class _File:
             many=many,
             is_record=table.get("record", False),
             is_once=table.get("once", False),
+            is_alone=table.get("alone", False),
             is_passed_over=table.get("passed_over", False),
             is_closed=table.get("passed_over", table.get("closed", self._data.get("closed", False))),
             kind=kind,
@@ -293,6 +300,7 @@ class _File:
             record_nodes=record_nodes,
             below=below,
             currencies=currencies,
+            inherits=_texts(table.get("inherits", ())),
         )
 
     def _begin(self, text: str) -> tuple[str, tuple[Condition, ...]]:
@@ -301,8 +309,8 @@ class _File:
 
     def _content(self, table: dict[str, Any], kind: type[msgspec.Struct]) -> tuple[Any, Any, dict[str, Leaf], Any]:
         parts: list[tuple[str, Node]] = []
-        for shared in (*_texts(table.get("uses", ())),):
-            parts += self._parts(self._shape(shared, ""), kind)
+        for shared in _texts(table.get("uses", ())):
+            parts += self._parts(self._used(shared), kind)
         fields = {key: value for key, value in table.items() if key not in _RESERVED}
         of_record = {key.removeprefix("/"): fields.pop(key) for key in list(fields) if key.startswith("/")}
         parts += self._parts(fields, kind)
@@ -337,15 +345,17 @@ class _File:
             where, self._where = self._where, f"{self._where}, {name}"
             if field.many:
                 made += [self._many(field, one) for one in (said if isinstance(said, list) else [said])]
-            elif field.struct is None or isinstance(said, list) or self._is_whole(field, said):
+            elif field.struct is None or self._is_whole(field, said):
                 made += self._leaves(name, said, field)
+            elif isinstance(said, list):
+                made += [node for one in said for node in self._struct(field, one)]
             else:
                 made += self._struct(field, said)
             self._where = where
         return made
 
     def _is_whole(self, field: Field, said: Any) -> bool:
-        return isinstance(said, str) and field.struct is not None and field.struct.__name__ in _FROM_A_STRING
+        return isinstance(said, str | list) and field.struct is not None and field.struct.__name__ in _FROM_A_STRING
 
     def _struct(self, field: Field, said: Any) -> list[tuple[str, Node]]:
         """A field that is made of fields: what each segment gives to it."""
@@ -353,7 +363,7 @@ class _File:
         conditions: tuple[Condition, ...] = ()
         whole = None
         if isinstance(said, str):
-            whole = said.partition(" ")[0] if self._notation.holds_objects else None
+            whole = said.partition(" ")[0]
             said, conditions = self._shaped(said)
         said = dict(said)
         if "where" in said:
@@ -365,8 +375,13 @@ class _File:
         """A table with what it uses of shared ones."""
         used: dict[str, Any] = {}
         for name in _texts(said.pop("uses", ())):
-            used |= self._shape(name, "")
+            used |= self._used(name)
         return used | said
+
+    def _used(self, said: str) -> dict[str, Any]:
+        """A shared shape, or one of an element: "N1 as party"."""
+        prefix, _, name = said.rpartition(" as ")
+        return self._shape(name, prefix)
 
     def _shaped(self, said: str) -> tuple[dict[str, Any], tuple[Condition, ...]]:
         found = _EXPRESSION.fullmatch(said)
@@ -378,6 +393,14 @@ class _File:
     def _many(self, field: Field, said: Any) -> tuple[str, Node]:
         """What adds items to a list."""
         whole = field._replace(many=False)
+        if field.struct is None and isinstance(said, dict):
+            if said.keys() != {"over", "value"}:
+                self._wrong('plain values of each repetition are written `{ over = "EB03", value = "EB03" }`')
+            ((tag, leaf),) = self._leaves("", said["value"], whole)
+            assert isinstance(leaf, Leaf)
+            if self._tag(said["over"]) != tag:
+                self._wrong(f"`{said['over']}` and `{said['value']}` are of two segments")
+            return tag, Many(field.name, leaf, repetitions=said["over"])
         if field.struct is None or self._is_whole(whole, said):
             ((tag, leaf),) = self._leaves("", said, whole)
             assert isinstance(leaf, Leaf)
@@ -394,8 +417,7 @@ class _File:
         is_instead = str(said).startswith("instead ")
         if isinstance(said, str):
             found = _EXPRESSION.fullmatch(said)
-            if found and self._notation.repeats and self._notation.holds_objects:
-                repetitions = found["references"]
+            repetitions = found["references"] if found and self._notation.repeats else None
             said, conditions = self._shaped(said)
         said = dict(said)
         if "where" in said:

@@ -106,6 +106,7 @@ class Loop:
     record_nodes: likewise, for the record that it stands in.
     below: likewise, for objects within it.
     currencies: by tag, the element that names the currency of what follows.
+    inherits: in trees, elements that count as its own, when it has none, where the loop around has them.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Loop:
     record_nodes: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     below: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     currencies: Mapping[str, Leaf] = field(default_factory=dict)
+    inherits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a map's nodes look at, and what is left of them where a text is known."""
+"""What can be said of a map's nodes before they are written as Python."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -46,6 +46,7 @@ def _resolved(node: Node, code: str, text: str) -> Any:
 
 
 def left_of(nodes: Sequence[Node], code: str, text: str) -> list[Node]:
+    """What is left to be asked of nodes when the text of an element is known."""
     seen: set[str] = set()
     left: list[Node] = []
     for one in nodes:

@@ -19,10 +19,10 @@ FOLDERS: Final[Mapping[str, str]] = {
     "bai2": "parsers.bai2",
     "iso20022": "parsers.iso20022",
 }
-"""Standards with maps of segments."""
+"""Standards with maps."""
 
-TREES: Final = frozenset({"iso20022"})
-"""Those whose sets are no segments in an order; they have `paths` where others have `values`."""
+TREES: Final[Mapping[str, str]] = {"iso20022": "Document"}
+"""Those whose messages are trees, with the element that may stand around one."""
 
 SHARED: Final = "shared.toml"
 BASE: Final = ".base.toml"
@@ -90,4 +90,5 @@ def preload() -> None:
     """Read all maps, for a process that will open no file later."""
     for standard, folder in FOLDERS.items():
         maps(standard)
-        import_module(f"{folder}.{'paths' if standard in TREES else 'values'}")
+        if standard not in TREES:
+            import_module(f"{folder}.values")

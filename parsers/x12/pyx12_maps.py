@@ -78,7 +78,7 @@ def _data_elements() -> Mapping[str, tuple[str, int, int]]:
 def _code_sets() -> Mapping[str, frozenset[str]]:
     """External code lists by their name."""
     return {
-        one.findtext("id", ""): frozenset(code.text or "" for code in one.iter("code"))
+        one.findtext("id", ""): frozenset((code.text or "").strip() for code in one.iter("code"))
         for one in ET.fromstring(content("codes.xml")).iter("codeset")  # noqa: S314  See the import.
     }
 
@@ -192,7 +192,7 @@ def _codes(one: ET.Element) -> tuple[frozenset[str] | None, bool]:
     listed = one.find("valid_codes")
     if listed is None:
         return None, False
-    codes = frozenset(code.text or "" for code in listed.findall("code"))
+    codes = frozenset((code.text or "").strip() for code in listed.findall("code"))
     codes |= {code[:10] for code in codes if _A_GUIDE.fullmatch(code)}  # Addenda are names of the same guide.
     external = listed.get("external")
     if external:

@@ -33,6 +33,15 @@ class Values:
         element = syntax.element
         self.separator = element if release is None else None
         self.functions: dict[str, Any]
+        repetition = syntax.repetition
+
+        def each(segment: list[str], at: int) -> list[list[str]]:
+            """A segment for each repetition of an element, which stands in the element's place."""
+            if repetition is None or repetition not in segment[at]:
+                return [segment] if segment[at] else []
+            texts = split(segment[at], repetition, release)
+            return [[*segment[:at], text, *segment[at + 1 :]] for text in texts if text]
+
         if release is None:
 
             def split_all(segment: str) -> list[str]:
@@ -41,10 +50,11 @@ class Values:
                 return parts
 
             self.split = split_all
-            self.functions = {"parts": lambda text: text.split(mark) + _COMPONENTS}
+            self.functions = {"each": each, "parts": lambda text: text.split(mark) + _COMPONENTS}
         else:
             self.split = lambda segment: [*split(segment, element, release), *_ELEMENTS]
             self.functions = {
+                "each": each,
                 "parts": lambda text: [released(one, release) for one in split(text, mark, release)] + _COMPONENTS,
                 "plain": lambda text: released(text, release),
             }
@@ -67,7 +77,7 @@ class Values:
         return f"range(0, len(e) - {self.fill + self._element_of(reference)}, {step})"
 
     def repetitions(self, reference: str) -> str:
-        raise NotImplementedError(f"{reference}: X12 repeats elements, which `every` tells")
+        return f"each(e, {self._element_of(reference)})"
 
     @staticmethod
     def _element_of(reference: str) -> int:

@@ -12,7 +12,7 @@ def x12_file(*sets: str, version: str = "005010X222A1", functional_id: str = "HC
     text = f"{ISA}GS*{functional_id}*SENDER*RECEIVER*20260302*0915*17*X*{version}~"
     for number, body in enumerate(sets, 1):
         control_number = f"{number:04}"
-        set_id = {"HC": "837", "PO": "850"}.get(functional_id, "835")
+        set_id = {"HC": "837", "PO": "850", "HB": "271"}.get(functional_id, "835")
         text += f"ST*{set_id}*{control_number}~{body}SE*{body.count('~') + 2}*{control_number}~"
     return f"{text}GE*{len(sets)}*17~IEA*1*000000905~".encode()
 

@@ -14,7 +14,7 @@ NAMES = {
 
 
 def sources(schema: str) -> str:
-    """Of sets that several maps read, the maps: 837D, 837I, 837P."""
+    """Of sets that several maps read, the maps: 837D, 837I, 837P; of single events of a message, the message."""
     made = []
     for standard in shelf.FOLDERS:
         maps = [one for one in shelf.maps(standard) if one.schema == schema]
@@ -22,7 +22,13 @@ def sources(schema: str) -> str:
         several = {code for code in sets if sets.count(code) > 1}
         stems = [one.id.rpartition("-")[0].upper() for one in maps if several & set(one.sets)]
         names = sorted(
-            {*stems, *(code.removeprefix("MT") if standard == "swift-mt" else code for code in set(sets) - several)}
+            {
+                *stems,
+                *(
+                    code.removeprefix("MT") if standard == "swift-mt" else code.partition("^")[0]
+                    for code in set(sets) - several
+                ),
+            }
         )
         if names:
             made.append(f"{NAMES[standard]} {', '.join(names)}")
