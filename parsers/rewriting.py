@@ -86,6 +86,8 @@ def _told(records: Sequence[Record]) -> list[Record]:
 
 def _drafts(record: dict[str, Any], made: Map, texts: Texts, set_code: str, version: str) -> list[Draft]:
     guide = guides.find(made.standard, set_code, version) or _nearest(made.standard, set_code, version)
+    if guide is None and len(made.loops) == 1:  # It takes the same segments of all its sets.
+        guide = next(filter(None, (guides.find(made.standard, one, version) for one in made.sets)), None)
     return write(record, made, texts, guide)
 
 
@@ -177,28 +179,31 @@ def _nacha_file(segments: Set, names: Mapping[str, str]) -> Iterator[bytes]:
 
 
 def _hl7(records: list[dict[str, Any]], made: Map, set_code: str, version: str) -> tuple[Set, Iterable[bytes]]:
+    """A message with its header, to which whoever sends it gives an id where the records tell none."""
     texts = Hl7Values(Hl7Delimiters())
     drafts: list[Draft] = []
     for record in records:
         own = _drafts(record, made, texts, set_code, version)
-        shared = [[(one.tag, one.cells) for one in each if one.is_shared] for each in (drafts, own)]
-        if drafts and shared[0] != shared[1]:
+        shared, others = ([(one.tag, one.cells) for one in each if one.is_shared] for each in (own, drafts))
+        if drafts and shared != others:
             raise ValueError("records of one message say the same of what is around them")
-        drafts = [*drafts, *(one for one in own if not (drafts and one.is_shared))]
+        drafts += [one for one in own if not (drafts and one.is_shared)]
+        for one in record.get("extensions") or ():
+            drafts.append(Draft(one["segment"], texts.as_sent(one["fields"])))
+            drafts[-1].is_shared = False
+    if not drafts or drafts[0].tag != "MSH":
+        drafts.insert(0, Draft("MSH"))
     kind, _, event = set_code.partition("^")
-    for draft in drafts if drafts[0].tag == "MSH" else [Draft("MSH"), *drafts]:
-        if draft.tag == "MSH":
-            told = {
-                "MSH-9": kind,
-                "MSH-9.2": event,
-                "MSH-10": "1",
-                "MSH-11": "P",
-                "MSH-12": version,
-                "MSH-7": f"{_AT:%Y}",
-            }
-            draft.cells = {texts.cell(name): text for name, text in told.items() if text} | draft.cells
-    segments = [(draft.tag, texts.elements(draft.cells)) for draft in drafts]
-    return segments, _hl7_message(segments)
+    told = {"MSH-9": kind, "MSH-9.2": event, "MSH-12": version}
+    header = {texts.cell("MSH-11"): "P"} | drafts[0].cells
+    for one in drafts:
+        if one.tag == "EVN":  # The event that the sender knows it by may be another one.
+            one.cells[texts.cell("EVN-1")] = header.get(texts.cell("MSH-9.2"), event)
+    header |= {texts.cell(name): text for name, text in told.items() if text}
+    segments = [(one.tag, texts.elements(one.cells)) for one in drafts[1:]]
+    there = {texts.cell("MSH-10"): "1"} | header
+    judged = [("MSH", texts.elements(there)), *segments]
+    return [("MSH", texts.elements(header)), *segments], _hl7_message(judged)
 
 
 def _hl7_message(segments: Set) -> Iterator[bytes]:

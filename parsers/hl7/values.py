@@ -6,7 +6,7 @@ parts, separators in them are the sender's own, who has forgotten to escape them
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -36,6 +36,7 @@ class Values:
 
     def __init__(self, syntax: Delimiters) -> None:
         self.separator = syntax.field
+        self._syntax = syntax
         self._inner = syntax.subcomponent
         component, repetition, inner, escape = (
             syntax.component,
@@ -183,6 +184,17 @@ class Values:
                 made.append(_components([part[1:] for part in parts]))
             fields.append(made if len(made) > 1 else made[0] if made else "")
         return fields
+
+    def as_sent(self, fields: Sequence[str]) -> dict[Cell, str]:
+        """Fields that are kept as sent, with these separators."""
+        syntax = self._syntax
+        return {
+            (field, component, subcomponent, nth): unescape(text, syntax)
+            for field, sent in enumerate(fields, 1)
+            for nth, repetition in enumerate(sent.split(syntax.repetition))
+            for component, whole in enumerate(repetition.split(syntax.component), 1)
+            for subcomponent, text in enumerate(whole.split(syntax.subcomponent), 1)
+        }
 
     def agrees(self, tag: str, cells: Mapping[Cell, str]) -> bool:  # noqa: ARG002  The guide judges it.
         return True

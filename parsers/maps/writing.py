@@ -117,6 +117,7 @@ class _Writing:
         for loop in made.loops.values():
             for parent in loop.parents or (("",) if loop.name else ()):
                 self._children[parent].append(loop)
+        self._for_all = _for_all(made)
         self._late = {
             node.name for loop in made.loops.values() for nodes in loop.record_nodes.values() for node in nodes
         }
@@ -210,6 +211,8 @@ class _Writing:
             for nth, child in enumerate(self._children[loop.name]):
                 index, inner = within(place, child)
                 if child.is_passed_over or (place is not None and inner is None) or self._is_level(child):
+                    continue
+                if child.name in self._for_all:
                     continue
                 if child.below and not child.into:
                     made = self._grouped(child, owner, inner) if in_part else iter(())
@@ -387,6 +390,8 @@ class _Writing:
         for nth, (tag, nodes) in enumerate(loop.nodes.items()):
             if not tag or not (place is None or stands(place, tag) or self._is_around(loop)):
                 continue
+            if self._stands_within(loop, place, tag):
+                continue
             before = self._done.mark()
             self._place = place
             of_now = [node for node in nodes if owner is not self._record or (node.name in self._late) is is_late]
@@ -401,6 +406,14 @@ class _Writing:
                 else:
                     self._done.take_back(before)
         return made
+
+    def _stands_within(self, loop: Loop, place: GuideLoop | None, tag: str) -> bool:
+        """Behind the first segment of a loop within that makes no object of its own, and takes it, too."""
+        for child in self._children[loop.name] if place is not None else ():
+            index, inner = within(place, child)
+            if tag in child.nodes and not child.into and not child.is_record and inner is not None and inner.id is REST:
+                return order_of(place, Draft(tag), 0) > index
+        return False
 
     def _is_around(self, loop: Loop) -> bool:
         """Its segments may be of the envelope, of which a guide says nothing."""
@@ -572,19 +585,16 @@ class _Writing:
         spec = self._specs.get(draft.tag)
         if spec is not None and at <= len(spec.elements) and nth >= spec.elements[at - 1].repeat:
             return False
-        trial = Draft(draft.tag)
-        trial.cells = {cell: text for cell, text in draft.cells.items() if cell[0] != at}
+        trial = draft.copy()
+        trial.only(at, nth)
         if not self._whole(trial, node.item, item):
             return False
-        cells = {(*cell[:-1], nth) if cell[0] == at else cell: text for cell, text in trial.cells.items()}
-        if any(draft.cells.get(cell, text) != text for cell, text in cells.items()):
-            return False
-        trial.cells = draft.cells | cells
-        if trial.cells == draft.cells and not any(cell[0] == at and cell[-1] == nth for cell in cells):
+        trial.beside(draft, at, nth)
+        if trial.cells == draft.cells and not any(cell[0] == at and cell[-1] == nth for cell in trial.cells):
             return False
         if not self._may_stand(trial, draft, made):
             return False
-        draft.cells = trial.cells
+        draft.become(trial)
         draft.repeated[id(items), at] = nth + 1
         return True
 
@@ -772,6 +782,16 @@ class _Writing:
         element = spec.elements[cell[0] - 1]
         component = max(cell[1], 1) if len(cell) > 1 else 1
         return element.components[component - 1] if component <= len(element.components) else element
+
+
+def _for_all(made: Map) -> frozenset[str]:
+    """Loops around records of a set whose items are all theirs, where loops within a record make such, too."""
+    records = {name for name, loop in made.loops.items() if name and loop.is_record}
+    own: set[str] = set(records)
+    while more := {name for name, loop in made.loops.items() if own.intersection(loop.parents)} - own:
+        own |= more
+    lists = {made.loops[name].into for name in own}
+    return frozenset(name for name, loop in made.loops.items() if loop.into in lists - {()} and name not in own)
 
 
 def _conditioned(node: Node, conditions: tuple[Condition, ...]) -> Node:
