@@ -101,7 +101,7 @@ def _drafts(record: dict[str, Any], made: Map, texts: Texts, set_code: str, vers
     guide = guides.find(made.standard, set_code, version) or _nearest(made.standard, set_code, version)
     if guide is None and len(made.loops) == 1:  # It takes the same segments of all its sets.
         guide = next(filter(None, (guides.find(made.standard, one, version) for one in made.sets)), None)
-    return write(record, made, texts, guide)
+    return write(record, made, texts, guide, lenient=made.standard == "hl7")
 
 
 def _nearest(standard: str, set_code: str, version: str) -> Guide | None:

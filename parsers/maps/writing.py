@@ -51,12 +51,15 @@ class Texts(Protocol):
         """A period in one element, and the code that says how it is written."""
 
 
-def write(record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) -> list[Draft]:
+def write(
+    record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None, *, lenient: bool = False
+) -> list[Draft]:
     """A record as the segments of a set without its envelope.
 
     Args:
         record: as JSON has it, no object of it in two places.
         guide: says in which order segments stand, and which there are; without one the map does.
+        lenient: segments of which the guide does not know may stand in a record, since receivers ignore them.
 
     Raises:
         ValueError: the map makes records of levels.
@@ -64,7 +67,7 @@ def write(record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) 
     root = made.loops[""]
     if not root.is_record and made.levels is not None:
         raise ValueError(f"records of the map {made.id} are not written back: it makes several of a set")
-    writing = _Writing(record, made, texts, guide)
+    writing = _Writing(record, made, texts, guide, lenient=lenient)
     drafts = writing.loop(root, record, guide.root if guide else None, invents=True)
     counts = Counter[str]()
     for draft in drafts:
@@ -107,7 +110,7 @@ class _Done:
 
 
 class _Writing:
-    def __init__(self, record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) -> None:
+    def __init__(self, record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None, *, lenient: bool) -> None:
         self._record = record
         self._map = made
         self._texts = texts
@@ -117,7 +120,9 @@ class _Writing:
         for loop in made.loops.values():
             for parent in loop.parents or (("",) if loop.name else ()):
                 self._children[parent].append(loop)
-        self._for_all = _for_all(made)
+        self._within_records = _within_records(made)
+        self._for_all = _for_all(made, self._within_records)
+        self._lenient = lenient and guide is not None
         self._late = {
             node.name for loop in made.loops.values() for nodes in loop.record_nodes.values() for node in nodes
         }
@@ -168,6 +173,7 @@ class _Writing:
                 pieces += self._levels(owner, place)
             if loop.is_record and self._late:
                 pieces += self._late_ones(loop, owner, place, pieces)
+            pieces += self._ignored(loop, owner, place)
         if pieces and not has_head:
             invented = self._invented(loop, place) if invents else None
             pieces = [_Piece((_BEGINNING, 0, 0), [invented]), *pieces] if invented else []
@@ -414,6 +420,20 @@ class _Writing:
             if tag in child.nodes and not child.into and not child.is_record and inner is not None and inner.id is REST:
                 return order_of(place, Draft(tag), 0) > index
         return False
+
+    def _ignored(self, loop: Loop, owner: dict[str, Any], place: GuideLoop | None) -> Iterator[_Piece]:
+        """Last of all, segments that the guide does not expect there, each behind the one before it in the map."""
+        if not self._lenient or place is None or loop.name not in self._within_records:
+            return
+        begins = {tag for tag, _ in loop.begins}
+        behind = _BEGINNING
+        for nth, (tag, nodes) in enumerate(loop.nodes.items()):
+            if tag and stands(place, tag):
+                behind = behind if tag in begins else order_of(place, Draft(tag), nth)
+            elif tag:
+                self._place = place
+                for draft in self._drafts(tag, nodes, owner, UNBOUNDED):
+                    yield _Piece((behind, nth, 0), [draft])
 
     def _is_around(self, loop: Loop) -> bool:
         """Its segments may be of the envelope, of which a guide says nothing."""
@@ -784,12 +804,16 @@ class _Writing:
         return element.components[component - 1] if component <= len(element.components) else element
 
 
-def _for_all(made: Map) -> frozenset[str]:
-    """Loops around records of a set whose items are all theirs, where loops within a record make such, too."""
-    records = {name for name, loop in made.loops.items() if name and loop.is_record}
-    own: set[str] = set(records)
+def _within_records(made: Map) -> set[str]:
+    """Loops that make one of several records of a set, or stand in such."""
+    own = {name for name, loop in made.loops.items() if name and loop.is_record}
     while more := {name for name, loop in made.loops.items() if own.intersection(loop.parents)} - own:
         own |= more
+    return own
+
+
+def _for_all(made: Map, own: set[str]) -> frozenset[str]:
+    """Loops around records of a set whose items are all theirs, where loops within a record make such, too."""
     lists = {made.loops[name].into for name in own}
     return frozenset(name for name, loop in made.loops.items() if loop.into in lists - {()} and name not in own)
 

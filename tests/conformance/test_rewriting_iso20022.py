@@ -199,6 +199,12 @@ def test_an_older_version_has_other_elements():
     assert batch["DbtrAgt"] == {"FinInstnId": {"BIC": "GROVBEBB"}}
 
 
+@pytest.mark.parametrize("version", range(3, 14))
+def test_every_version_of_the_guide_is_written(version):
+    made = ordered(PAYMENT, f"pain.001.001.{version:02}")
+    assert (errors(made), made.lost) == ([], [])
+
+
 def test_numbers_of_persons_are_no_numbers_of_companies():
     ids = [{"scheme": "passport", "value": "X1"}, {"scheme": "iso20022:CLUB", "value": "77"}]
     made = ordered(PAYMENT | {"creditor": {"name": "Ivy", "identifiers": ids}})
