@@ -2,6 +2,7 @@
 
 made = rewritten(record, standard="x12", set_code="850", version="004010")
 made.segments                       of the set without its envelope, for the standard's writer
+made.content                        in their place, of a message of ISO 20022, for its writer
 made.findings                       what its guide says of it
 made.lost                           fields of the record that the set does not say
 """
@@ -22,10 +23,18 @@ from parsers.findings import Finding
 from parsers.guides import shelf as guides
 from parsers.guides.model import Guide
 from parsers.guides.terms import Judging
-from parsers.maps import shelf
+from parsers.hl7.delimiters import Delimiters as Hl7Delimiters
+from parsers.hl7.values import Values as Hl7Values
+from parsers.hl7.writer import Writer as Hl7Writer
+from parsers.iso20022 import guide as iso20022_guides
+from parsers.iso20022.totals import MESSAGES
+from parsers.iso20022.values import is_currency
+from parsers.iso20022.writer import write as write_iso20022
+from parsers.maps import documents, shelf
 from parsers.maps.drafts import Draft
 from parsers.maps.model import Map
 from parsers.maps.writing import DERIVED, Texts, write
+from parsers.markup.writer import Nested
 from parsers.nacha.batches import Entry, batches
 from parsers.nacha.records import layout_of
 from parsers.nacha.values import Values as NachaValues
@@ -37,13 +46,19 @@ from parsers.x12.values import Values as X12Values
 from parsers.x12.writer import Writer as X12Writer
 
 Set = list[tuple[str, list[Value]]]
+Content = Mapping[str, Nested]
 Record = Mapping[str, Any]
 
 
 class Rewritten(NamedTuple):
+    """Attributes:
+    content: of a message that is a tree, which has no segments.
+    """
+
     segments: Set
     findings: list[Finding]
     lost: list[Change]
+    content: Content | None = None
 
 
 def rewritten(records: Record | Sequence[Record], *, standard: str, set_code: str, version: str) -> Rewritten:
@@ -66,7 +81,7 @@ def rewritten(records: Record | Sequence[Record], *, standard: str, set_code: st
         raise ValueError(f"no map makes {own[0]['schema'] if own else 'nothing'} of {standard} {set_code} {version}")
     if len(own) != 1 and made.loops[""].is_record:
         raise ValueError(f"a set of {standard} {set_code} holds one record")
-    segments, interchange = _STANDARDS[standard](own, made, set_code, version)
+    written, interchange = _STANDARDS[standard](own, made, set_code, version)
     findings, back = [], list[dict[str, Any]]()
     for event in read(interchange, judge=Judging()):
         if isinstance(event, Finding):
@@ -74,7 +89,8 @@ def rewritten(records: Record | Sequence[Record], *, standard: str, set_code: st
         elif isinstance(event, RecordBatch):
             back += map(msgspec.json.decode, event.ndjson.splitlines())
     compared = changes(own[0], back[0] if back else {}) if one else changes(_told(own), _told(back))
-    return Rewritten(segments, findings, [change for change in compared if not change.field.endswith(DERIVED)])
+    lost = [change for change in compared if not change.field.endswith(DERIVED)]
+    return Rewritten(written, findings, lost) if isinstance(written, list) else Rewritten([], findings, lost, written)
 
 
 def _told(records: Sequence[Record]) -> list[Record]:
@@ -83,7 +99,9 @@ def _told(records: Sequence[Record]) -> list[Record]:
 
 def _drafts(record: dict[str, Any], made: Map, texts: Texts, set_code: str, version: str) -> list[Draft]:
     guide = guides.find(made.standard, set_code, version) or _nearest(made.standard, set_code, version)
-    return write(record, made, texts, guide)
+    if guide is None and len(made.loops) == 1:  # It takes the same segments of all its sets.
+        guide = next(filter(None, (guides.find(made.standard, one, version) for one in made.sets)), None)
+    return write(record, made, texts, guide, lenient=made.standard == "hl7")
 
 
 def _nearest(standard: str, set_code: str, version: str) -> Guide | None:
@@ -173,8 +191,79 @@ def _nacha_file(segments: Set, names: Mapping[str, str]) -> Iterator[bytes]:
     yield (writer.end_batch() if is_open else b"") + writer.end_file()
 
 
-_STANDARDS: Final[Mapping[str, Callable[[list[dict[str, Any]], Map, str, str], tuple[Set, Iterable[bytes]]]]] = {
+def _hl7(records: list[dict[str, Any]], made: Map, set_code: str, version: str) -> tuple[Set, Iterable[bytes]]:
+    """A message with its header, to which whoever sends it gives an id where the records tell none."""
+    texts = Hl7Values(Hl7Delimiters())
+    drafts: list[Draft] = []
+    for record in records:
+        own = _drafts(record, made, texts, set_code, version)
+        shared, others = ([(one.tag, one.cells) for one in each if one.is_shared] for each in (own, drafts))
+        if drafts and shared != others:
+            raise ValueError("records of one message say the same of what is around them")
+        drafts += [one for one in own if not (drafts and one.is_shared)]
+        for one in record.get("extensions") or ():
+            drafts.append(Draft(one["segment"], texts.as_sent(one["fields"])))
+            drafts[-1].is_shared = False
+    if not drafts or drafts[0].tag != "MSH":
+        drafts.insert(0, Draft("MSH"))
+    kind, _, event = set_code.partition("^")
+    told = {"MSH-9": kind, "MSH-9.2": event, "MSH-12": version}
+    header = {texts.cell("MSH-11"): "P"} | drafts[0].cells
+    for one in drafts:
+        if one.tag == "EVN":  # The event that the sender knows it by may be another one.
+            one.cells[texts.cell("EVN-1")] = header.get(texts.cell("MSH-9.2"), event)
+    header |= {texts.cell(name): text for name, text in told.items() if text}
+    segments = [(one.tag, texts.elements(one.cells)) for one in drafts[1:]]
+    there = {texts.cell("MSH-10"): "1"} | header
+    judged = [("MSH", texts.elements(there)), *segments]
+    return [("MSH", texts.elements(header)), *segments], _hl7_message(judged)
+
+
+def _hl7_message(segments: Set) -> Iterator[bytes]:
+    writer = Hl7Writer()
+    for tag, fields in segments:
+        yield writer.message(*fields[2:]) if tag == "MSH" else writer.segment(tag, *fields)
+
+
+def _iso20022(records: list[dict[str, Any]], made: Map, set_code: str, version: str) -> tuple[Content, Iterable[bytes]]:
+    guide = iso20022_guides.guide_for(set_code, version)
+    if guide is None or set_code not in MESSAGES:
+        raise ValueError(f"messages {version} are not written back")
+    ((name, place),) = iso20022_guides.tree(guide).children.items()
+    body = dict(documents.write(records, made, place, _fits))
+    batch = MESSAGES[set_code].batch or ""
+    batches = body.get(batch, [])
+    body |= {batch: [_summed(one) for one in ([batches] if isinstance(batches, Mapping) else batches)]}
+    content = {name: {key: _summed(one) if key == "GrpHdr" else one for key, one in body.items()}}
+    return content, [write_iso20022(version, content)]
+
+
+_OF_PERSONS: Final = frozenset({"ARNU", "CCPT", "DRLC", "NIDN", "SOSE"})
+"""Numbers that companies do not have. Source: ISO 20022 external code set ExternalPersonIdentification."""
+
+
+def _fits(path: str, place: documents.Place, text: str) -> bool:
+    assert isinstance(place, iso20022_guides.Element)
+    value = place.line.value
+    if value is None or (text in _OF_PERSONS and "/OrgId/" in path):
+        return False
+    if "@" in path:
+        return value.currency and is_currency(text)
+    fault = value.check(text)
+    return fault is None or fault.code == "check-digit"  # The number is as it was sent.
+
+
+def _summed(header: Nested) -> Nested:
+    """Of a count and a sum its writer knows what they come to."""
+    return {**header, "CtrlSum": ""} if isinstance(header, Mapping) else header
+
+
+Written = tuple[Set | Content, Iterable[bytes]]
+
+_STANDARDS: Final[Mapping[str, Callable[[list[dict[str, Any]], Map, str, str], Written]]] = {
     "x12": _x12,
     "edifact": _edifact,
     "nacha": _nacha,
+    "hl7": _hl7,
+    "iso20022": _iso20022,
 }

@@ -218,11 +218,15 @@ class _Totals:
         if len(self.fields) > _FIELDS_SHOWN:
             print(f"  and {len(self.fields) - _FIELDS_SHOWN} other fields")
         if self.refused:
-            print(f"{self.refused} sets are not accepted any more; they keep the records that they have")
+            print(f"not accepted any more, and left with the records that they have: {_sets(self.refused)}")
         if dry_run and (self.changed or self.added or self.gone):
             print("nothing was replaced: run it without --dry-run for that")
         elif self.superseded:
-            print(f"the records of {self.superseded} sets were superseded; the old ones stay")
+            print(f"superseded, and kept under their own references: the records of {_sets(self.superseded)}")
+
+
+def _sets(count: int) -> str:
+    return f"{count} set{'' if count == 1 else 's'}"
 
 
 def _tell(one: "Replay", *, as_json: bool) -> None:

@@ -51,6 +51,8 @@ class Values:
         self.functions: dict[str, Any] = {"each": _each}
         self._group_currency = self._currency = DEFAULT_CURRENCY
 
+    unpadded = None
+
     @staticmethod
     def goes_on(record: str) -> bool:
         """A continuation, or a line that is no record: text that was broken."""

@@ -106,6 +106,7 @@ class Values:
     fill = len(_ELEMENTS)
     separator = None
     goes_on = None
+    unpadded = None
 
     def __init__(self, syntax: Delimiters) -> None:
         self._component = syntax.component

@@ -6,11 +6,14 @@ parts, separators in them are the sender's own, who has forgotten to escape them
 """
 
 import re
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from parsers.canonical.values import iso_moment
 from parsers.hl7.delimiters import Delimiters, unescape
-from parsers.maps.values import Spot, Unreadable, plain_decimal
+from parsers.maps.values import Cell, Spot, Unreadable, plain_decimal
+from parsers.segments import Value
 
 _REFERENCE = re.compile(
     r"(?P<tag>[A-Z][A-Z0-9]{2})-(?P<field>\d+)(?:\.(?P<component>\d+))?(?:\.(?P<subcomponent>\d+))?"
@@ -30,9 +33,11 @@ class Values:
 
     fill = _FIELDS_MAX
     goes_on = None
+    unpadded = None
 
     def __init__(self, syntax: Delimiters) -> None:
         self.separator = syntax.field
+        self._syntax = syntax
         self._inner = syntax.subcomponent
         component, repetition, inner, escape = (
             syntax.component,
@@ -163,6 +168,48 @@ class Values:
     def period(self, text: str, more: str, form: str) -> tuple[str, str | None]:
         return self.moment(text, more, form), None
 
+    # --- written back ---
+
+    def cell(self, reference: str) -> Cell:
+        """Field, component, subcomponent and repetition, which is counted from 0."""
+        _, field, component, subcomponent = _parts_of(reference)
+        return field, component or 1, subcomponent or 1, 0
+
+    def elements(self, cells: Mapping[Cell, str]) -> list[Value]:
+        fields: list[Value] = []
+        for number in range(1, max((cell[0] for cell in cells), default=0) + 1):
+            own = sorted((cell[3], cell[1], cell[2], text) for cell, text in cells.items() if cell[0] == number)
+            made: list[Value] = []
+            for nth, parts in groupby(own, key=lambda one: one[0]):
+                made += [""] * (nth - len(made))
+                made.append(_components([part[1:] for part in parts]))
+            fields.append(made if len(made) > 1 else made[0] if made else "")
+        return fields
+
+    def as_sent(self, fields: Sequence[str]) -> dict[Cell, str]:
+        """Fields that are kept as sent, with these separators."""
+        syntax = self._syntax
+        return {
+            (field, component, subcomponent, nth): unescape(text, syntax)
+            for field, sent in enumerate(fields, 1)
+            for nth, repetition in enumerate(sent.split(syntax.repetition))
+            for component, whole in enumerate(repetition.split(syntax.component), 1)
+            for subcomponent, text in enumerate(whole.split(syntax.subcomponent), 1)
+        }
+
+    def agrees(self, tag: str, cells: Mapping[Cell, str]) -> bool:  # noqa: ARG002  The guide judges it.
+        return True
+
+    def decimal_text(self, value: str, places: int) -> str | None:
+        return None if places else value
+
+    def moment_text(self, value: str) -> tuple[str, str]:
+        day, _, time = value.partition("T")
+        return day.replace("-", "") + time.replace(":", ""), ""
+
+    def period_text(self, start: str, end: str | None) -> tuple[str, str] | None:
+        return None if end else self.moment_text(start)
+
 
 def _rare_moment(text: str) -> str | None:
     """A day with a zone, which days do not have; a moment whose minutes nobody knows; blanks around it."""
@@ -174,6 +221,17 @@ def _rare_moment(text: str) -> str | None:
         return iso_moment(found["day"])
     value = iso_moment(f"{found['day']}{found['hour']}00{found['zone'] or ''}")
     return None if value is None else f"{value[:13]}{value[16:]}"
+
+
+def _components(parts: list[tuple[int, int, str]]) -> Value:
+    """Of a field: each with the numbers of its component and subcomponent."""
+    made: list[Value] = []
+    for number, group in groupby(parts, key=lambda one: one[0]):
+        texts = {nth: text for _, nth, text in group}
+        last = max(texts)
+        made += [""] * (number - 1 - len(made))
+        made.append(tuple(texts.get(nth, "") for nth in range(1, last + 1)) if last > 1 else texts[1])
+    return tuple(made) if len(made) > 1 or isinstance(made[0], tuple) else made[0]
 
 
 def _parts_of(reference: str) -> tuple[str, int, int | None, int | None]:

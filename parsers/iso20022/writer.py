@@ -79,6 +79,7 @@ def _counted(counted: Counted, header: Nested, holder: Nested) -> Nested:
     transactions = list(_transactions(counted, holder))
     made: dict[str, Nested] = {name: value for name, value in header.items() if name in _BEFORE_COUNT}
     made["NbOfTxs"] = str(len(transactions))
+    made |= {name: value for name, value in header.items() if name == "CtrlSum"}
     made |= {name: value for name, value in header.items() if name not in made}
     for name in ("CtrlSum", "TtlIntrBkSttlmAmt"):
         if name in made:

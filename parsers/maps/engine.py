@@ -34,6 +34,10 @@ def _give_nothing(_target: dict[str, Any], _parts: Parts) -> None:
     pass
 
 
+def _as_sent(segments: list[str]) -> list[str]:
+    return segments
+
+
 class Place:
     """The loops that are open, the set itself first.
 
@@ -137,23 +141,24 @@ class Compiled:
 
     def _splitter(self) -> Callable[[list[str]], Iterable[Parts]]:
         split, separator, padding = self.values.split, self.values.separator, [""] * self.values.fill
+        unpadded = self.values.unpadded or _as_sent
         if separator is None:
             return partial(map, split)
 
         def split_all(segments: list[str]) -> Iterable[Parts]:  # As `split`, but without a call for each.
-            return map(iconcat, map(str.split, segments, repeat(separator)), repeat(padding))
+            return map(iconcat, map(str.split, unpadded(segments), repeat(separator)), repeat(padding))
 
         return split_all
 
     def mark(self, segments: Segments | Whole) -> None:
         """See to it that marks say which of these segments they are of."""
-        split = self.values.split
+        split, unpadded = self.values.split, self.values.unpadded
         counted = count()
 
         def noted(text: str) -> Parts:
             index = next(counted)
             self.compiler.here = segments.position + index, segments.byte(index), text
-            return split(text)
+            return split(text if unpadded is None else unpadded([text])[0])
 
         self.split_all = partial(map, noted)
 

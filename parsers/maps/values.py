@@ -53,6 +53,7 @@ class Values(Protocol):
         separator: the character at which `split` cuts, when that and `fill` is all that it does; else None.
         goes_on: whether a segment goes on with the one before it, None where none does. Those that do are split with
             it as one text, a line each.
+        unpadded: segments without the blanks that fill up their elements; None where blanks are data.
     """
 
     deleted: str
@@ -60,6 +61,7 @@ class Values(Protocol):
     fill: int
     separator: str | None
     goes_on: Callable[[str], bool] | None
+    unpadded: Callable[[list[str]], list[str]] | None
 
     def split(self, segment: str) -> Parts:
         """Its tag is at 0."""

@@ -4,18 +4,23 @@ A field is written once: by the first place in the map that can say all of it an
 can say is left out, never bent: `parsers.rewriting` reads what was written, and names what is not there.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from parsers.canonical.fields import fields_of
-from parsers.guides.model import UNBOUNDED, ElementSpec, Guide, Position, SegmentSpec
+from parsers.guides.model import UNBOUNDED, ElementSpec, Guide, Position
 from parsers.guides.model import Loop as GuideLoop
 from parsers.maps import levels
 from parsers.maps.drafts import Draft
 from parsers.maps.language import NOTATIONS
 from parsers.maps.model import Condition, Leaf, Loop, Many, Map, Node, Struct
+from parsers.maps.places import REST, all_specs, opened, order_of, room_for, stands, within
 from parsers.maps.values import Cell, negated
+
+COUNTED: Final = "#"
+"""What `written` says of an element that counts segments of its tag."""
 
 _BEGINNING: Final = -1
 _GROUPS_MAX: Final = 10
@@ -27,8 +32,10 @@ DERIVED: Final = ("valid",)
 class Texts(Protocol):
     """How a standard writes values; its `parsers.<standard>.values` has them beside those that read.
 
-    What a standard has no way to write is None.
+    What a standard has no way to write is None. `deleted` is as in `parsers.maps.values.Values`.
     """
+
+    deleted: str
 
     def cell(self, reference: str) -> Cell: ...
 
@@ -44,12 +51,15 @@ class Texts(Protocol):
         """A period in one element, and the code that says how it is written."""
 
 
-def write(record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) -> list[Draft]:
+def write(
+    record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None, *, lenient: bool = False
+) -> list[Draft]:
     """A record as the segments of a set without its envelope.
 
     Args:
         record: as JSON has it, no object of it in two places.
         guide: says in which order segments stand, and which there are; without one the map does.
+        lenient: segments of which the guide does not know may stand in a record, since receivers ignore them.
 
     Raises:
         ValueError: the map makes records of levels.
@@ -57,10 +67,15 @@ def write(record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) 
     root = made.loops[""]
     if not root.is_record and made.levels is not None:
         raise ValueError(f"records of the map {made.id} are not written back: it makes several of a set")
-    writing = _Writing(record, made, texts, guide)
+    writing = _Writing(record, made, texts, guide, lenient=lenient)
     drafts = writing.loop(root, record, guide.root if guide else None, invents=True)
+    counts = Counter[str]()
     for draft in drafts:
         writing.fill(draft)
+        counts[draft.tag] += 1
+        for cell, text in draft.cells.items():
+            if text == COUNTED and COUNTED in made.written.get(draft.tag, {}).values():
+                draft.cells[cell] = str(counts[draft.tag])
     return drafts
 
 
@@ -95,16 +110,19 @@ class _Done:
 
 
 class _Writing:
-    def __init__(self, record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None) -> None:
+    def __init__(self, record: dict[str, Any], made: Map, texts: Texts, guide: Guide | None, *, lenient: bool) -> None:
         self._record = record
         self._map = made
         self._texts = texts
         self._done = _Done()
-        self._specs = {spec.tag: spec for spec in _all_specs(guide.root)} if guide else {}
+        self._specs = {spec.tag: spec for spec in all_specs(guide.root)} if guide else {}
         self._children: dict[str, list[Loop]] = {name: [] for name in made.loops}
         for loop in made.loops.values():
             for parent in loop.parents or (("",) if loop.name else ()):
                 self._children[parent].append(loop)
+        self._within_records = _within_records(made)
+        self._for_all = _for_all(made, self._within_records)
+        self._lenient = lenient and guide is not None
         self._late = {
             node.name for loop in made.loops.values() for nodes in loop.record_nodes.values() for node in nodes
         }
@@ -123,23 +141,39 @@ class _Writing:
     # --- loops ---
 
     def loop(
-        self, loop: Loop, owner: dict[str, Any], place: GuideLoop | None, *, invents: bool, head: Draft | None = None
+        self,
+        loop: Loop,
+        owner: dict[str, Any],
+        place: GuideLoop | None,
+        *,
+        invents: bool,
+        in_part: bool = True,
+        head: Draft | None = None,
     ) -> list[Draft]:
         """One turn of it, with what has not been written yet; nothing where there is nothing to say.
 
         Args:
             invents: its first segment may be there for those behind it alone.
+            in_part: and that segment may lack what the guide wants of it.
             head: that segment, as far as it is known.
         """
         before = self._done.mark()
+        place = opened(place, loop, self._children[loop.name])
         pieces = self._own(loop, owner, place, head)
-        has_head = not loop.begins or any(piece.order[0] == _BEGINNING for piece in pieces)
+        begins = {tag for tag, _ in loop.begins}
+        has_head = not begins or any(
+            piece.drafts[0].tag in begins and (in_part or self._is_sound(piece.drafts[0])) for piece in pieces
+        )
+        if begins and not has_head and any(piece.drafts[0].tag in begins for piece in pieces):
+            self._done.take_back(before)
+            return []
         if has_head or invents:
             pieces += self._inner(loop, owner, place)
             if loop.is_record and self._level_tag is not None:
                 pieces += self._levels(owner, place)
             if loop.is_record and self._late:
                 pieces += self._late_ones(loop, owner, place, pieces)
+            pieces += self._ignored(loop, owner, place)
         if pieces and not has_head:
             invented = self._invented(loop, place) if invents else None
             pieces = [_Piece((_BEGINNING, 0, 0), [invented]), *pieces] if invented else []
@@ -149,6 +183,12 @@ class _Writing:
         pieces += self._wanted(loop, place, pieces)
         pieces.sort(key=lambda piece: piece.order)
         return [draft for piece in pieces for draft in piece.drafts]
+
+    def _is_sound(self, draft: Draft) -> bool:
+        """It has every element that the guide wants of its segment."""
+        spec = self._specs.get(draft.tag)
+        there = {cell[0] for cell in draft.cells}
+        return spec is None or all(nth in there for nth, one in enumerate(spec.elements, 1) if one.usage == "R")
 
     def _late_ones(
         self, loop: Loop, owner: dict[str, Any], place: GuideLoop | None, pieces: Sequence[_Piece]
@@ -175,8 +215,10 @@ class _Writing:
         turned: dict[int, int] = {}
         for invents, in_part in ((False, False), (True, False), (True, True)):
             for nth, child in enumerate(self._children[loop.name]):
-                index, inner = _within(place, child)
+                index, inner = within(place, child)
                 if child.is_passed_over or (place is not None and inner is None) or self._is_level(child):
+                    continue
+                if child.name in self._for_all:
                     continue
                 if child.below and not child.into:
                     made = self._grouped(child, owner, inner) if in_part else iter(())
@@ -197,10 +239,14 @@ class _Writing:
             in_part: what it cannot say of an item may be left out.
         """
         if not loop.into:
-            while drafts := self.loop(loop, owner, place, invents=invents):
-                yield 0, drafts
+            while not (loop.is_record and (id(owner), _ITSELF) in self._done) and (
+                drafts := self.loop(loop, owner, place, invents=invents, in_part=in_part)
+            ):
                 if loop.is_record:
-                    break
+                    self._done.add(owner, _ITSELF)
+                    for draft in drafts:
+                        draft.is_shared = False
+                yield 0, drafts
             return
         found: Any = self._record if loop.of_record else owner
         for name in loop.into:
@@ -210,7 +256,7 @@ class _Writing:
             if (id(key[0]), key[1]) in self._done or self._groups.get(id(item)) != self._group:
                 continue
             before = self._done.mark()
-            drafts = self.loop(loop, item, place, invents=invents)
+            drafts = self.loop(loop, item, place, invents=invents, in_part=in_part)
             if drafts and (in_part or self._is_said(item)):
                 self._done.add(*key)
                 yield nth, drafts
@@ -272,7 +318,7 @@ class _Writing:
         own, above = map(cell, self._map.levels)
         loops = levels.loops_of(self._map, tag)
         made = levels.objects(loops, record, tag, (own, above), cell)
-        index = _within(place, loops[0])[0] if loops else 0
+        index = within(place, loops[0])[0] if loops else 0
         outer = [one for one in made if one.loop.below or not one.loop.into]
         for level in outer:
             self._write_level(level, place)
@@ -295,7 +341,7 @@ class _Writing:
         known = {name for name, text in handed_on.items() if level.item.get(name) == text}
         for name in known:
             self._done.add(level.item, name)
-        inner = _within(place, level.loop)[1]
+        inner = within(place, level.loop)[1]
         level.drafts = self.loop(level.loop, level.item, inner, invents=True)
         if not level.drafts:
             head = Draft(level.loop.begins[0][0])
@@ -307,7 +353,7 @@ class _Writing:
                     self._leaf(draft, node, level.item[node.name], node.conditions)
 
     def _invented(self, loop: Loop, place: GuideLoop | None) -> Draft | None:
-        known = [one for one in loop.begins if place is None or _stands(place, one[0])]
+        known = [one for one in loop.begins if place is None or stands(place, one[0])]
         tag, conditions = (known or loop.begins)[0]
         head = Draft(tag)
         return head if self._begin(head, conditions) and (head.cells or tag in self._map.written) else None
@@ -323,7 +369,7 @@ class _Writing:
         """Segments that the guide wants, of which no record says anything."""
         there = {piece.order[0] for piece in pieces} | {_BEGINNING}
         begins = {tag for tag, _ in loop.begins}
-        for index, child in enumerate(place.children if place is not None and place.id is not _REST else ()):
+        for index, child in enumerate(place.children if place is not None and place.id is not REST else ()):
             if isinstance(child, Position) and child.usage == "R" and index not in there:
                 tag = child.specs[0].tag
                 if tag in self._map.written and tag not in begins:
@@ -348,22 +394,46 @@ class _Writing:
             begins.setdefault(tag, []).append(conditions)
         made: list[_Piece] = [] if head is None else [_Piece((_BEGINNING, 0, 0), [head])]
         for nth, (tag, nodes) in enumerate(loop.nodes.items()):
-            if not tag or not (place is None or _stands(place, tag) or self._is_around(loop)):
+            if not tag or not (place is None or stands(place, tag) or self._is_around(loop)):
+                continue
+            if self._stands_within(loop, place, tag):
                 continue
             before = self._done.mark()
             self._place = place
             of_now = [node for node in nodes if owner is not self._record or (node.name in self._late) is is_late]
-            drafts = self._drafts(tag, of_now, owner, 1 if tag in begins else _room(place, tag))
+            drafts = self._drafts(tag, of_now, owner, 1 if tag in begins else room_for(place, tag))
             if drafts and tag in loop.record_nodes:
                 self._object(drafts, loop.record_nodes[tag], self._record, len(drafts))
             for draft in drafts:
                 if tag not in begins:
-                    made.append(_Piece((_order(place, draft, nth), nth, 0), [draft]))
+                    made.append(_Piece((order_of(place, draft, nth), nth, 0), [draft]))
                 elif any(self._begin(draft, conditions) for conditions in begins[tag]):
-                    made.append(_Piece((_BEGINNING, nth, 0), [draft]))
+                    made.append(_Piece((_BEGINNING if loop.name else order_of(place, draft, nth), nth, 0), [draft]))
                 else:
                     self._done.take_back(before)
         return made
+
+    def _stands_within(self, loop: Loop, place: GuideLoop | None, tag: str) -> bool:
+        """Behind the first segment of a loop within that makes no object of its own, and takes it, too."""
+        for child in self._children[loop.name] if place is not None else ():
+            index, inner = within(place, child)
+            if tag in child.nodes and not child.into and not child.is_record and inner is not None and inner.id is REST:
+                return order_of(place, Draft(tag), 0) > index
+        return False
+
+    def _ignored(self, loop: Loop, owner: dict[str, Any], place: GuideLoop | None) -> Iterator[_Piece]:
+        """Last of all, segments that the guide does not expect there, each behind the one before it in the map."""
+        if not self._lenient or place is None or loop.name not in self._within_records:
+            return
+        begins = {tag for tag, _ in loop.begins}
+        behind = _BEGINNING
+        for nth, (tag, nodes) in enumerate(loop.nodes.items()):
+            if tag and stands(place, tag):
+                behind = behind if tag in begins else order_of(place, Draft(tag), nth)
+            elif tag:
+                self._place = place
+                for draft in self._drafts(tag, nodes, owner, UNBOUNDED):
+                    yield _Piece((behind, nth, 0), [draft])
 
     def _is_around(self, loop: Loop) -> bool:
         """Its segments may be of the envelope, of which a guide says nothing."""
@@ -394,11 +464,13 @@ class _Writing:
 
     def _put(self, made: list[Draft], node: Leaf | Struct, owner: Any, room: int) -> None:
         """A field of an object, if it has it and nobody has written it yet, into the first segment that takes it."""
-        if not isinstance(owner, dict) or owner.get(node.name) is None or (id(owner), node.name) in self._done:
+        if not isinstance(owner, dict) or node.name not in owner or (id(owner), node.name) in self._done:
             return
         value = owner[node.name]
         if isinstance(node, Struct):
             if not isinstance(value, dict):
+                if value is None and self._delete(made, node.whole):
+                    self._done.add(owner, node.name)
                 return
             self._object(made, [_conditioned(part, node.conditions) for part in node.parts], value, room)
             if all((id(value), name) in self._done for name in value if name not in DERIVED):
@@ -408,7 +480,7 @@ class _Writing:
             trial = draft.copy()
             said = self._leaf(trial, node, value, node.conditions) and self._hold(trial, node.conditions)
             if said and self._may_stand(trial, draft, made):
-                draft.cells = trial.cells
+                draft.become(trial)
                 self._done.add(owner, node.name)
                 if draft not in made:
                     made.append(draft)
@@ -419,10 +491,10 @@ class _Writing:
         if not self._texts.agrees(trial.tag, trial.cells):
             return False
         place = self._place
-        if place is None or draft.cells or not _stands(place, trial.tag):
+        if place is None or draft.cells or not stands(place, trial.tag):
             return True
-        index = _order(place, trial, 0)
-        there = sum(bool(one.cells) and one is not draft and _order(place, one, 0) == index for one in made)
+        index = order_of(place, trial, 0)
+        there = sum(bool(one.cells) and one is not draft and order_of(place, one, 0) == index for one in made)
         return there < place.children[index].max
 
     def _another(self, made: Sequence[Draft], room: int) -> list[Draft]:
@@ -437,6 +509,8 @@ class _Writing:
         name = many[0].name
         items = owner.get(name) if isinstance(owner, dict) else None
         if not isinstance(items, list) or (id(owner), name) in self._done:
+            if isinstance(owner, dict) and name in owner and items is None and self._delete(made, many[0].repetitions):
+                self._done.add(owner, name)
             return
         rather = [one for one in many if not self._is_unwritten(one)]
         mark, before = self._done.mark(), [draft.copy() for draft in made]
@@ -444,10 +518,18 @@ class _Writing:
             self._items(made, rather, items, room)
         if len(rather) < len(many) and not self._are_done(items):
             self._done.take_back(mark)
-            made[:] = before
+            del made[len(before) :]
+            for draft, old in zip(made, before, strict=True):
+                draft.become(old)
             self._items(made, many, items, room)
         if self._are_done(items):
             self._done.add(owner, name)
+
+    def _delete(self, made: Sequence[Draft], reference: str | None) -> bool:
+        """Say of all of an element that what was there before is no more."""
+        if reference is None or not self._texts.deleted:
+            return False
+        return made[0].put(self._texts.cell(reference), self._texts.deleted)
 
     def _are_done(self, items: list[Any]) -> bool:
         return all((id(items), str(nth)) in self._done for nth in range(len(items)))
@@ -474,25 +556,32 @@ class _Writing:
             return False
         for one in many:
             trial = Draft(draft.tag)
-            if one.every is None and self._whole(trial, one.item, item) and trial.cells:
-                return trial.cells.items() <= draft.cells.items()
+            before = self._done.mark()
+            if one.every is None and one.repetitions is None and self._whole(trial, one.item, item) and trial.cells:
+                said = trial.cells.items() <= draft.cells.items()
+                self._done.take_back(before)
+                return said
         return False
 
     def _join_any(self, draft: Draft, many: Sequence[Many], items: list[Any], item: Any, made: Sequence[Draft]) -> bool:
         """By the nodes that may be next: an item that comes later is none that stands before."""
         for nth, one in enumerate(many):
-            if nth >= draft.taken.get(id(items), 0) and self._join(draft, one, item, made):
-                draft.taken[id(items)] = nth if one.every is not None else nth + 1
+            before = self._done.mark()
+            if nth >= draft.taken.get(id(items), 0) and self._join(draft, one, items, item, made):
+                draft.taken[id(items)] = nth if one.every is not None or one.repetitions is not None else nth + 1
                 return True
+            self._done.take_back(before)
         return False
 
-    def _join(self, draft: Draft, node: Many, item: Any, made: Sequence[Draft]) -> bool:
+    def _join(self, draft: Draft, node: Many, items: list[Any], item: Any, made: Sequence[Draft]) -> bool:
         """An item into a segment that may have others already; False where it does not fit."""
+        if node.repetitions is not None:
+            return self._repeat(draft, node, items, item, made)
         if node.every is None:
             trial = draft.copy()
             if not self._whole(trial, node.item, item) or not trial.cells or not self._may_stand(trial, draft, made):
                 return False
-            draft.cells = trial.cells
+            draft.become(trial)
             return True
         trial = Draft(draft.tag)
         if not self._whole(trial, node.item, item):
@@ -508,6 +597,27 @@ class _Writing:
         draft.cells |= cells
         return True
 
+    def _repeat(self, draft: Draft, node: Many, items: list[Any], item: Any, made: Sequence[Draft]) -> bool:
+        """An item as the next repetition of its field."""
+        assert node.repetitions is not None
+        at = self._texts.cell(node.repetitions)[0]
+        nth = draft.repeated.get((id(items), at), 0)
+        spec = self._specs.get(draft.tag)
+        if spec is not None and at <= len(spec.elements) and nth >= spec.elements[at - 1].repeat:
+            return False
+        trial = draft.copy()
+        trial.only(at, nth)
+        if not self._whole(trial, node.item, item):
+            return False
+        trial.beside(draft, at, nth)
+        if trial.cells == draft.cells and not any(cell[0] == at and cell[-1] == nth for cell in trial.cells):
+            return False
+        if not self._may_stand(trial, draft, made):
+            return False
+        draft.become(trial)
+        draft.repeated[id(items), at] = nth + 1
+        return True
+
     # --- values ---
 
     def _whole(self, draft: Draft, node: Leaf | Struct, item: Any) -> bool:
@@ -520,31 +630,48 @@ class _Writing:
         for part in node.parts:
             parts.setdefault(part.name, []).append(part)
         sent: list[Condition] = []
-        for name, value in item.items():
-            if name in DERIVED:
-                continue
-            if not any(self._part(draft, part, value, node.conditions, sent) for part in parts.get(name, ())):
-                return False
+        before = self._done.mark()
+        done = all(
+            self._any_part(draft, parts.get(name, ()), item, name, node.conditions, sent)
+            for name in item
+            if name not in DERIVED
+        )
         for part in node.parts:  # A constant that the item does not have would be read into it.
             if isinstance(part, Leaf) and part.constant is not None and part.name not in item:
-                return False
-        return self._hold(draft, node.conditions) and self._hold(draft, sent)
+                done = False
+        if done and self._hold(draft, node.conditions) and self._hold(draft, sent):
+            return True
+        self._done.take_back(before)
+        return False
+
+    def _any_part(
+        self,
+        draft: Draft,
+        nodes: Sequence[Node],
+        item: dict[str, Any],
+        name: str,
+        conditions: tuple[Condition, ...],
+        sent: list[Condition],
+    ) -> bool:
+        """One field of an item.
+
+        Args:
+            conditions: of the whole.
+            sent: gathers what must have been sent, which another part may still do.
+        """
+        many = [node for node in nodes if isinstance(node, Many)]
+        if many:
+            self._list([draft], many, item, 1)
+            return (id(item), name) in self._done
+        return any(self._part(draft, node, item[name], conditions, sent) for node in nodes)
 
     def _part(
         self, draft: Draft, node: Node, value: Any, conditions: tuple[Condition, ...], sent: list[Condition]
     ) -> bool:
-        """Args:
-        conditions: of the whole.
-        sent: gathers what must have been sent, which another part may still do.
-        """
         before = dict(draft.cells)
-        if isinstance(node, Many):
-            if not isinstance(value, list) or not isinstance(node.item, Leaf):
-                return False
-            done = self._leaf(draft, node.item, value[0], conditions) if len(value) == 1 else False
-        elif isinstance(node, Struct):
-            done = self._whole(draft, node, value)
-        else:
+        if isinstance(node, Struct):
+            done = self._whole(draft, node, value) or (value is None and self._delete([draft], node.whole))
+        elif isinstance(node, Leaf):
             own = [one for one in node.conditions if one.codes or not one.unlike]
             done = self._leaf(draft, node, value, conditions + node.conditions) and self._hold(draft, own)
             if done:
@@ -560,12 +687,16 @@ class _Writing:
         if node.constant is not None:
             return bool(value == node.constant)
         references = node.references[0]
+        if value is None:
+            return bool(self._texts.deleted) and draft.put(self._texts.cell(references[0]), self._texts.deleted)
         if "+" in references[0]:
             return self._spread(draft, references[0].split("+"), str(value))
         cells = [self._texts.cell(one) for one in references]
         texts = self._text(node, value, cells[0], draft.tag, conditions)
-        if texts is None or not draft.put(cells[0], texts[0]):
+        if texts is None or not draft.put(cells[0], *(texts if node.words else texts[:1])):
             return False
+        if node.words:
+            return True
         if len(texts) > 1 and texts[1]:
             if node.form is not None:
                 return draft.put(self._texts.cell(node.form), texts[1])
@@ -581,16 +712,22 @@ class _Writing:
         )
 
     def _spread(self, draft: Draft, references: Sequence[str], text: str) -> bool:
-        """A text over several elements, parted at blanks, with which reading puts it together."""
-        for reference in references:
-            cell = self._texts.cell(reference)
+        """A text over several elements, parted at blanks, with which reading puts it together.
+
+        What stands there already is a part of it.
+        """
+        cells = [self._texts.cell(reference) for reference in references]
+        for nth, cell in enumerate(cells):
+            held = draft.cells.get(cell, "")
             spec = self._element(draft.tag, cell)
             room = UNBOUNDED if spec is None else spec.max
-            end = len(text) if len(text) <= room else text.rfind(" ", 1, room + 1)
-            if end <= 0 or not draft.put(cell, text[:end]):
+            if not held and any(other in draft.cells for other in cells[nth:]):
+                continue
+            end = len(held) if held else len(text) if len(text) <= room else text.rfind(" ", 1, room + 1)
+            if end <= 0 or text[end:][:1].strip() or not draft.put(cell, text[:end]):
                 return False
             if end == len(text):
-                return True
+                return not any(other in draft.cells for other in cells[nth + 1 :])
             text = text[end + 1 :]
         return False
 
@@ -601,8 +738,7 @@ class _Writing:
         holds = node.field.struct.__name__ if node.field.struct is not None else node.field.holds
         match holds:
             case "text" | "boolean" if node.words is not None:
-                code = self._code(node.words, value, cell, tag, conditions)
-                return None if code is None else (code,)
+                return self._codes(node.words, value, cell, tag, conditions)
             case "decimal":
                 return self._number(node, value)
             case "Money":
@@ -624,13 +760,13 @@ class _Writing:
         text = self._texts.decimal_text(negated(value) if node.negated else value, node.places)
         return None if text is None else (text, beside)
 
-    def _code(
+    def _codes(
         self, words: Mapping[str, str | bool], value: Any, cell: Cell, tag: str, conditions: Sequence[Condition]
-    ) -> str | None:
-        """The first that may stand there, of those that mean the same, and that the guide knows, where it knows any."""
+    ) -> tuple[str, ...] | None:
+        """Those that may stand there and mean the same; first of all those that the guide knows."""
         prefix = f"{self._map.standard}:"
         if isinstance(value, str) and value.startswith(prefix):
-            return value.removeprefix(prefix)
+            return (value.removeprefix(prefix),)
         asked = [one for one in conditions if one.codes and self._texts.cell(one.reference) == cell]
         codes = [
             code
@@ -639,7 +775,7 @@ class _Writing:
         ]
         spec = self._element(tag, cell)
         known = spec.codes if spec is not None and spec.codes is not None else codes
-        return next((code for code in codes if code in known), codes[0] if codes else None)
+        return tuple(sorted(codes, key=lambda code: code not in known)) or None
 
     def _hold(self, draft: Draft, conditions: Sequence[Condition]) -> bool:
         """Make conditions true, where they are not; False, and nothing, when something speaks against them."""
@@ -666,6 +802,20 @@ class _Writing:
         element = spec.elements[cell[0] - 1]
         component = max(cell[1], 1) if len(cell) > 1 else 1
         return element.components[component - 1] if component <= len(element.components) else element
+
+
+def _within_records(made: Map) -> set[str]:
+    """Loops that make one of several records of a set, or stand in such."""
+    own = {name for name, loop in made.loops.items() if name and loop.is_record}
+    while more := {name for name, loop in made.loops.items() if own.intersection(loop.parents)} - own:
+        own |= more
+    return own
+
+
+def _for_all(made: Map, own: set[str]) -> frozenset[str]:
+    """Loops around records of a set whose items are all theirs, where loops within a record make such, too."""
+    lists = {made.loops[name].into for name in own}
+    return frozenset(name for name, loop in made.loops.items() if loop.into in lists - {()} and name not in own)
 
 
 def _conditioned(node: Node, conditions: tuple[Condition, ...]) -> Node:
@@ -696,78 +846,3 @@ def _with_those_above(keys: Sequence[str], heads: dict[str, Draft], own: Cell, a
             heads[outer].put(own, outer)
             yield outer
         yield key
-
-
-# --- places in a guide ---
-
-_TELLING: Final = 2
-"""Elements that tell what a segment is there for."""
-
-_REST: Final = "the rest of a loop"
-
-
-def _all_specs(loop: GuideLoop) -> Iterator[SegmentSpec]:
-    for child in loop.children:
-        if isinstance(child, GuideLoop):
-            yield from _all_specs(child)
-        else:
-            yield from child.specs
-
-
-def _spec(child: Position | GuideLoop) -> Iterator[SegmentSpec]:
-    first: Position | GuideLoop = child
-    while isinstance(first, GuideLoop):
-        first = first.children[0]
-    yield from first.specs
-
-
-def _stands(place: GuideLoop, tag: str) -> bool:
-    return any(spec.tag == tag for child in place.children for spec in _spec(child))
-
-
-def _room(place: GuideLoop | None, tag: str) -> int:
-    """How many segments of a tag may stand there."""
-    if place is None:
-        return UNBOUNDED
-    return sum(child.max for child in place.children if any(spec.tag == tag for spec in _spec(child)))
-
-
-def _order(place: GuideLoop | None, draft: Draft, nth: int) -> int:
-    """Where in its loop a segment stands; by its first elements where the guide tells several apart."""
-    if place is None:
-        return nth
-    said = {cell[0]: text for cell, text in sorted(draft.cells.items(), reverse=True) if cell[0] <= _TELLING}
-    found: list[int] = []
-    for index, child in enumerate(place.children):
-        for spec in _spec(child):
-            if spec.tag == draft.tag:
-                found.append(index)
-                codes = [(said.get(nth, ""), one.codes) for nth, one in enumerate(spec.elements[:_TELLING], 1)]
-                told = [not text or text in known for text, known in codes if known is not None]
-                if told and all(told):
-                    return index
-    return found[0] if found else 0
-
-
-def _within(place: GuideLoop | None, loop: Loop) -> tuple[int, GuideLoop | None]:
-    """The guide's loop that a map's loop is, and where it stands; what is a place to the map may be a segment there."""
-    if place is None:
-        return 1 << 20, None  # Behind the segments of the loop itself.
-    tags = {tag for tag, _ in loop.begins}
-    for index, child in enumerate(place.children):
-        if isinstance(child, GuideLoop) and any(spec.tag in tags and _agree(spec, loop) for spec in _spec(child)):
-            return index, child
-    for index, child in enumerate(place.children):
-        if isinstance(child, Position) and any(spec.tag in tags and _agree(spec, loop) for spec in child.specs):
-            return index, GuideLoop(id=_REST, order=child.order, children=place.children[index:])
-    return 0, None
-
-
-def _agree(spec: SegmentSpec, loop: Loop) -> bool:
-    """Codes that the map asks for are among those that the guide has in the first element."""
-    codes = spec.elements[0].codes if spec.elements else None
-    for tag, conditions in loop.begins:
-        asked = [one.codes for one in conditions if one.reference.endswith("01")]
-        if tag == spec.tag and (codes is None or not asked or asked[0] & codes):
-            return True
-    return False

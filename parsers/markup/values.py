@@ -46,6 +46,7 @@ class Values:
     fill = 0
     separator: str | None = None
     goes_on: Callable[[str], bool] | None = None
+    unpadded: Callable[[list[str]], list[str]] | None = None
 
     def __init__(self) -> None:
         self.gathered: frozenset[str] = frozenset()

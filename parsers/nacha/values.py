@@ -57,6 +57,7 @@ class Values:
     fill = 0
     separator = None
     goes_on = None
+    unpadded = None
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout

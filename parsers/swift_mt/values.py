@@ -46,6 +46,7 @@ class Values:
     fill = 0
     separator = None
     goes_on = None
+    unpadded = None
 
     def __init__(self) -> None:
         self.functions: dict[str, Any] = {"each": _each}

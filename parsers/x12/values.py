@@ -1,7 +1,7 @@
 """How values stand in X12 segments. Spec: X12.6 section 3.5.1; dates by their qualifier: data element 1250."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from parsers.canonical.values import iso_date, iso_moment
@@ -33,6 +33,7 @@ class Values:
         element = syntax.element
         self.separator = element if release is None else None
         self.functions: dict[str, Any]
+        self.unpadded: Callable[[list[str]], list[str]] | None = None
         repetition = syntax.repetition
 
         def each(segment: list[str], at: int) -> list[list[str]]:
@@ -50,6 +51,7 @@ class Values:
                 return parts
 
             self.split = split_all
+            self.unpadded = _unpadded(f"{element}{mark}{repetition or ''}")
             self.functions = {"each": each, "parts": lambda text: text.split(mark) + _COMPONENTS}
         else:
             self.split = lambda segment: [*split(segment, element, release), *_ELEMENTS]
@@ -139,6 +141,18 @@ class Values:
             return (day + time, "DT") if time else (day, "D8")
         last, last_time = self.moment_text(end)
         return f"{day}{time}-{last}{last_time}", "RDT" if time else "RD8"
+
+
+def _unpadded(separators: str) -> Callable[[list[str]], list[str]]:
+    """Blanks at the end of an element are padding, which X12 asks senders to leave out, and not all do."""
+    ends = [f" {one}" for one in f"{separators}\n"]
+    padding = re.compile(f" +(?=[{re.escape(separators)}]|\\Z)")
+
+    def unpadded(segments: list[str]) -> list[str]:
+        text = "\n".join([*segments, ""])
+        return [padding.sub("", one) for one in segments] if any(end in text for end in ends) else segments
+
+    return unpadded
 
 
 def _with_century(text: str) -> str:

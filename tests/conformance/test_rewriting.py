@@ -1,5 +1,7 @@
 """Records written back: what is written says the same, and its guide has nothing to say against it."""
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -8,6 +10,7 @@ import pytest
 import parsers
 from parsers.differences import in_general
 from parsers.events import RecordBatch, SetClosed, SetOpened
+from parsers.findings import Finding
 from parsers.guides.terms import Judging
 from parsers.rewriting import rewritten
 from tests.corpus import ROWS, data_of, needed
@@ -261,6 +264,149 @@ def test_packages_stand_in_those_around_them_and_items_in_theirs():
     ]  # fmt: skip
     assert wrong == []
     assert lost == []
+
+
+# --- HL7 ---
+
+UNSAID = {
+    "extensions[].fields[]": "empty fields at the end of a segment are left out",
+    "observations[].document.stands_in": "the document is in the message, not in the record",
+}
+"""What may be missing of messages, and why."""
+
+MESSAGES_MAX = 20
+"""Of one file; there are some with thousands that are alike."""
+
+
+def messages(data: bytes) -> list[tuple[SetOpened, str, list[dict], Counter[str]]]:
+    """Each with its verdict, records and errors."""
+    opened: list[SetOpened] = []
+    made: dict[int, list[dict]] = {}
+    errors: dict[int | None, Counter[str]] = {}
+    verdicts: dict[int, str] = {}
+    for event in parsers.read([data], judge=Judging()):
+        if isinstance(event, SetOpened):
+            opened.append(event)
+        elif isinstance(event, RecordBatch):
+            made.setdefault(event.set, []).extend(map(msgspec.json.decode, event.ndjson.splitlines()))
+        elif isinstance(event, SetClosed):
+            verdicts[event.index] = event.verdict
+        elif isinstance(event, Finding) and event.severity == "error":
+            errors.setdefault(event.set, Counter())[event.code] += 1
+    return [
+        (one, verdicts[one.index], made[one.index], errors.get(one.index, Counter()))
+        for one in opened
+        if one.index in made and (one.set or "").partition("^")[0] in {"ADT", "ORU", "ACK", "ORR"}
+    ]
+
+
+def says_the_same_of_messages(found: list[tuple[SetOpened, str, list[dict], Counter[str]]]) -> set[str]:
+    """What is lost of them; each is written as one message again, with no error that it had not."""
+    lost: set[str] = set()
+    for opened, _, told, errors in found:
+        record = told if len(told) > 1 else told[0]
+        made = rewritten(record, standard="hl7", set_code=opened.set or "", version=opened.version or "")
+        assert Counter(one.code for one in made.findings if one.severity == "error") <= errors
+        lost |= {in_general(change.field).removeprefix("[].") for change in made.lost}
+    return lost
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("ack", set()),
+        ("adt", {"extensions[].fields[]"}),
+        ("oru", {"observations[].document.stands_in"}),
+    ],
+)
+def test_messages_are_written_as_they_were_read(name, lost):
+    found = messages((GOLDEN / "hl7" / f"{name}.hl7").read_bytes())
+    assert found
+    assert says_the_same_of_messages(found) == lost
+
+
+@needed
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=row["path"])
+        for row in ROWS
+        if row["format"] == "hl7" and re.search("ADT|ORU|ACK", row["set"])
+    ],
+)
+def test_real_messages_are_written_as_they_were_read(row):
+    found = [one for one in messages(data_of(row)) if one[1] == "accepted"]
+    assert says_the_same_of_messages(found[:MESSAGES_MAX]) <= set(UNSAID)
+
+
+def message(record: dict | list[dict], set_code: str = "ADT^A08", version: str = "2.5.1") -> tuple[dict, list[str]]:
+    """The segments of a message by their tag, the last of each; and what it does not say."""
+    made = rewritten(record, standard="hl7", set_code=set_code, version=version)
+    return dict(made.segments), [change.field for change in made.lost]
+
+
+UPDATE = {
+    "schema": "patient-event/1",
+    "message_type": "ADT",
+    "event": "A08",
+    "message_id": "M1",
+    "processing": "P",
+    "recorded_at": "2026-03-02T08:15:00.25+01:00",
+    "patient": {"identifiers": [{"value": "M1"}], "names": [{"family": "ELM"}]},
+}
+
+
+def test_separators_in_texts_are_escaped():
+    text = "A|B^C~D\\E&F\nG"
+    said, lost = message(UPDATE | {"patient": UPDATE["patient"] | {"names": [{"family": text}], "birth_place": text}})
+    assert lost == []
+    assert said["PID"][4] == said["PID"][22] == text
+
+
+def test_what_is_to_be_deleted_is_said():
+    said, lost = message(UPDATE | {"patient": UPDATE["patient"] | {"phones": None, "sex": None}})
+    assert lost == []
+    assert (said["PID"][7], said["PID"][12]) == ('""', '""')
+
+
+def test_the_event_of_the_sender_may_be_another_one_than_that_of_the_message():
+    said, lost = message(UPDATE | {"event": "A01"})
+    assert lost == []
+    assert (said["MSH"][8], said["EVN"][:2]) == (("ADT", "A08"), ["A01", "20260302081500.25+0100"])
+
+
+def test_segments_of_the_sender_stand_behind_their_record():
+    own = [{"segment": "ZPI", "fields": ["1", "A&B^C~\\T\\"]}, {"segment": "ZPI", "fields": ["2"]}]
+    records = [UPDATE | {"event": "A40", "merged_identifiers": [{"value": "M9"}], "extensions": own}] * 2
+    made = rewritten(records, standard="hl7", set_code="ADT^A40", version="2.5.1")
+    assert [tag for tag, _ in made.segments] == ["MSH", "EVN", *["PID", "MRG", "ZPI", "ZPI"] * 2]
+    assert {change.field.partition("].")[2] for change in made.lost} == {"merges"}  # They are read from MRG, too.
+
+
+def test_what_a_receiver_ignores_stands_behind_what_it_belongs_to():
+    allergy = {"allergen": {"code": "NUT"}, "status": {"code": "A"}}
+    record = UPDATE | {"patient": UPDATE["patient"] | {"notes": ["TEA"]}, "allergies": [allergy]}
+    made = rewritten(
+        record | {"next_of_kin": [{"organization": "MILLS"}]}, standard="hl7", set_code="ADT^A08", version="2.5.1"
+    )
+    assert made.lost == []
+    assert [tag for tag, _ in made.segments] == ["MSH", "EVN", "PID", "NTE", "NK1", "IAM"]
+    assert [one.code for one in made.findings if one.severity == "warning"] == ["hl7.segment-unknown"] * 2
+
+
+def test_orders_of_one_message_are_of_one_patient():
+    report = {"schema": "observation-report/1", "order": {"placer_id": "P1"}}
+    of_two = [report | {"patient": {"identifiers": [{"value": one}]}} for one in ("M1", "M2")]
+    with pytest.raises(ValueError, match="say the same of what is around them"):
+        rewritten(of_two, standard="hl7", set_code="ORU^R01", version="2.5.1")
+
+
+def test_a_verdict_and_its_first_reason_are_one_code():
+    answer = {"schema": "acknowledgment/1", "level": "message", "control_number": "M1", "verdict": "rejected"}
+    answer |= {"functional_id": "A01", "version": "2.5.1", "kind": "accept", "reasons": ["CR", "207"]}
+    said, lost = message(answer, "ACK^A01")
+    assert lost == []
+    assert said["MSA"] == ["CR", "M1", "", "", "", "207"]
 
 
 # --- NACHA ---
