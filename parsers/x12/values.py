@@ -145,12 +145,12 @@ class Values:
 
 def _unpadded(separators: str) -> Callable[[list[str]], list[str]]:
     """Blanks at the end of an element are padding, which X12 asks senders to leave out, and not all do."""
-    ends = [f" {one}" for one in f"{separators}\n"]
+    padded = re.compile(f" [{re.escape(separators)}\\n]")
     padding = re.compile(f" +(?=[{re.escape(separators)}]|\\Z)")
 
     def unpadded(segments: list[str]) -> list[str]:
-        text = "\n".join([*segments, ""])
-        return [padding.sub("", one) for one in segments] if any(end in text for end in ends) else segments
+        is_padded = padded.search("\n".join([*segments, ""]))  # One look, since hardly any file is.
+        return [padding.sub("", one) for one in segments] if is_padded else segments
 
     return unpadded
 
