@@ -127,3 +127,8 @@ def _field(described: inspect.Field) -> Field:
         case inspect.BoolType():
             return Field(described.name, "boolean", data_class or "CODE", None, many, described.required)
     raise TypeError(f"{described.name} of a record is of a type that records do not have: {kind}")
+
+
+def needed_by(kind: type[msgspec.Struct]) -> list[str]:
+    """Fields without which an object of this kind is none."""
+    return [name for name, field in fields_of(kind).items() if field.required]

@@ -25,7 +25,7 @@ class Charge(Value, frozen=True):
         rate: percent, as sent.
     """
 
-    indicator: Code
+    indicator: Code | None = None
     kind: Code | None = None
     amount: Decimal | None = None
     rate: Decimal | None = None

@@ -18,7 +18,7 @@ class Balance(Value, frozen=True):
     amount: negative for a debit balance.
     """
 
-    kind: Code
+    kind: Code | None = None
     amount: Money | None = None
     date: Moment | None = None
     availability: tuple[Availability, ...] = ()

@@ -170,7 +170,7 @@ class Contact(Value, frozen=True):
 class Party(Value, frozen=True):
     """`role` in words ("buyer", "ship-to", "bill-to", "supplier"), else "x12:" and the code."""
 
-    role: Code
+    role: Code | None = None
     name: Organization | None = None
     identifiers: tuple[Identifier, ...] = ()
     address: Address | None = None

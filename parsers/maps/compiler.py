@@ -21,7 +21,7 @@ from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from parsers.canonical.fields import fields_of
+from parsers.canonical.fields import needed_by
 from parsers.canonical.values import Identifier
 from parsers.check_digits import is_valid
 from parsers.maps.kept import CACHED_MAX, Known, Words
@@ -353,8 +353,12 @@ class _Writer:
                 tests.append(f"{at} {'not ' if one.unlike else ''}in {self._bound(one.codes)}")
         return " and ".join(tests)
 
-    def _object(self, nodes: Sequence[Node], path: Path) -> None:
-        """What nodes give to the object `o`, or to a struct in it, to which other segments give, too."""
+    def _object(self, nodes: Sequence[Node], path: Path, required: Sequence[str] = ()) -> None:
+        """What nodes give to the object `o`, or to a struct in it, to which other segments give, too.
+
+        Args:
+            required: of the struct; it is none without them.
+        """
         name = f"d{len(path)}" if path else "o"
         if path:
             self._line(f"{name} = {{}}")
@@ -365,11 +369,11 @@ class _Writer:
         for field, many in lists.items():
             self._items(many, field, name, is_new=bool(path) or many[0].is_instead)
         if path and (fields or lists):
-            with self._if(name):
+            with self._if(" and ".join(f"{one!r} in {name}" for one in required) or name):
                 self._merge(path, name, tuple(field for field, many in lists.items() if not many[0].is_instead))
         for node in structs:
             with self._where(node.conditions):
-                self._object(node.parts, (*path, node.name))
+                self._object(node.parts, (*path, node.name), needed_by(node.kind))
 
     def _merge(self, path: Path, name: str, lists: Path) -> None:
         *outer, field = path
@@ -442,7 +446,7 @@ class _Writer:
 
     def _new(self, node: Struct, name: str, put: Callable[[str], None]) -> None:
         """Statements that make an object and put it where it belongs, unless something is missing."""
-        required = [one for one, field in fields_of(node.kind).items() if field.required]
+        required = needed_by(node.kind)
         with self._where(node.conditions):
             sent = [one for one in map(partial(self._only, node), required) if one is not None]
             tests = [self._at(one.references[0][0]) for one in sent if one.references]

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from parsers.canonical.catalogue import BY_SCHEMA
-from parsers.canonical.fields import Field, fields_of
+from parsers.canonical.fields import Field, fields_of, needed_by
 from parsers.canonical.values import Money
 from parsers.maps.model import Condition, Leaf, Loop, Many, Map, MapError, Node, Struct
 
@@ -280,6 +280,8 @@ class _File:
                     self._wrong(f"into = `{table['into']}`: {step} is not made of fields")
                 around, many = field.struct, field.many
             kind = around
+            if needed := needed_by(kind):
+                self._wrong(f"into = `{table['into']}`: without `{needed[0]}` that is none, so that no loop makes it")
         elif parents and not table.get("record"):
             kind = loops[parents[0]].kind or self._record
         nodes, below, currencies, record_nodes = self._content(table, kind)
@@ -369,6 +371,9 @@ class _File:
         if "where" in said:
             conditions += self._conditions(said.pop("where"))
         by_tag = _by_tag(self._parts(self._with_used(said), field.struct))
+        for needed in needed_by(field.struct):
+            if not all(any(node.name == needed for node in nodes) for nodes in by_tag.values()):
+                self._wrong(f"without `{needed}` it is none, so that one segment says all of it")
         return [(tag, Struct(field.name, field.struct, nodes, conditions, whole)) for tag, nodes in by_tag.items()]
 
     def _with_used(self, said: dict[str, Any]) -> dict[str, Any]:

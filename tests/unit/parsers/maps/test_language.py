@@ -31,6 +31,7 @@ WRONG = [
     ("over another segment", SET + '[loop.PO1]\nbegins = "PO1"\ninto = "lines"\ndescriptions = { over = "MSG01", value = "PID05" }\n', "two segments"),
     ("no beginning", SET + '[loop.N1]\ninto = "parties"\n', "`begins` is missing"),
     ("unknown parent", SET + '[loop.N1]\nin = "N2"\nbegins = "N1"\n', "there is no such loop"),
+    ("a loop into what may be none", SET + '[loop.DTM]\nbegins = "DTM"\ninto = "dates"\n', "without `kind` that is none"),
     ("into what has no fields", SET + '[loop.N1]\nbegins = "N1"\ninto = "number"\n', "is not made of fields"),
     ("broken TOML", SET + "number = \n", "test.toml"),
 ]  # fmt: skip
