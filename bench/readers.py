@@ -112,10 +112,11 @@ def _peers_python(build: Path) -> Path:
 def in_turn(what: str, mine: Reader, peers: Reader) -> tuple[float, float]:
     """Let both read their files in turn; returns MB/s of each.
 
-    Raises Unmeasured: they do not find the same in the peer's file.
+    Raises Unmeasured: of what both count, they do not find the same in the peer's file.
     """
     found, expected = mine.read(peers.path).counted, peers.read(peers.path).counted
-    if wrong := {key: (found.get(key), value) for key, value in expected.items() if found.get(key) != value}:
+    both = found.keys() & expected.keys()
+    if wrong := {key: (found[key], expected[key]) for key in both if found[key] != expected[key]}:
         raise Unmeasured(f"{what}: ours and {peers.name} do not find the same in {peers.path.name}: {wrong}")
     for index in counted(what, number("BENCH_ROUNDS") + 1):
         mine.round(index)

@@ -72,7 +72,8 @@ def hl7kit() -> Read:
     import hl7kit
 
     def read(path: str) -> dict[str, int]:
-        return {"set_segments": sum(len(hl7kit.parse(message).segments()) for message in messages(path))}
+        lengths = [len(hl7kit.parse(message).segments()) for message in messages(path)]
+        return {"set_segments": sum(lengths), "sets": len(lengths)}
 
     return read
 
