@@ -19,6 +19,7 @@ from parsers.canonical.values import (
     PersonalPeriod,
     PersonalTime,
     PersonName,
+    Place,
     Provenance,
     Quantity,
     Reference,
@@ -40,9 +41,10 @@ class Diagnosis(Value, frozen=True):
 
 
 class ClaimCode(Value, frozen=True):
-    """A code of an institutional claim: its occurrences, values and conditions.
+    """A code of a claim: its causes, occurrences, values and conditions.
 
-    `kind` is "occurrence", "occurrence-span", "value", "condition", "diagnosis-group", "treatment" or "anesthesia".
+    `kind` is "related-cause", "occurrence", "occurrence-span", "value", "condition", "diagnosis-group", "treatment" or
+    "anesthesia".
     """
 
     kind: Code
@@ -220,6 +222,7 @@ class Claim(Value, frozen=True, kw_only=True, tag_field="schema", tag="claim/1")
     admission_source: Code | None = None
     patient_status: Code | None = None
     discharge_time: PersonalTime | None = None
+    accident_state: Place | None = None
     diagnoses: tuple[Diagnosis, ...] = ()
     procedures: tuple[ProcedurePerformed, ...] = ()
     codes: tuple[ClaimCode, ...] = ()

@@ -199,6 +199,10 @@ class _File:
             within = loop.is_record and self._record_around(loop, loops)
             if within:
                 self._wrong(f"loop {loop.name} has `record = true`, and so has {within.name or 'the set'} around it")
+        for loop in loops.values():
+            is_lost = loop.nodes and TREE not in loop.nodes and not loop.is_passed_over and not loop.into
+            if is_lost and not self._is_of_a_record(loop, loops):
+                self._wrong(f"loop {loop.name}: no record stands in it or around it, so that what it says is lost")
         levels = data.get("levels", "").split()
         return Map(
             id=data["id"],
@@ -226,6 +230,15 @@ class _File:
                     return loops[name]
                 around += loops[name].parents
         return None
+
+    def _is_of_a_record(self, loop: Loop, loops: Mapping[str, Loop]) -> bool:
+        """It is one, or stands in one, or around one."""
+        around = [one for one in loops.values() if one.is_record or one.is_alone]
+        names = {one.name for one in around}
+        while around:
+            around = [loops[name] for one in around for name in (*one.parents, "") if name not in names]
+            names |= {one.name for one in around}
+        return loop.name in names or self._record_around(loop, loops) is not None
 
     def _written(self, said: dict[str, str | bool]) -> dict[str, dict[str, str]]:
         made: dict[str, dict[str, str]] = {}

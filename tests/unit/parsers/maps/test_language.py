@@ -27,6 +27,7 @@ WRONG = [
     ("every", SET + 'products = [{ every = "PO106" }]\n', "is not a field of PurchaseOrder"),
     ("no record in it", HEAD, "a loop has `record = true`"),
     ("a record in another", SET + '[loop.N1]\nbegins = "N1"\nrecord = true\n', "loop N1 has `record = true`, and so has the set around it"),
+    ("a loop of no record", HEAD + '[loop.BEG]\nbegins = "BEG"\nrecord = true\n[loop.N1]\nbegins = "N1"\nnumber = "N104"\n', "loop N1: no record stands in it"),
     ("over, without a value", SET + '[loop.PO1]\nbegins = "PO1"\ninto = "lines"\ndescriptions = { over = "PID05" }\n', "plain values"),
     ("over another segment", SET + '[loop.PO1]\nbegins = "PO1"\ninto = "lines"\ndescriptions = { over = "MSG01", value = "PID05" }\n', "two segments"),
     ("no beginning", SET + '[loop.N1]\ninto = "parties"\n', "`begins` is missing"),
