@@ -38,3 +38,10 @@ def test_what_is_no_number_fails(kind: str, text: str) -> None:
 @pytest.mark.parametrize("text", ["40063812", "036000291452", "10614141000415"])
 def test_shorter_and_longer_gtins(text: str) -> None:
     assert is_valid("gtin", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"), [("00106141411234567897", True), ("00106141411234567896", False), ("01106141411234567897", False)]
+)
+def test_an_sscc_with_its_application_identifier(text: str, valid: bool) -> None:
+    assert is_valid("sscc", text) == valid
