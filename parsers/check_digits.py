@@ -55,6 +55,14 @@ def _gs1(*lengths: int) -> Callable[[str], bool]:
     return check
 
 
+_sscc_18 = _gs1(18)
+
+
+def _sscc(text: str) -> bool:
+    """Of 18 digits; of 20 with the application identifier "00" before it, as X12's code GM says it."""
+    return _sscc_18(text[2:] if len(text) == 20 and text.startswith("00") else text)
+
+
 def _iban(text: str) -> bool:
     packed = text.replace(" ", "")
     if not _IBAN.fullmatch(packed):
@@ -80,7 +88,7 @@ def _aba(text: str) -> bool:
 _CHECKS: Mapping[str, Callable[[str], bool]] = {
     "npi": _npi,
     "gtin": _gs1(8, 12, 13, 14),
-    "sscc": _gs1(18),
+    "sscc": _sscc,
     "gln": _gs1(13),
     "iban": _iban,
     "lei": _lei,

@@ -3,6 +3,7 @@
 from parsers.canonical.order import Carrier, Charge, TaxAmount, Terms
 from parsers.canonical.values import (
     Code,
+    Contact,
     Dated,
     Day,
     Decimal,
@@ -76,6 +77,7 @@ class Invoice(Value, frozen=True, kw_only=True, tag_field="schema", tag="invoice
     currency: Code | None = None
     dates: tuple[Dated, ...] = ()
     parties: tuple[Party, ...] = ()
+    contacts: tuple[Contact, ...] = ()
     references: tuple[Identifier, ...] = ()
     terms: tuple[Terms, ...] = ()
     carrier: Carrier | None = None

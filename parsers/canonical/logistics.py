@@ -36,10 +36,11 @@ class Equipment(Value, frozen=True):
 
 
 class LogisticsLine(Value, frozen=True):
-    """Goods of an order: what, and how much of it. `deliveries` are what a forecast says of each time."""
+    """Goods of an order: what, how much of it. `deliveries` are what a forecast says of each time, in this `unit`."""
 
     number: Reference | None = None
     quantity: Quantity | None = None
+    unit: Code | None = None
     products: tuple[Identifier, ...] = ()
     descriptions: tuple[str, ...] = ()
     order: Reference | None = None
@@ -71,6 +72,8 @@ class LogisticsOrder(Value, frozen=True, kw_only=True, tag_field="schema", tag="
     kind: "load-tender" to a carrier, "warehouse-order" to ship out of a warehouse, "forecast" to a supplier.
     order: the purchase order or customer's order that it is for.
     payment: who pays the carrier, in the standard's code.
+    schedule: what days of a forecast are of: "delivery", "shipment".
+    counting: of a forecast's quantities: "discrete", or "cumulative" from a day on.
     """
 
     provenance: Provenance
@@ -81,6 +84,8 @@ class LogisticsOrder(Value, frozen=True, kw_only=True, tag_field="schema", tag="
     date: Day | None = None
     order: Reference | None = None
     payment: Code | None = None
+    schedule: Code | None = None
+    counting: Code | None = None
     carrier: Carrier | None = None
     equipment: tuple[Equipment, ...] = ()
     dates: tuple[Dated, ...] = ()

@@ -2,6 +2,7 @@
 
 from parsers.canonical.values import (
     Code,
+    Contact,
     Dated,
     Day,
     Decimal,
@@ -22,13 +23,14 @@ class Charge(Value, frozen=True):
     Attributes:
         indicator: "allowance", "charge", or the standard's code.
         kind: what for, in the standard's code.
-        rate: percent, as sent.
+        rate: percent, as sent; with a `rate_basis`, of one of these, in the standard's code.
     """
 
     indicator: Code | None = None
     kind: Code | None = None
     amount: Decimal | None = None
     rate: Decimal | None = None
+    rate_basis: Code | None = None
     text: str | None = None
 
 
@@ -47,13 +49,14 @@ class Terms(Value, frozen=True):
 
 
 class Carrier(Value, frozen=True):
-    """Who carries the goods and how. `mode` is the standard's code."""
+    """Who carries the goods and how. `mode` is the standard's code, and `payment` that of who pays for it."""
 
     identifiers: tuple[Identifier, ...] = ()
     name: str | None = None
     mode: Code | None = None
     service: Code | None = None
     equipment: Reference | None = None
+    payment: Code | None = None
 
 
 class Delivery(Value, frozen=True):
@@ -70,6 +73,7 @@ class OrderLine(Value, frozen=True):
     price: of one unit, as decimal text; its currency is the order's.
     price_basis: what the price is for, in the standard's code.
     price_quantity: of how many of these, where not of one.
+    left_to_receive: what of a changed line is still to come.
     part_of: the number of the line that this one is a part of.
     products: numbers of the product: schemes "buyer-item", "vendor-item", "upc", "gtin".
     """
@@ -77,6 +81,7 @@ class OrderLine(Value, frozen=True):
     number: Reference | None = None
     action: Code | None = None
     quantity: Quantity | None = None
+    left_to_receive: Quantity | None = None
     price: Decimal | None = None
     price_basis: Code | None = None
     price_quantity: Decimal | None = None
@@ -118,6 +123,7 @@ class PurchaseOrder(Value, frozen=True, kw_only=True, tag_field="schema", tag="p
     currency: Code | None = None
     dates: tuple[Dated, ...] = ()
     parties: tuple[Party, ...] = ()
+    contacts: tuple[Contact, ...] = ()
     references: tuple[Identifier, ...] = ()
     terms: tuple[Terms, ...] = ()
     carrier: Carrier | None = None
@@ -139,11 +145,15 @@ class LineResponse(Value, frozen=True):
 
 
 class RespondedLine(Value, frozen=True):
-    """`ordered` is the quantity that was ordered, `action` how the line changes; `responses` say what becomes of it."""
+    """`ordered` is the quantity that was ordered, `action` how the line changes; `responses` say what becomes of it.
+
+    `left_to_receive` is what of a changed line is still to come.
+    """
 
     number: Reference | None = None
     action: Code | None = None
     ordered: Quantity | None = None
+    left_to_receive: Quantity | None = None
     price: Decimal | None = None
     price_basis: Code | None = None
     price_quantity: Decimal | None = None
@@ -165,6 +175,7 @@ class OrderResponse(Value, frozen=True, kw_only=True, tag_field="schema", tag="o
     provenance: Provenance
     number: Reference | None = None
     order: Reference | None = None
+    release: Reference | None = None
     change: Reference | None = None
     status: Code | None = None
     purpose: Code | None = None

@@ -16,6 +16,13 @@ from parsers.canonical.values import (
 )
 
 
+class Discrepancy(Value, frozen=True):
+    """What of an item is not as it should be. `condition` is the standard's code: damaged, missing, too many."""
+
+    quantity: Quantity | None = None
+    condition: Code | None = None
+
+
 class ShippedItem(Value, frozen=True):
     """`order` and `order_line` say what was ordered; `package` numbers the innermost one around it.
 
@@ -31,6 +38,8 @@ class ShippedItem(Value, frozen=True):
     part_of: Reference | None = None
     quantity: Quantity | None = None
     ordered: Quantity | None = None
+    returned: Quantity | None = None
+    discrepancies: tuple[Discrepancy, ...] = ()
     products: tuple[Identifier, ...] = ()
     descriptions: tuple[str, ...] = ()
     lots: tuple[Reference, ...] = ()

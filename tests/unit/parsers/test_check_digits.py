@@ -38,3 +38,9 @@ def test_what_is_no_number_fails(kind: str, text: str) -> None:
 @pytest.mark.parametrize("text", ["40063812", "036000291452", "10614141000415"])
 def test_shorter_and_longer_gtins(text: str) -> None:
     assert is_valid("gtin", text)
+
+
+def test_an_sscc_may_have_its_application_identifier() -> None:
+    assert is_valid("sscc", "00106141411234567897")
+    assert not is_valid("sscc", "00106141411234567896")
+    assert not is_valid("sscc", "01106141411234567897")
