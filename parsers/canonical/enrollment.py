@@ -2,6 +2,7 @@
 
 from parsers.canonical.claim import Person
 from parsers.canonical.values import (
+    Address,
     Code,
     Day,
     Identifier,
@@ -40,6 +41,14 @@ class MemberOtherCoverage(Value, frozen=True):
     dates: tuple[PersonalDate, ...] = ()
 
 
+class ReportingCategory(Value, frozen=True):
+    """What sponsor and plan count members by: a department, a place of work, a source of money."""
+
+    name: Code | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    dates: tuple[PersonalDate, ...] = ()
+
+
 class Enrollment(Value, frozen=True, kw_only=True, tag_field="schema", tag="enrollment/1"):
     """One member of one file; dependents have records of their own.
 
@@ -65,10 +74,13 @@ class Enrollment(Value, frozen=True, kw_only=True, tag_field="schema", tag="enro
     employment_status: Code | None = None
     student_status: Code | None = None
     handicapped: Code | None = None
+    marital_status: Code | None = None
     member: Person | None = None
     member_before: Person | None = None
+    mailing_address: Address | None = None
     identifiers: tuple[Identifier, ...] = ()
     dates: tuple[PersonalDate, ...] = ()
     employer: PlanParty | None = None
     coverages: tuple[Coverage, ...] = ()
     other_coverages: tuple[MemberOtherCoverage, ...] = ()
+    categories: tuple[ReportingCategory, ...] = ()

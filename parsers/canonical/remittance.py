@@ -27,6 +27,17 @@ class InsuredPerson(Value, frozen=True):
     identifiers: tuple[Identifier, ...] = ()
 
 
+class RemittedAmount(Value, frozen=True):
+    """Told of a claim or of a line.
+
+    `kind` is "interest", "prompt-payment-discount", "late-filing-reduction", "patient-paid", "tax"; else "x12:" and the
+    code.
+    """
+
+    kind: Code | None = None
+    amount: Money | None = None
+
+
 class PaidLine(Value, frozen=True):
     """`submitted` is the procedure that was billed, where the payer judged another."""
 
@@ -36,6 +47,7 @@ class PaidLine(Value, frozen=True):
     charge: Money | None = None
     paid: Money | None = None
     allowed: Money | None = None
+    amounts: tuple[RemittedAmount, ...] = ()
     units_paid: Decimal | None = None
     units_billed: Decimal | None = None
     service: PersonalPeriod | None = None
@@ -73,6 +85,8 @@ class PaidClaim(Value, frozen=True):
     adjustments: tuple[Adjustment, ...] = ()
     remarks: tuple[Code, ...] = ()
     covered: Money | None = None
+    amounts: tuple[RemittedAmount, ...] = ()
+    contacts: tuple[Contact, ...] = ()
     lines: tuple[PaidLine, ...] = ()
 
 
