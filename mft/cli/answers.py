@@ -12,7 +12,8 @@ from typing import Any, Final, TextIO
 from mft.cli.options import table
 from mft.errors import Refused
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_SPREADSHEETS_SKIP: Final = " \n\ufeff\u200b"
 Rows = Iterable[Sequence[Any]]
 
 
@@ -23,7 +24,7 @@ def write_table(columns: Sequence[str], rows: Rows, limit: int) -> bool:
         print("no rows")
         return False
     lines = [[_printable(_text(cell)) for cell in row] for row in found[:limit]]
-    table([list(columns), *lines])
+    table([list(map(_printable, columns)), *lines])
     return len(found) > limit
 
 
@@ -76,7 +77,8 @@ def _text(value: Any) -> str:
 
 def _harmless(value: Any) -> str:
     text = _text(value)
-    return "'" + text if isinstance(value, str) and text.startswith(_FORMULA) else text
+    is_formula = text.startswith(("\t", "\r")) or text.lstrip(_SPREADSHEETS_SKIP).startswith(_FORMULA)
+    return "'" + text if isinstance(value, str) and is_formula else text
 
 
 def _printable(text: str) -> str:

@@ -2,19 +2,23 @@
 
 import hashlib
 from datetime import UTC
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from mft.cli.options import HomeOption, JsonOption, Output, when
+from mft.cli.options import HomeOption, JsonOption, Output, utf8, when
 from mft.errors import Missing
+
+_TEXT_MAX: Final = 1000
 
 
 def find(
     text: Annotated[
         str,
         typer.Argument(
-            metavar="TEXT", help="The beginning of a transfer's id, a part of a file's name, or a whole number."
+            metavar="TEXT",
+            help="The beginning of a transfer's id, a part of a file's name, or a whole number.",
+            callback=utf8,
         ),
     ],
     records: Annotated[
@@ -43,6 +47,8 @@ def find(
 
     if not text.strip():
         raise typer.BadParameter("say what to look for", param_hint="TEXT")
+    if len(text) > _TEXT_MAX:
+        raise typer.BadParameter(f"say it in {_TEXT_MAX} characters at most", param_hint="TEXT")
     found: list[dict[str, Any]] = []
     with ledger_of(home) as books:
         for row in search(books, text, most=limit):

@@ -60,6 +60,16 @@ def table(lines: Sequence[Sequence[str]]) -> None:
         print(typer.style(text, bold=True) if number == 0 and sys.stdout.isatty() else text)
 
 
+def utf8(text: str) -> str:
+    """What was typed, if it is text: a callback of arguments."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise typer.BadParameter("this is no UTF-8") from None
+    return text
+
+
 def when(at_us: int | None) -> str:
     """A moment for people: UTC, to the second."""
     return moment(at_us).strftime("%Y-%m-%d %H:%M:%S") if at_us else "-"

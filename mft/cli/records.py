@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mft.cli import trace
-from mft.cli.options import HomeOption, JsonOption, Output
+from mft.cli.options import HomeOption, JsonOption, Output, utf8
 from mft.errors import Missing, NameTaken
 
 if TYPE_CHECKING:
@@ -42,13 +42,15 @@ class Form(StrEnum):
 
 @app.command()
 def query(
-    statement: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT over the views, in DuckDB's SQL.")],
+    statement: Annotated[
+        str, typer.Argument(metavar="SELECT", help="One SELECT over the views, in DuckDB's SQL.", callback=utf8)
+    ],
     form: Annotated[Form, typer.Option("--as", help="How the answer is written.")] = Form.TABLE,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Write there [default: standard output].", show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many rows of a table at most.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="So many rows of a table at most.")] = 200,
     seconds: Annotated[int, typer.Option(min=1, max=3600, help="The answer must be there by then.")] = 60,
     reveal: RevealOption = False,
     home: HomeOption = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mft.cli.options import HomeOption, JsonOption, parse_time
+from mft.cli.options import HomeOption, JsonOption, parse_time, utf8
 from mft.errors import BadConfig, MFTError, Missing
 
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ _VERDICT_CODE = 1
 
 def replay(
     transfer_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Transfers, or unique beginnings of their ids.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...",
+            help="Transfers, or unique beginnings of their ids.",
+            callback=lambda ids: [utf8(one) for one in ids or ()],
+        ),
     ] = None,
     partner: Annotated[str, typer.Option(help="All of this partner's.", show_default=False)] = "",
     since: Annotated[

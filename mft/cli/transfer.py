@@ -9,14 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from mft.cli import replay
-from mft.cli.options import HomeOption, JsonOption, Output, size, when
+from mft.cli.options import HomeOption, JsonOption, Output, size, utf8, when
 from mft.domain import Stage
 from mft.errors import Missing, NameTaken
 
 app = typer.Typer(help="Transfers: list, show, get, replay.", no_args_is_help=True, rich_markup_mode=None)
 app.command()(replay.replay)
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A transfer's id, or a unique beginning of it.")]
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="A transfer's id, or a unique beginning of it.", callback=utf8)
+]
 
 
 @app.command("list")

@@ -6,10 +6,12 @@ none *wait* to be cached, those that are in one and superseded are *stale*: whoe
 Loss: none; parts are made again from the records.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, exists, func, insert, literal_column, select, update
+from sqlalchemy import Select, and_, bindparam, delete, exists, insert, literal_column, select, update
 
 from mft.domain import TENANT
 from mft.errors import StageConflict
@@ -56,7 +58,11 @@ _STALE = select(_R.transfer_id, _R.set_position, _R.map_version, _R.part_id).whe
     _STALE_HERE, _R.record_schema == bindparam("of_schema")
 )
 _STALE_PARTS = select(_R.part_id).where(_STALE_HERE, _R.record_schema == bindparam("of_schema")).distinct()
-_LIVE = select(func.count().label("sets")).where(_R.part_id == bindparam("part"), _CURRENT)
+_LIVE = (
+    select(_R.transfer_id, _R.set_position, _R.map_version)
+    .where(_R.part_id == bindparam("part"), _CURRENT)
+    .order_by(_R.transfer_id, _R.set_position, _R.map_version)
+)
 _PARTS = (
     select(RECORDS_PART, OBJECT.c.plain_size.label("size_bytes"))
     .join(OBJECT, OBJECT.c.id == _P.object_id)
@@ -125,9 +131,10 @@ def parts_in_files(books: Books) -> dict[str, str]:
     return {row["object_id"]: row["id"] for row in books.rows(_FILES)}
 
 
-def live_sets(books: Books, part: str) -> int:
-    """How many sets a part has that are not stale."""
-    return int(books.rows(_LIVE, {"part": part})[0]["sets"])
+def live_sets(books: Books, part: str) -> str:
+    """Which sets a part has that are not stale: the same text for the same sets, none for none."""
+    sets = [[row["transfer_id"], row["set_position"], row["map_version"]] for row in books.rows(_LIVE, {"part": part})]
+    return hashlib.sha256(json.dumps(sets).encode()).hexdigest() if sets else ""
 
 
 def part_of_other_shape(books: Books, schema: str, shape: str) -> str | None:
@@ -158,14 +165,14 @@ def renew(books: Books, transfer: str, position: int, map_version: str) -> None:
 
 
 def add_part(
-    books: Books, part: Row, sets: Sequence[tuple[str, int, str]], replaced: Sequence[tuple[str, int]]
+    books: Books, part: Row, sets: Sequence[tuple[str, int, str]], replaced: Sequence[tuple[str, str]]
 ) -> None:
     """Enter a part that holds these sets, and all live ones of the parts that it replaces.
 
     Args:
         part: a row of the table, without `tenant_id`.
         sets: transfer, position and map version of each.
-        replaced: ids of parts, and how many live sets each had.
+        replaced: ids of parts, and the `live_sets` that each had.
 
     Raises:
         StageConflict: some of them are not what they were when the part was written.
@@ -176,8 +183,9 @@ def add_part(
         if books.execute(_PUT, here) != 1:
             raise StageConflict("records were superseded, erased or cached while a part of the cache was written")
     for old, live in replaced:
-        if books.execute(_MOVE, {"old": old, "part": part["id"]}) != live:
+        if live_sets(books, old) != live:
             raise StageConflict("a part of the cache was changed while another was written from it")
+        books.execute(_MOVE, {"old": old, "part": part["id"]})
 
 
 def drop_part(books: Books, part: str, *, erased_at: int | None = None) -> str | None:

@@ -51,7 +51,7 @@ class KeepPart(msgspec.Struct, frozen=True, tag=True):
     records: int
     sealed: SealedObject
     sets: tuple[tuple[str, int, str], ...]
-    replaced: tuple[tuple[str, int], ...]
+    replaced: tuple[tuple[str, str], ...]
 
 
 class DropPart(msgspec.Struct, frozen=True, tag=True):

@@ -30,6 +30,8 @@ STARS: Final = "***"
 _TOKENS: Final = frozenset({"SSN", "MRN", "MEMBER_ID", "ACCOUNT", "CLAIM_NO", "LICENSE", "OTHER_ID"})
 _DIGITS: Final = 10
 _YEAR: Final = re.compile(r"\d{4}")
+_YEAR_OF_TEXT: Final = re.compile(r"\d{4}-\d\d")
+"""An hour of a day, "1430", is no year."""
 
 
 def mask_of(data_class: str) -> Mask:
@@ -57,7 +59,7 @@ def masked_sql(value: str, holds: str, mask: Mask, *, salt: str, scheme: str = "
             kind = "DATE" if holds == "day" else "TIMESTAMP"
             return f"CAST(date_trunc('year', {typed_sql(value, holds)}) AS {kind})"
         case "year" if holds == "text":
-            year = f"regexp_extract({value}, '^[0-9]{{4}}')"
+            year = f"regexp_extract({value}, '^([0-9]{{4}})-[0-9]{{2}}', 1)"
             return f"CASE WHEN {value} IS NULL THEN NULL WHEN {year} = '' THEN '{STARS}' ELSE {year} || '-01-01' END"
         case "token":
             return f"('~' || left(sha256('{salt}' || CAST({value} AS VARCHAR)), {_DIGITS}))"
@@ -112,8 +114,8 @@ def _masked(value: Any, field: Field | None, record: Mapping[str, Any], salt: st
         case "shown":
             return value
         case "year":
-            found = _YEAR.match(str(value))
-            return f"{found[0]}-01-01" if found else STARS
+            found = (_YEAR_OF_TEXT if field.holds == "text" else _YEAR).match(str(value))
+            return f"{found[0][:4]}-01-01" if found else STARS
         case "token":
             return "~" + hashlib.sha256(f"{salt}{value}".encode()).hexdigest()[:_DIGITS]
         case _:

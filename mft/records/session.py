@@ -32,7 +32,6 @@ from mft.vault.store import Vault
 
 _FETCH: Final = 1000
 _TRIES: Final = 3  # A part may be replaced between the moment that we look and the moment that we read.
-_BASE: Final = "records_of_"
 
 
 class TooMuch(Refused):
@@ -124,9 +123,9 @@ class Session:
             self._first = connection.fetchmany(_FETCH)
 
     def _make_views(self) -> None:
-        salt = secrets.token_hex(16)
+        salt, secret = secrets.token_hex(16), secrets.token_hex(16)
         for number, schema in enumerate(self._question.schemas):
-            base = f"{_BASE}{number}"
+            base = f"records_{secret}_{number}"  # What masks nothing has a name that no statement can say.
             self._connection.execute(f"CREATE VIEW {base} AS {records_sql(self._books, self._files, schema)}")
             for name in sorted(self._question.views):
                 view = views()[name]
@@ -158,6 +157,12 @@ class Session:
             if self._expired:
                 raise self._too_long() from None
             raise explained(error) from None
+        except OverflowError:
+            raise BadStatement("a day or a time of the answer is too far away to be told") from None
+        except RuntimeError as error:  # So DuckDB says that somebody pressed Ctrl-C.
+            if "interrupt" in str(error).lower():
+                raise KeyboardInterrupt from None
+            raise
 
     def _too_long(self) -> TooMuch:
         return TooMuch(f"the answer was not there within {self._seconds:g} s: ask for less, or give it more time")

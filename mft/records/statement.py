@@ -49,12 +49,12 @@ _FUNCTIONS: Final = {  # As the parser names them.
         log10 log2 mod pi pow power radians random round round_even sign sqrt trunc
     """,
     "text": """
-        ascii bar base64 bin bit_length char_length character_length chr concat concat_ws contains
-        damerau_levenshtein editdist3 ends_with format from_base64 from_hex hamming hash hex instr jaccard
-        jaro_similarity jaro_winkler_similarity lcase left len length levenshtein lower lpad ltrim md5
-        mismatches octet_length ord overlay position prefix printf regexp_escape regexp_extract
-        regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array repeat
-        replace reverse right rpad rtrim sha1 sha256 split split_part starts_with str_split string_split
+        ascii base64 bin bit_length char_length character_length chr concat concat_ws contains
+        damerau_levenshtein editdist3 ends_with from_base64 from_hex hamming hash hex instr jaccard
+        jaro_similarity jaro_winkler_similarity lcase left len length levenshtein lower ltrim md5
+        mismatches octet_length ord overlay position prefix regexp_escape regexp_extract
+        regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array
+        replace reverse right rtrim sha1 sha256 split split_part starts_with str_split string_split
         string_to_array strip_accents strlen strpos substr substring suffix to_base64 to_hex translate trim
         ucase unhex unicode upper
     """,
@@ -80,8 +80,10 @@ _FUNCTIONS: Final = {  # As the parser names them.
         struct_extract struct_insert struct_pack unnest
     """,
 }
+# Not among them: those that make a text of any length out of a number, which no limit of memory of DuckDB's counts.
 FUNCTIONS: Final = frozenset(name for names in _FUNCTIONS.values() for name in names.split())
-"""Everything else is refused: what is new in a later DuckDB too."""
+"""Everything else is refused: what is new in a later DuckDB too, and what makes a text of any length out of a number
+(`repeat`, `lpad`, `format`), which no limit of DuckDB's counts."""
 
 _EXPRESSIONS: Final = frozenset(
     {
@@ -90,9 +92,10 @@ _EXPRESSIONS: Final = frozenset(
     }
 )  # fmt: skip
 _TABLES: Final = frozenset({"BASE_TABLE", "EMPTY", "EXPRESSION_LIST", "JOIN", "SUBQUERY", "TABLE_FUNCTION"})
-_NODES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+_NODES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE"})
 _PLAIN_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _RESERVED: Final = ("duckdb_", "pg_", "sqlite_", "information_schema", "pragma_")
+_TOO_DEEP: Final = "the statement is nested too deeply: say parts of it with WITH"
 _ONLY: Final = "only one SELECT is allowed here (WITH before it is fine)"
 
 
@@ -110,7 +113,10 @@ def check(connection: "DuckDBPyConnection", statement: str, views: Collection[st
         BadStatement: with what to do instead.
     """
     text = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [statement]).fetchall()[0][0]
-    tree = json.loads(text)
+    try:
+        tree = json.loads(text)
+    except RecursionError:
+        raise BadStatement(_TOO_DEEP) from None
     if tree.get("error"):
         said = str(tree.get("error_message", ""))
         if tree.get("error_type") == "parser":
@@ -122,7 +128,10 @@ def check(connection: "DuckDBPyConnection", statement: str, views: Collection[st
     if statements[0].get("named_param_map"):
         raise BadStatement("parameters have no values here: write the values into the statement")
     walk = _Walk(frozenset(name.lower() for name in views))
-    walk.node(statements[0]["node"], frozenset())
+    try:
+        walk.node(statements[0]["node"], frozenset())
+    except RecursionError:
+        raise BadStatement(_TOO_DEEP) from None
     return walk.used
 
 
@@ -148,12 +157,22 @@ class _Walk:
                 raise BadStatement("give each query behind WITH a plain name: letters, digits and underscores")
             query = entry["value"]["query_node" if "query_node" in entry["value"] else "query"]
             query = query.get("node", query)
-            self.node(query, scope | {name} if query.get("type") == "RECURSIVE_CTE_NODE" else scope)
+            if query.get("type") == "RECURSIVE_CTE_NODE":
+                self._recursive(query, name, scope)
+            else:
+                self.node(query, scope)
             self._rest(
                 {key: value for key, value in entry["value"].items() if key not in {"query_node", "query"}}, scope
             )
             scope |= {name}
         self._rest({key: value for key, value in node.items() if key != "cte_map"}, scope)
+
+    def _recursive(self, query: dict[str, Any], name: str, scope: frozenset[str]) -> None:
+        """What it begins with does not see itself: there its name would be that of something else."""
+        if query.get("cte_map", {}).get("map") or str(query.get("cte_name")).lower() != name:
+            raise BadStatement(_ONLY)
+        self.node(query["left"], scope)
+        self._rest({key: value for key, value in query.items() if key not in {"cte_map", "left"}}, scope | {name})
 
     def _any(self, part: Any, scope: frozenset[str]) -> None:
         if isinstance(part, list):

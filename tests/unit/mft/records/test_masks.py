@@ -12,6 +12,16 @@ from parsers.canonical.catalogue import BY_SCHEMA
 from parsers.canonical.fields import OPEN_CLASSES, PERSONAL_CLASSES
 from tests.unit.mft.records.conftest import Shelf
 
+TEXTS_OF_DATES = [("1430", "***"), ("2026-03-04T05", "2026-01-01"), ("2026-03", "2026-01-01"), ("03042026", "***")]
+
+
+@pytest.mark.parametrize(("sent", "shown"), TEXTS_OF_DATES)
+def test_only_a_year_is_shown_of_what_tells_when(sent: str, shown: str) -> None:
+    expression = masked_sql(f"'{sent}'", "text", "year", salt="s")
+    assert duckdb.sql(f"SELECT {expression}").fetchall() == [(shown,)]
+    assert masked_record({"discharge_time": sent}, BY_SCHEMA["claim/1"], "s") == {"discharge_time": shown}
+
+
 SECRETS = (
     "SMITH",
     "JOHN",

@@ -51,6 +51,12 @@ REFUSED = """
     SELECT * FROM 'x.parquet'
     SELECT * FROM 'mft://x/0'
     SELECT * FROM read_text('/etc/passwd')
+    WITH RECURSIVE records_of_0 AS (SELECT a FROM records_of_0 UNION ALL SELECT * FROM records_of_0) SELECT * FROM records_of_0, claims
+    WITH RECURSIVE x AS (SELECT a FROM claims, x UNION ALL SELECT * FROM x) SELECT * FROM x
+    WITH RECURSIVE x AS (SELECT (SELECT max(a) FROM x) UNION ALL SELECT * FROM x) SELECT * FROM x
+    SELECT repeat('x', 2000000000)
+    SELECT lpad('x', 2000000000, 'y')
+    SELECT format('{:>2000000000}', 'x')
     SELECT * FROM read_blob('x')
     SELECT * FROM read_csv('x')
     SELECT * FROM read_csv_auto('x')
@@ -317,7 +323,7 @@ def test_time_is_up_between_two_rows_too(shelf: Shelf) -> None:
 
 def test_an_answer_has_its_memory(shelf: Shelf) -> None:
     with pytest.raises(TooMuch, match="512 MiB"):
-        shelf.ask("SELECT list(repeat('x', 1000)) FROM range(10000000)")
+        shelf.ask("SELECT list(sha256(CAST(range AS VARCHAR))) FROM range(20000000)")
 
 
 @pytest.mark.parametrize(
