@@ -53,7 +53,8 @@ class Enrollment(Value, frozen=True, kw_only=True, tag_field="schema", tag="enro
     """One member of one file; dependents have records of their own.
 
     Attributes:
-        is_subscriber: else a dependent, whose `subscriber_id` is the subscriber's.
+        is_subscriber: else a dependent, whose "subscriber-number" is the subscriber's.
+        mailing_address: where to write to, if that is not where the member lives.
         maintenance: "addition", "change", "cancellation", "reinstatement", "audit", else the standard's code.
     """
 

@@ -98,6 +98,7 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
         "recall-answer", "advice".
     direction: "credit" or "debit" of the account that `creditor` or `debtor` names, where the message says it.
     status: of a status report or return, in the standard's code; `reasons` likewise.
+    currency: of `amount`, where the message names it behind that.
     transfer_currency: in which to pay, where that is not the amount's.
     method: "transfer", "cheque", "direct-debit", "transfer-advice".
     sequence: of direct debits under one mandate: "first", "recurring", "final", "one-off".
@@ -126,6 +127,7 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     execution_date: Day | None = None
     settlement_date: Day | None = None
     amount: Money | None = None
+    currency: Code | None = None
     instructed: Money | None = None
     transfer_currency: Code | None = None
     exchange_rate: Decimal | None = None
