@@ -1,6 +1,6 @@
 """May this be done, and will it be paid: a provider asks before a service, and the payer's reviewer decides."""
 
-from parsers.canonical.claim import Attachment, Diagnosis, Payer, Person, Procedure
+from parsers.canonical.claim import Attachment, Diagnosis, Payer, Person, Procedure, Tooth
 from parsers.canonical.eligibility import BenefitParty, Rejection, Trace
 from parsers.canonical.values import (
     ClaimNumber,
@@ -51,13 +51,15 @@ class Reviewed(Value, frozen=True, kw_only=True):
 
 
 class ReviewedService(Reviewed, frozen=True, kw_only=True):
-    """One service of the event."""
+    """One service of the event; `oral_cavity`, `tooth` and `teeth` as of a line of a claim."""
 
     procedure: Procedure | None = None
     revenue_code: Code | None = None
     charge: Money | None = None
     units: Quantity | None = None
+    oral_cavity: tuple[ClinicalCode, ...] = ()
     tooth: ClinicalCode | None = None
+    teeth: tuple[Tooth, ...] = ()
 
 
 class Authorization(Reviewed, frozen=True, kw_only=True, tag_field="schema", tag="authorization/1"):

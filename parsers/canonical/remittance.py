@@ -39,7 +39,10 @@ class RemittedAmount(Value, frozen=True):
 
 
 class PaidLine(Value, frozen=True):
-    """`submitted` is the procedure that was billed, where the payer judged another."""
+    """`submitted` is the procedure that was billed, where the payer judged another.
+
+    A `service` that began and ended on days told apart has its end in `dates`, as "service-end".
+    """
 
     procedure: Procedure | None = None
     submitted: Procedure | None = None
