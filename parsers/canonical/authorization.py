@@ -6,6 +6,7 @@ from parsers.canonical.values import (
     ClaimNumber,
     ClinicalCode,
     Code,
+    Decimal,
     Identifier,
     Moment,
     Money,
@@ -28,6 +29,7 @@ class Reviewed(Value, frozen=True, kw_only=True):
         decision: "certified", "certified-partially", "modified", "not-certified", "pended", else the standard's code.
         number: of the authorization. reasons: of a decision, in the standard's codes.
         visits: how much of it: so many visits, days, units.
+        frequency, period, periods: how visits are spread, as `ServiceDelivery` has it.
     """
 
     traces: tuple[Trace, ...] = ()
@@ -45,6 +47,9 @@ class Reviewed(Value, frozen=True, kw_only=True):
     dates: tuple[PersonalDate, ...] = ()
     references: tuple[Identifier, ...] = ()
     visits: Quantity | None = None
+    frequency: Quantity | None = None
+    period: Code | None = None
+    periods: Decimal | None = None
     notes: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     providers: tuple[BenefitParty, ...] = ()

@@ -52,7 +52,7 @@ class BankAccount(Value, frozen=True):
 
 
 class PaymentAdjustment(Value, frozen=True):
-    """Why something else is paid than was billed. A negative amount lessens the payment; `reason` is the standard's code."""
+    """Why something else is paid than was billed: `reason` is a code; a negative amount lessens the payment."""
 
     amount: Money | None = None
     reason: Code | None = None
