@@ -150,6 +150,7 @@ class OtherCoverage(Value, frozen=True):
     paid: Money | None = None
     not_covered: Money | None = None
     remaining_patient_liability: Money | None = None
+    remarks: tuple[Code, ...] = ()
     dates: tuple[PersonalDate, ...] = ()
     subscriber: Person | None = None
     payer: Payer | None = None
@@ -198,6 +199,7 @@ class ClaimLine(Value, frozen=True):
     rendering_provider: Provider | None = None
     ordering_provider: Provider | None = None
     adjudications: tuple[LineAdjudication, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
