@@ -56,6 +56,7 @@ class PaymentAdjustment(Value, frozen=True):
 
     amount: Money | None = None
     reason: Code | None = None
+    date: Day | None = None
     references: tuple[Identifier, ...] = ()
 
 
