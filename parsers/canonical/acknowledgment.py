@@ -17,7 +17,8 @@ class ElementError(Value, frozen=True):
 class AcknowledgedError(Value, frozen=True):
     """Where an error lies, and the standard's codes of it.
 
-    `position` counts segments of the message from 1, `occurrence` those of the same name.
+    `position` counts segments of the message from 1, `occurrence` those of the same name; `references` say in which
+    claim, order or payment it is.
     """
 
     segment: Code | None = None
@@ -25,6 +26,7 @@ class AcknowledgedError(Value, frozen=True):
     occurrence: Decimal | None = None
     loop: Code | None = None
     codes: tuple[Code, ...] = ()
+    references: tuple[Identifier, ...] = ()
     elements: tuple[ElementError, ...] = ()
     severity: Code | None = None
     text: str | None = None

@@ -1,11 +1,12 @@
 """May this be done, and will it be paid: a provider asks before a service, and the payer's reviewer decides."""
 
-from parsers.canonical.claim import Attachment, Diagnosis, Payer, Person, Procedure
+from parsers.canonical.claim import Attachment, Diagnosis, Payer, Person, Procedure, Tooth
 from parsers.canonical.eligibility import BenefitParty, Rejection, Trace
 from parsers.canonical.values import (
     ClaimNumber,
     ClinicalCode,
     Code,
+    Decimal,
     Identifier,
     Moment,
     Money,
@@ -28,6 +29,7 @@ class Reviewed(Value, frozen=True, kw_only=True):
         decision: "certified", "certified-partially", "modified", "not-certified", "pended", else the standard's code.
         number: of the authorization. reasons: of a decision, in the standard's codes.
         visits: how much of it: so many visits, days, units.
+        frequency, period, periods: how visits are spread, as `ServiceDelivery` has it.
     """
 
     traces: tuple[Trace, ...] = ()
@@ -45,19 +47,24 @@ class Reviewed(Value, frozen=True, kw_only=True):
     dates: tuple[PersonalDate, ...] = ()
     references: tuple[Identifier, ...] = ()
     visits: Quantity | None = None
+    frequency: Quantity | None = None
+    period: Code | None = None
+    periods: Decimal | None = None
     notes: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     providers: tuple[BenefitParty, ...] = ()
 
 
 class ReviewedService(Reviewed, frozen=True, kw_only=True):
-    """One service of the event."""
+    """One service of the event; `oral_cavity`, `tooth` and `teeth` as of a line of a claim."""
 
     procedure: Procedure | None = None
     revenue_code: Code | None = None
     charge: Money | None = None
     units: Quantity | None = None
+    oral_cavity: tuple[ClinicalCode, ...] = ()
     tooth: ClinicalCode | None = None
+    teeth: tuple[Tooth, ...] = ()
 
 
 class Authorization(Reviewed, frozen=True, kw_only=True, tag_field="schema", tag="authorization/1"):

@@ -150,6 +150,8 @@ class OtherCoverage(Value, frozen=True):
     paid: Money | None = None
     not_covered: Money | None = None
     remaining_patient_liability: Money | None = None
+    remarks: tuple[Code, ...] = ()
+    dates: tuple[PersonalDate, ...] = ()
     subscriber: Person | None = None
     payer: Payer | None = None
 
@@ -162,17 +164,32 @@ class Attachment(Value, frozen=True):
     control_number: ClaimNumber | None = None
 
 
+class Tooth(Value, frozen=True):
+    """`code` counts teeth as the standard does; `surfaces` are its letters: "M", "O", "D"."""
+
+    code: ClinicalCode | None = None
+    surfaces: tuple[ClinicalCode, ...] = ()
+
+
 class ClaimLine(Value, frozen=True):
-    """`diagnosis_pointers` count the claim's diagnoses from 1; `control_number` is the sender's own."""
+    """Attributes:
+    diagnosis_pointers: count the claim's diagnoses from 1.
+    control_number: the sender's own.
+    oral_cavity: areas of the mouth, in the standard's codes.
+    tooth: the last of `teeth`.
+    """
 
     number: Reference | None = None
     procedure: Procedure | None = None
     revenue_code: Code | None = None
     charge: Money | None = None
+    not_covered: Money | None = None
     units: Quantity | None = None
     place_of_service: Code | None = None
     diagnosis_pointers: tuple[int, ...] = ()
+    oral_cavity: tuple[ClinicalCode, ...] = ()
     tooth: ClinicalCode | None = None
+    teeth: tuple[Tooth, ...] = ()
     service: PersonalPeriod | None = None
     dates: tuple[PersonalDate, ...] = ()
     control_number: ClaimNumber | None = None
@@ -180,7 +197,9 @@ class ClaimLine(Value, frozen=True):
     drug: Procedure | None = None
     drug_quantity: Quantity | None = None
     rendering_provider: Provider | None = None
+    ordering_provider: Provider | None = None
     adjudications: tuple[LineAdjudication, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
@@ -188,6 +207,7 @@ class Claim(Value, frozen=True, kw_only=True, tag_field="schema", tag="claim/1")
     """Attributes:
     type: "P" professional, "I" institutional, "D" dental.
     frequency: "1" original, "7" replacement, "8" void.
+    use: "claim" to be paid, "encounter" to be known of, "subrogation".
     patient: absent when the patient is the subscriber.
     facility_type: of an institutional claim, the first two digits of the type of bill.
     """
@@ -196,6 +216,7 @@ class Claim(Value, frozen=True, kw_only=True, tag_field="schema", tag="claim/1")
     claim_id: ClaimNumber | None = None
     type: Literal["P", "I", "D"]
     frequency: Code | None = None
+    use: Code | None = None
     total_charge: Money | None = None
     patient_paid: Money | None = None
     place_of_service: Code | None = None

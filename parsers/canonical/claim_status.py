@@ -18,11 +18,15 @@ from parsers.canonical.values import (
 
 
 class StatusCode(Value, frozen=True):
-    """`category`, `status` and `entity` (who it is about) in the standard's codes."""
+    """`category`, `status` and `entity` (who it is about) in the standard's codes.
+
+    `system` of a `status` that is not: "LN", "NCPDP".
+    """
 
     category: Code | None = None
     status: Code | None = None
     entity: Code | None = None
+    system: Code | None = None
 
 
 class StatusInformation(Value, frozen=True):

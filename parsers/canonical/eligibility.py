@@ -52,6 +52,21 @@ class Inquiry(Value, frozen=True):
     dates: tuple[PersonalDate, ...] = ()
 
 
+class ServiceDelivery(Value, frozen=True):
+    """How services are spread: twelve visits, three a week, for one month.
+
+    Attributes:
+        quantity: of all of them.
+        frequency: as sent: X12 has 3 with the unit "WK".
+        period: "month", "calendar-year" and so on, else the standard's code; periods: how many of these.
+    """
+
+    quantity: Quantity | None = None
+    frequency: Quantity | None = None
+    period: Code | None = None
+    periods: Decimal | None = None
+
+
 class BenefitParty(Value, frozen=True):
     """Somebody whom a benefit names. `role` in words ("primary-care-provider"), else the standard's code."""
 
@@ -83,6 +98,7 @@ class Benefit(Value, frozen=True):
     amount: Money | None = None
     percent: Decimal | None = None
     quantity: Quantity | None = None
+    deliveries: tuple[ServiceDelivery, ...] = ()
     authorization: Code | None = None
     in_network: Code | None = None
     procedure: Procedure | None = None

@@ -53,7 +53,9 @@ class Enrollment(Value, frozen=True, kw_only=True, tag_field="schema", tag="enro
     """One member of one file; dependents have records of their own.
 
     Attributes:
-        is_subscriber: else a dependent, whose `subscriber_id` is the subscriber's.
+        is_subscriber: else a dependent, whose "subscriber-number" is the subscriber's.
+        medicare_plan, cobra_event: the standard's codes of a plan, and of why coverage goes on.
+        mailing_address: where to write to, if that is not where the member lives.
         maintenance: "addition", "change", "cancellation", "reinstatement", "audit", else the standard's code.
     """
 
@@ -71,6 +73,8 @@ class Enrollment(Value, frozen=True, kw_only=True, tag_field="schema", tag="enro
     maintenance: Code | None = None
     reason: Code | None = None
     benefit_status: Code | None = None
+    medicare_plan: Code | None = None
+    cobra_event: Code | None = None
     employment_status: Code | None = None
     student_status: Code | None = None
     handicapped: Code | None = None

@@ -51,6 +51,15 @@ class BankAccount(Value, frozen=True):
     currency: Code | None = None
 
 
+class PaymentAdjustment(Value, frozen=True):
+    """Why something else is paid than was billed: `reason` is a code; a negative amount lessens the payment."""
+
+    amount: Money | None = None
+    reason: Code | None = None
+    date: Day | None = None
+    references: tuple[Identifier, ...] = ()
+
+
 class Remitted(Value, frozen=True):
     """A document that is paid, or a part of one; `credited` is what of it is a credit note's."""
 
@@ -61,6 +70,7 @@ class Remitted(Value, frozen=True):
     billed: Money | None = None
     discount: Money | None = None
     credited: Money | None = None
+    adjustments: tuple[PaymentAdjustment, ...] = ()
     references: tuple[Identifier, ...] = ()
 
 
@@ -98,7 +108,9 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
         "recall-answer", "advice".
     direction: "credit" or "debit" of the account that `creditor` or `debtor` names, where the message says it.
     status: of a status report or return, in the standard's code; `reasons` likewise.
+    currency: of `amount`, where the message names it behind that.
     transfer_currency: in which to pay, where that is not the amount's.
+    adjustments: of the payment as a whole; those of a document stand there.
     method: "transfer", "cheque", "direct-debit", "transfer-advice".
     sequence: of direct debits under one mandate: "first", "recurring", "final", "one-off".
     original: of a return, status or recall, the payment that it is about; `original_…` is what identifies that.
@@ -126,6 +138,7 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     execution_date: Day | None = None
     settlement_date: Day | None = None
     amount: Money | None = None
+    currency: Code | None = None
     instructed: Money | None = None
     transfer_currency: Code | None = None
     exchange_rate: Decimal | None = None
@@ -153,6 +166,7 @@ class Payment(Value, frozen=True, kw_only=True, tag_field="schema", tag="payment
     description: str | None = None
     remittance: tuple[str, ...] = ()
     documents: tuple[Remitted, ...] = ()
+    adjustments: tuple[PaymentAdjustment, ...] = ()
     instructions: tuple[str, ...] = ()
     status: Code | None = None
     reasons: tuple[Code, ...] = ()

@@ -39,7 +39,10 @@ class RemittedAmount(Value, frozen=True):
 
 
 class PaidLine(Value, frozen=True):
-    """`submitted` is the procedure that was billed, where the payer judged another."""
+    """`submitted` is the procedure that was billed, where the payer judged another.
+
+    A `service` that began and ended on days told apart has its end in `dates`, as "service-end".
+    """
 
     procedure: Procedure | None = None
     submitted: Procedure | None = None
@@ -119,12 +122,14 @@ class Remittance(Value, frozen=True, kw_only=True, tag_field="schema", tag="remi
     Attributes:
         handling: "payment-with-remittance", "notification-only" and so on, else the standard's code.
         method: "ach", "check", "wire", "none", "book", else the standard's code.
+        currency: of `amount`, where the file names it behind that.
         trace: the number by which the payment is found again at the bank.
     """
 
     provenance: Provenance
     handling: Code | None = None
     amount: Money | None = None
+    currency: Code | None = None
     credit_debit: Code | None = None
     method: Code | None = None
     payment_format: Code | None = None

@@ -68,6 +68,8 @@ class ShippedOrder(Value, frozen=True):
     number: Reference | None = None
     release: Reference | None = None
     date: Day | None = None
+    package_count: Quantity | None = None
+    weight: Quantity | None = None
     references: tuple[Identifier, ...] = ()
     parties: tuple[Party, ...] = ()
 

@@ -168,10 +168,14 @@ class Contact(Value, frozen=True):
 
 
 class Party(Value, frozen=True):
-    """`role` in words ("buyer", "ship-to", "bill-to", "supplier"), else "x12:" and the code."""
+    """`role` in words ("buyer", "ship-to", "bill-to", "supplier"), else "x12:" and the code.
+
+    `more_names` go on where `name` ends: a department, whom it is in care of.
+    """
 
     role: Code | None = None
     name: Organization | None = None
+    more_names: tuple[Organization, ...] = ()
     identifiers: tuple[Identifier, ...] = ()
     address: Address | None = None
     contacts: tuple[Contact, ...] = ()
