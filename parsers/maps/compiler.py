@@ -471,7 +471,7 @@ class _Writer:
 
     def _only(self, node: Struct, name: str) -> Leaf | None:
         """What gives a field of an object, if it is one element and any text in it will do."""
-        (part, *others) = [part for part in node.parts if part.name == name] or [None]  # type: ignore[list-item]
+        (part, *others) = [part for part in node.parts if part.name == name] or [None]  # type: ignore[list-item]  # None for no part.
         if others or not isinstance(part, Leaf) or part.conditions or len(part.references) > 1 or self._values.deleted:
             return None
         return part if part.field.holds == "text" and part.field.struct is None else None

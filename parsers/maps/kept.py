@@ -59,4 +59,4 @@ class Known(dict[Any, Any]):
 
     def keep_of(self, key: tuple[str, ...], made: Any) -> Any:
         """Of several texts."""
-        return self.keep(key, made) if max(map(len, key)) <= CACHED_CHARACTERS else made  # type: ignore[arg-type]
+        return self.keep(key, made) if max(map(len, key)) <= CACHED_CHARACTERS else made  # type: ignore[arg-type]  # Keys are texts.
