@@ -80,7 +80,6 @@ _FUNCTIONS: Final = {  # As the parser names them.
         struct_extract struct_insert struct_pack unnest
     """,
 }
-# Not among them: those that make a text of any length out of a number, which no limit of memory of DuckDB's counts.
 FUNCTIONS: Final = frozenset(name for names in _FUNCTIONS.values() for name in names.split())
 """Everything else is refused: what is new in a later DuckDB too, and what makes a text of any length out of a number
 (`repeat`, `lpad`, `format`), which no limit of DuckDB's counts."""

@@ -56,14 +56,13 @@ class Reviewed(Value, frozen=True, kw_only=True):
 
 
 class ReviewedService(Reviewed, frozen=True, kw_only=True):
-    """One service of the event; `oral_cavity`, `tooth` and `teeth` as of a line of a claim."""
+    """One service of the event; `oral_cavity` and `teeth` as of a line of a claim."""
 
     procedure: Procedure | None = None
     revenue_code: Code | None = None
     charge: Money | None = None
     units: Quantity | None = None
     oral_cavity: tuple[ClinicalCode, ...] = ()
-    tooth: ClinicalCode | None = None
     teeth: tuple[Tooth, ...] = ()
 
 

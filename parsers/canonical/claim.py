@@ -176,7 +176,6 @@ class ClaimLine(Value, frozen=True):
     diagnosis_pointers: count the claim's diagnoses from 1.
     control_number: the sender's own.
     oral_cavity: areas of the mouth, in the standard's codes.
-    tooth: the last of `teeth`.
     """
 
     number: Reference | None = None
@@ -188,7 +187,6 @@ class ClaimLine(Value, frozen=True):
     place_of_service: Code | None = None
     diagnosis_pointers: tuple[int, ...] = ()
     oral_cavity: tuple[ClinicalCode, ...] = ()
-    tooth: ClinicalCode | None = None
     teeth: tuple[Tooth, ...] = ()
     service: PersonalPeriod | None = None
     dates: tuple[PersonalDate, ...] = ()

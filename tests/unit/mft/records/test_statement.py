@@ -218,6 +218,8 @@ def test_refused(parser: duckdb.DuckDBPyConnection, statement: str) -> None:
         ("SELEC 1", r'no SQL that DuckDB understands: syntax error at or near "SELEC"'),
         ("SELECT * FROM main.claims", r"name a view alone"),
         ("SELECT ?", r"write the values into the statement"),
+        (f"{'SELECT * FROM (' * 300}SELECT * FROM claims{')' * 300}", r"nested too deeply"),
+        (f"SELECT {'[' * 900}1{']' * 900}", r"nested too deeply"),
     ],
 )
 def test_says_what_to_do(parser: duckdb.DuckDBPyConnection, statement: str, said: str) -> None:
@@ -321,6 +323,12 @@ def test_time_is_up_between_two_rows_too(shelf: Shelf) -> None:
             list(rows)
 
 
+def test_ctrl_c_is_no_fault(shelf: Shelf) -> None:
+    session = Session(Question("SELECT 1"), shelf.vault, shelf.books, reveal=False, seconds=3600)
+    with pytest.raises(KeyboardInterrupt), session._errors():
+        raise RuntimeError("Query interrupted")  # As DuckDB tells of it.
+
+
 def test_an_answer_has_its_memory(shelf: Shelf) -> None:
     with pytest.raises(TooMuch, match="512 MiB"):
         shelf.ask("SELECT list(sha256(CAST(range AS VARCHAR))) FROM range(20000000)")
@@ -352,6 +360,7 @@ def test_no_error_tells_a_value(shelf: Shelf, statement: str) -> None:
         ("SELECT claim_id, count(*) FROM claims", r'column "claim_id" must appear in the GROUP BY'),
         ("SELECT sum(claim_id) FROM claims", r"No function matches.*sum\(VARCHAR\)"),
         ("SELECT CAST(type AS INT) FROM claims", r"TRY_CAST"),
+        ("SELECT INTERVAL 100000000 YEAR FROM claims", r"too far away to be told"),
     ],
 )
 def test_errors_in_words(shelf: Shelf, statement: str, said: str) -> None:
