@@ -19,6 +19,7 @@ from bench.row import Row
 from bench.settings import Unmeasured, number
 from mft.clock import new_id, now_us
 from mft.core import Core, KeepProfile
+from mft.crypto.keyring import MemoryKeyring
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import INBOUND, TENANT, Arrival, Principal, Stage
 from mft.ledger import transfers
@@ -50,7 +51,7 @@ class _Home:
         migrate(ledger)
         key = BucketPrivateKey(bytes(range(32)))
         (folder / "vault").mkdir()
-        self.vault = Vault(folder / "vault", key.public, {key.id: key})
+        self.vault = Vault(folder / "vault", MemoryKeyring([key]))
         self.core = Core(ledger, sinks=(), remove_object=self.vault.remove)
         self.core.run(KeepProfile(WHO.profile_hash, WHO.connection, WHO.partner, "{}"))
         self.readers = Readers(ledger)

@@ -127,8 +127,6 @@ class Config(BaseSettings):
 # Files of keys/, by name.
 SIGNING_KEY = "audit.key"
 VERIFY_KEY = "audit.pub"
-BUCKET_KEY = "bucket.key"
-BUCKET_PUBLIC = "bucket.pub"
 HOST_KEYS = ("ssh_host_ed25519_key", "ssh_host_rsa_key")
 
 

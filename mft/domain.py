@@ -1,5 +1,6 @@
 """The nouns that every part shares: a transfer's stages, who is at the door, the virtual folders."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -59,6 +60,14 @@ class Direction(StrEnum):
 
 
 TENANT = 1  # The tenant of every row until a second one exists.
+
+STANDARD = "standard"  # The retention class of whatever has no other.
+
+
+def is_retention_class(text: str) -> bool:
+    """Whether a retention class may be called so."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", text) is not None
+
 
 INBOUND = b"/inbound"  # Partners put files here,
 OUTBOUND = b"/outbound"  # fetch files here,

@@ -13,9 +13,9 @@ from contextlib import ExitStack
 
 import mft
 from mft.audit.sequencer import Sequencer
-from mft.config import BUCKET_KEY, HOST_KEYS, SIGNING_KEY, Config, Home
+from mft.config import HOST_KEYS, SIGNING_KEY, Config, Home
 from mft.core import CommandSocket, Core, HomeLock, KeepProfile, Note, Reload
-from mft.crypto.keys import BucketPrivateKey
+from mft.crypto.keyring import FolderKeyring
 from mft.crypto.signing import SigningKey
 from mft.crypto.stream import plain_size
 from mft.durable import write_file
@@ -54,9 +54,8 @@ def load_partners(home: Home) -> Directory:
 
 
 def open_vault(home: Home) -> Vault:
-    """The vault with the key to open it. Raises BadConfig: a key file is missing or open to others."""
-    key = BucketPrivateKey.load(home.keys / BUCKET_KEY)
-    return Vault(home.vault, key.public, {key.id: key})
+    """The vault with the keys to open it. Raises BadConfig: a key file is missing or open to others."""
+    return Vault(home.vault, FolderKeyring(home.keys))
 
 
 def salvage(core: Core, ledger: Ledger, vault: Vault) -> int:

@@ -67,6 +67,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("transfer.fetched", "size_bytes", ""),
         ("transfer.opened", "size_bytes", ""),
         ("transfer.replayed", "sets map guide", ""),
+        ("transfer.erased", "kinds reason", ""),
         ("records.uncached", "type day error", ""),
         ("records.searched", "views", "text"),
         ("records.revealed", "types set map_version", "statement"),

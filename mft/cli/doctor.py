@@ -73,10 +73,11 @@ def _machine() -> Iterator[Check]:
 
 
 def _files(home: "Home", config: "Config") -> Iterator[Check]:
-    from mft.config import BUCKET_KEY, HOST_KEYS, SIGNING_KEY
+    from mft.config import HOST_KEYS, SIGNING_KEY
+    from mft.crypto.keyring import BUCKET_KEYS
 
-    for name in (BUCKET_KEY, SIGNING_KEY, *HOST_KEYS):
-        path = home.keys / name
+    buckets = sorted(home.keys.glob(BUCKET_KEYS)) or [home.keys / "bucket-*.key"]
+    for path in (*buckets, home.keys / SIGNING_KEY, *(home.keys / name for name in HOST_KEYS)):
         if not path.exists():
             yield Check("keys", "wrong", f"{path} is missing", "restore it from the backup of the keys")
         elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):

@@ -20,7 +20,7 @@ def init(
     make_home(directory)
     print(f"made {directory}/")
     print("  config/   mft.toml and one file for each partner: edit these")
-    print("  keys/     back these up, apart from data/: without bucket.key nothing can be read again")
+    print("  keys/     back these up, apart from data/: without bucket-*.key nothing can be read again")
     print("  data/     ledger, vault and events: back these up too")
     print(f"next: mft partner add NAME --ssh-key FILE --home {directory}; mft serve --home {directory}")
 
@@ -33,8 +33,9 @@ def make_home(directory: Path) -> None:
     from mft.audit.log import make_checkpoint
     from mft.cli.access import actor
     from mft.clock import now_us
-    from mft.config import BUCKET_KEY, BUCKET_PUBLIC, DEFAULT_CONFIG, HOST_KEYS, SIGNING_KEY, VERIFY_KEY, Home
+    from mft.config import DEFAULT_CONFIG, HOST_KEYS, SIGNING_KEY, VERIFY_KEY, Home
     from mft.core import Core, Note
+    from mft.crypto.keyring import MemoryKeyring
     from mft.crypto.keys import generate_bucket_key
     from mft.crypto.signing import SigningKey
     from mft.durable import sync_directory, write_file
@@ -51,14 +52,13 @@ def make_home(directory: Path) -> None:
         folder.mkdir(mode=0o700)
 
     bucket = generate_bucket_key()
-    bucket.save(home.keys / BUCKET_KEY)
-    bucket.public.save(home.keys / BUCKET_PUBLIC)
+    bucket.save(home.keys)
     for name, algorithm, options in zip(HOST_KEYS, ("ssh-ed25519", "ssh-rsa"), ({}, {"key_size": 3072}), strict=True):
         key = asyncssh.generate_private_key(algorithm, comment="mft", **options)
         write_file(home.keys / name, key.export_private_key(), mode=0o400)
         write_file(home.keys / f"{name}.pub", key.export_public_key(), mode=0o444)
 
-    Vault(home.vault, bucket.public).lay_out()
+    Vault(home.vault, MemoryKeyring([bucket])).lay_out()
     ledger = Ledger(f"sqlite:{home.data / 'ledger.db'}")
     migrate(ledger)
     (home.data / "ledger.db").chmod(0o600)

@@ -8,7 +8,7 @@ opens what the bucket holds. Destroying that key, or one wrapped DEK, shreds.
 Suite: KEM 0x647A (X-Wing: ML-KEM-768 and X25519, safe as long as one of both is), KDF 0x0001 (HKDF-SHA-256),
 AEAD 0x0002 (AES-256-GCM). An X-Wing private key is a 32-byte seed.
 
-A key file is one JSON object: "v", "kind", "kem", "id", and the public key or the seed as "key" in base64.
+A key file is one JSON object: "v", "kind", "kem", "id", "retention", "made_at", and the seed as "key" in base64.
 
 Spec: docs/formats/sealed-object.md; RFC 9180 section 6.1; draft-connolly-cfrg-xwing-kem.
 """
@@ -19,16 +19,17 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+from mft.clock import now_us
 from mft.crypto.stream import DEK_SIZE
+from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, UnsealFailed
 
 SEED_SIZE: Final = 32
@@ -40,8 +41,7 @@ _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AE
 _MLKEM_PUBLIC_SIZE = 1184
 _MLKEM_SEED_SIZE = 64
 _KEM_NAME = "X-Wing"
-
-_Key = TypeVar("_Key", bound="BucketPublicKey | BucketPrivateKey")
+_KIND = "bucket-private-key"
 
 
 def new_dek() -> bytes:
@@ -84,22 +84,6 @@ class BucketPublicKey:
             raise AssertionError("a DEK has 32 bytes")
         return _SUITE.encrypt(dek, self._key, info=context)
 
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a public key file.
-
-        Raises:
-            BadConfig: missing, or not such a file.
-        """
-        return _load(cls, path, "bucket-public-key", private=False)
-
-    def save(self, path: Path) -> None:
-        """Write a public key file of mode 0444, which must not exist.
-
-        Durability: as for BucketPrivateKey.save.
-        """
-        _save(path, "bucket-public-key", self.public_bytes, self.id, private=False)
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, BucketPublicKey) and self.public_bytes == other.public_bytes
 
@@ -115,14 +99,20 @@ class BucketPrivateKey:
 
     Args:
         seed: 32 random bytes, from which X-Wing derives both key pairs.
+        retention: the class of objects that it is for.
+        made_at: UTC microseconds. Of a class's keys the newest seals.
 
     Raises:
-        ValueError: not 32 bytes.
+        ValueError: not 32 bytes, or no name of a class.
     """
 
-    def __init__(self, seed: bytes) -> None:
+    def __init__(self, seed: bytes, *, retention: str = STANDARD, made_at: int = 0) -> None:
         if len(seed) != SEED_SIZE:
             raise ValueError("an X-Wing seed has 32 bytes")
+        if not is_retention_class(retention):
+            raise ValueError("a retention class is 1 to 32 lower-case letters, digits and dashes")
+        self.retention: Final = retention
+        self.made_at: Final = made_at
         expanded = hashlib.shake_256(seed).digest(_MLKEM_SEED_SIZE + 32)
         mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_SIZE])
         x25519 = X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_SIZE:])
@@ -157,10 +147,23 @@ class BucketPrivateKey:
         Raises:
             BadConfig: missing, not such a file, or readable for other users than its owner.
         """
-        return _load(cls, path, "bucket-private-key", private=True)
+        text = read_key_file(path, private=True)
+        try:
+            fields = json.loads(text)
+            kind = {name: fields[name] for name in ("v", "kind", "kem")}
+            seed = base64.b64decode(fields["key"], validate=True)
+            key = cls(seed, retention=fields["retention"], made_at=fields["made_at"])
+            key_id = fields["id"]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            raise BadConfig(f"{path}: not a {_KIND} file") from None
+        if kind != {"v": 1, "kind": _KIND, "kem": _KEM_NAME} or type(key.made_at) is not int:
+            raise BadConfig(f"{path}: not a {_KIND} file of version 1 for {_KEM_NAME}")
+        if key_id != key.id:
+            raise BadConfig(f"{path}: the key in this file is not the one that its id names")
+        return key
 
-    def save(self, path: Path) -> None:
-        """Write a private key file of mode 0400, which must not exist.
+    def save(self, folder: Path) -> Path:
+        """Write a private key file of mode 0400, `bucket-ID.key`; returns its path.
 
         Durability: none yet. Sync the file and its folder before the first DEK is wrapped to this key.
         Loss: every object of the bucket, for good.
@@ -169,15 +172,26 @@ class BucketPrivateKey:
         Raises:
             BadConfig: there is a file of that name, or it cannot be written.
         """
-        _save(path, "bucket-private-key", self._seed, self.id, private=True)
+        path = folder / f"bucket-{self.id}.key"
+        fields = {
+            "v": 1,
+            "kind": _KIND,
+            "kem": _KEM_NAME,
+            "id": self.id,
+            "retention": self.retention,
+            "made_at": self.made_at,
+            "key": base64.b64encode(self._seed).decode(),
+        }
+        write_key_file(path, json.dumps(fields, indent=1) + "\n", private=True)
+        return path
 
     def __repr__(self) -> str:
         return f"<BucketPrivateKey {self.id}>"
 
 
-def generate_bucket_key() -> BucketPrivateKey:
-    """Make the key of a new retention bucket."""
-    return BucketPrivateKey(secrets.token_bytes(SEED_SIZE))
+def generate_bucket_key(retention: str = STANDARD) -> BucketPrivateKey:
+    """Make a new key for a retention class. Raises ValueError: not the name of one."""
+    return BucketPrivateKey(secrets.token_bytes(SEED_SIZE), retention=retention, made_at=now_us())
 
 
 def write_key_file(path: Path, text: str, *, private: bool) -> None:
@@ -215,25 +229,3 @@ def read_key_file(path: Path, *, private: bool) -> str:
     if len(content) > KEY_FILE_SIZE_MAX or not content.isascii():
         raise BadConfig(f"{path}: not a key file")
     return content.decode("ascii")
-
-
-def _save(path: Path, kind: str, key: bytes, key_id: str, *, private: bool) -> None:
-    encoded = base64.b64encode(key).decode()
-    fields = {"v": 1, "kind": kind, "kem": _KEM_NAME, "id": key_id, "key": encoded}
-    write_key_file(path, json.dumps(fields, indent=1) + "\n", private=private)
-
-
-def _load(make: Callable[[bytes], _Key], path: Path, kind: str, *, private: bool) -> _Key:
-    text = read_key_file(path, private=private)
-    try:
-        fields = json.loads(text)
-        found = {name: fields[name] for name in ("v", "kind", "kem")}
-        key = make(base64.b64decode(fields["key"], validate=True))
-        key_id = fields["id"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        raise BadConfig(f"{path}: not a {kind} file") from None
-    if found != {"v": 1, "kind": kind, "kem": _KEM_NAME}:
-        raise BadConfig(f"{path}: not a {kind} file of version 1 for {_KEM_NAME}")
-    if key_id != key.id:
-        raise BadConfig(f"{path}: the key in this file is not the one that its id names")
-    return key

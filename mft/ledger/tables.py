@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0004"  # The newest migration; a test holds it against the folder.
+HEAD = "0005"  # The newest migration; a test holds it against the folder.
 
 METADATA = MetaData(
     naming_convention={
@@ -120,8 +120,9 @@ TRANSFER = Table(
     _number("heard_at"),
     _number("updated_at", null=False),
     _number("told_at"),  # When an operator was told that it stalled, or is incomplete.
-    _number("legal_hold", null=False, default="0"),
-    _number("retain_until"),
+    # For how long
+    _text("retention"),  # Its class; null: the standard one.
+    _number("erased", null=False, default="0"),  # What was erased: 1 its original, 2 its records, 4 its names.
     Index(None, "stage", "runner"),
     Index(None, "stage", "told_at"),
     Index(None, "connection", "folder_bytes", "name_bytes"),
@@ -314,6 +315,56 @@ OBJECT = Table(
     _number("cut", null=False, default="0"),  # 1 while it is written, and for good if its writer died: no last segment.
     _number("created_at", null=False),
     _number("erased_at"),
+    Index(None, "bucket"),
+    Index(
+        "ix_object_blob",
+        "created_at",
+        sqlite_where=text("blob IS NOT NULL"),
+        postgresql_where=text("blob IS NOT NULL"),
+    ),
+)
+
+# Keys that objects are wrapped to (`bucket`) or checkpoints are signed by (`signing`), as they came into force.
+KEY_PAIR = Table(
+    "key_pair",
+    METADATA,
+    _id(),
+    _tenant(),
+    _text("kind", null=False),
+    _text("retention"),  # Of a bucket key: its class.
+    _text("public"),  # Of a signing key: its vkey.
+    _number("made_at", null=False),
+    _number("in_force_at", null=False),
+    _number("retired_at"),  # Another one took its place.
+    _number("destroyed_at"),  # What was wrapped to it is unreadable for ever.
+)
+
+# How near a key's end was told of, so that each warning comes once.
+KEY_NOTICE = Table(
+    "key_notice",
+    METADATA,
+    _id("key_id"),
+    _tenant(),
+    _number("days_left", null=False),
+    _number("at", null=False),
+)
+
+# Legal holds: what they cover is not erased, however old it is. Of one transfer, or of a connection's in a time.
+LEGAL_HOLD = Table(
+    "legal_hold",
+    METADATA,
+    _id(),
+    _tenant(),
+    _text("matter", null=False),
+    _text("transfer_id"),
+    _text("connection"),
+    _number("since"),
+    _number("until"),
+    _number("made_at", null=False),
+    _text("made_by", null=False),
+    _number("lifted_at"),
+    Index(None, "transfer_id"),
+    Index(None, "connection"),
 )
 
 # Folders that partners made; those of their profiles stand there.
@@ -344,7 +395,14 @@ LEAF = Table(
     Index(None, "transfer_id"),
     Index(None, "connection", "at"),
     Index(None, "kind", "at"),
+    Index(None, "actor", "at"),
     Index(None, "at"),
+    Index(
+        "ix_leaf_not_ok",
+        "at",
+        sqlite_where=text("result <> 'ok'"),
+        postgresql_where=text("result <> 'ok'"),
+    ),
 )
 
 # The values behind a leaf's commitments: deleting a row redacts, and leaves every proof valid.
@@ -356,6 +414,12 @@ LEAF_CLEAR = Table(
     _tenant(),
     _bytes("salt", null=False),
     _text("value", null=False),
+    Index(
+        "ix_leaf_clear_name",
+        "value",
+        sqlite_where=text("field = 'name'"),
+        postgresql_where=text("field = 'name'"),
+    ),
 )
 
 # Hashes of full subtrees (RFC 6962); level 0 are the leaves.
@@ -377,6 +441,27 @@ CHECKPOINT = Table(
     _number("at", null=False),
     _text("note", null=False),
     Index(None, "size"),
+)
+
+# How far each place that checkpoints are sent to has got.
+ANCHOR = Table(
+    "anchor",
+    METADATA,
+    _id("destination"),
+    _tenant(),
+    _number("size", null=False, default="0"),  # Of the newest checkpoint that it has.
+    _number("sent_at"),
+    _number("failed_at"),  # Null while it works.
+    _text("failure"),
+)
+
+# How far receipts have been put into each connection's folder: all leaves before `seq`.
+RECEIPT_MARK = Table(
+    "receipt_mark",
+    METADATA,
+    _id("connection"),
+    _tenant(),
+    _number("seq", null=False),
 )
 
 # Events committed with what they tell, and whether each sink has them.

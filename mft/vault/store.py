@@ -16,13 +16,14 @@ import os
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mft.clock import ALPHABET, random_id
-from mft.crypto.keys import BucketPrivateKey, BucketPublicKey, new_dek
+from mft.crypto.keyring import Keyring
+from mft.crypto.keys import BucketPublicKey, new_dek
 from mft.crypto.stream import (
     HEADER_SIZE,
     SEGMENT_SIZE,
@@ -34,7 +35,7 @@ from mft.crypto.stream import (
     seal_bytes,
     sealed_size,
 )
-from mft.domain import SealedObject
+from mft.domain import STANDARD, SealedObject
 from mft.durable import create_file, disk_errors, sync_data, sync_directory, sync_file, through_cache, truncate_file
 from mft.errors import FileGone, SyncFailed, UnsealFailed
 
@@ -335,22 +336,28 @@ class Reader:
 
 
 class Vault:
-    """The folder of sealed files, with the key to seal for and the keys to open with."""
+    """The folder of sealed files, with the keys to seal for and to open with."""
 
-    def __init__(
-        self, root: Path, seal_for: BucketPublicKey, open_with: Mapping[str, BucketPrivateKey] | None = None
-    ) -> None:
+    def __init__(self, root: Path, keyring: Keyring) -> None:
         self.root = root
         self.scratch = root.parent / "scratch"  # Files without a name, gone with the process.
-        self._seal_for = seal_for
-        self._open_with = open_with or {}
+        self.keyring = keyring
 
-    def writer(self, tenant: int, *, digest: "Digest | None" = None, continues: str | None = None) -> ObjectWriter:
-        return ObjectWriter(self.root, tenant, self._seal_for, digest=digest, continues=continues)
+    def writer(
+        self,
+        tenant: int,
+        *,
+        retention: str = STANDARD,
+        digest: "Digest | None" = None,
+        continues: str | None = None,
+    ) -> ObjectWriter:
+        """Raises BadConfig: the retention class has no key."""
+        bucket = self.keyring.seal_for(retention)
+        return ObjectWriter(self.root, tenant, bucket, digest=digest, continues=continues)
 
-    def seal(self, tenant: int, content: bytes) -> tuple[SealedObject, bytes]:
+    def seal(self, tenant: int, content: bytes, *, retention: str = STANDARD) -> tuple[SealedObject, bytes]:
         """A whole object at once; see `ObjectWriter.finish`."""
-        writer = self.writer(tenant)
+        writer = self.writer(tenant, retention=retention)
         writer.append(content)
         return writer.finish()
 
@@ -366,9 +373,7 @@ class Vault:
         return Reader(pieces)
 
     def _dek(self, sealed: SealedObject) -> bytes:
-        if sealed.bucket not in self._open_with:
-            raise UnsealFailed(f"the private key of bucket {sealed.bucket} is not here")
-        return self._open_with[sealed.bucket].unwrap(sealed.wrapped_dek, context(sealed.tenant, sealed.id))
+        return self.keyring.unwrap(sealed.bucket, sealed.wrapped_dek, context(sealed.tenant, sealed.id))
 
     def salvage(self, sealed: SealedObject) -> int:
         """Keep what is whole of an object whose writer died: its sealed size, 0 if no segment is.

@@ -2,8 +2,8 @@
 
 Standard output stands as it is, standard error behind it with `! ` before each line, and a code other than 0 as
 `[exit 3]`. `…` in a line is any text, a line of it alone any lines. Commands that are not `mft` run as they are,
-without a shell; `NAME=value` before a command sets its environment; `<a-file.edi>` is the id of its transfer, `DIR`
-the directory that all happens in. The first line says which home is there:
+without a shell; `NAME=value` before a command sets its environment; `<a-file.edi>` is the id of its transfer, `BUCKET`
+that of the key that seals, `DIR` the directory that all happens in. The first line says which home is there:
 `home: none`, `new` (as `mft init` makes it, with partner acme) or `served` (which has received the samples).
 """
 
@@ -83,6 +83,9 @@ def test_transcript(name: str, mft: Mft, tmp_path: Path, request: pytest.Fixture
     assert played
     listed = mft("transfer", "list", "--json").out.splitlines() if which == "served" else []
     ids = {f"<{row['name']}>": row["id"] for row in map(json.loads, listed) if row["folder"] == "/inbound"}
+    if which != "none":
+        (key,) = (tmp_path / "mft-home" / "keys").glob("bucket-*.key")
+        ids["BUCKET"] = key.stem.removeprefix("bucket-")
     for command, expected in played:
         for name_of_it, real in ids.items():
             command = command.replace(name_of_it, real)  # noqa: PLW2901

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mft import durable
+from mft.crypto.keyring import MemoryKeyring
 from mft.crypto.keys import generate_bucket_key
 from mft.domain import INBOUND, TENANT, Arrival, Principal
 from mft.ledger.database import Books, Ledger, Writer
@@ -119,7 +120,7 @@ def finished_upload(root: Path, size: int, calls: Syscalls) -> None:
     """Upload so many bytes; what `calls` has noted is what was done when the promise may be given."""
     principal = Principal("connection", "acme", "acme", "", "")
     bucket = generate_bucket_key()
-    upload = Upload(Vault(root, bucket.public), TENANT, Arrival(principal, "sftp", "", "", INBOUND, b"name"))
+    upload = Upload(Vault(root, MemoryKeyring([bucket])), TENANT, Arrival(principal, "sftp", "", "", INBOUND, b"name"))
     for _ in range(0, size, 1 << 18):
         upload.write(upload.size, memoryview(os.urandom(min(size, 1 << 18))))
         upload.work()

@@ -17,8 +17,9 @@ from mft.cli.access import writing
 from mft.clock import new_id
 from mft.config import Config, Home
 from mft.core import KeepProfile
+from mft.crypto.keyring import PublicKeyring
 from mft.crypto.keys import BucketPrivateKey
-from mft.domain import OUTBOUND, TENANT, Arrival, Principal
+from mft.domain import OUTBOUND, STANDARD, TENANT, Arrival, Principal
 from mft.endpoints.limits import Admission
 from mft.endpoints.sftp import SftpDoor
 from mft.ledger.database import Ledger, Readers, reading
@@ -282,7 +283,7 @@ def test_a_client_ahead_of_the_disk_is_held_back(site: Site, acme: Partner, tmp_
 
     key = BucketPrivateKey(bytes(range(32)))
     (tmp_path / "vault").mkdir()
-    vault = Vault(tmp_path / "vault", key.public)
+    vault = Vault(tmp_path / "vault", PublicKeyring([(STANDARD, key.public)]))
     vault.writer = lambda tenant, **options: Slow(vault.root, tenant, key.public, **options)  # type: ignore[method-assign]
 
     async def play() -> None:

@@ -105,35 +105,40 @@ class TestKeys:
 
 class TestFiles:
     def test_saved_and_loaded(self, tmp_path: Path) -> None:
-        KEY.save(tmp_path / "private")
-        KEY.public.save(tmp_path / "public")
-        assert BucketPrivateKey.load(tmp_path / "private").public == KEY.public
-        assert BucketPublicKey.load(tmp_path / "public") == KEY.public
-        assert (tmp_path / "private").stat().st_mode & 0o777 == 0o400
-        assert (tmp_path / "public").stat().st_mode & 0o333 == 0
+        key = BucketPrivateKey(KEY._seed, retention="claims", made_at=1_767_225_600_000_000)
+        path = key.save(tmp_path)
+        assert path == tmp_path / f"bucket-{KEY.id}.key"
+        loaded = BucketPrivateKey.load(path)
+        assert (loaded.public, loaded.retention, loaded.made_at) == (KEY.public, "claims", 1_767_225_600_000_000)
+        assert path.stat().st_mode & 0o777 == 0o400
+
+    @pytest.mark.parametrize("name", ["", "Claims", "claims_2", "-", "a" * 33, "../x", "c\n"])
+    def test_not_a_retention_class(self, name: str) -> None:
+        with pytest.raises(ValueError, match="retention class"):
+            BucketPrivateKey(bytes(32), retention=name)
 
     def test_the_format(self, tmp_path: Path) -> None:
-        KEY.save(tmp_path / "key")
-        assert json.loads((tmp_path / "key").read_bytes()) == {
+        path = KEY.save(tmp_path)
+        assert json.loads(path.read_bytes()) == {
             "v": 1,
             "kind": "bucket-private-key",
             "kem": "X-Wing",
             "id": KEY.id,
+            "retention": "standard",
+            "made_at": 0,
             "key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         }
 
     @pytest.mark.parametrize("mode", [0o440, 0o404, 0o420, 0o401, 0o644])
     def test_readable_for_others(self, tmp_path: Path, mode: int) -> None:
-        path = tmp_path / "key"
-        KEY.save(path)
+        path = KEY.save(tmp_path)
         path.chmod(mode)
         with pytest.raises(BadConfig) as caught:
             BucketPrivateKey.load(path)
         assert str(caught.value).endswith(f"(mode {mode:04o}); run: chmod 0400 {path}")
 
     def test_a_systemd_credential_shows_its_access_list(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        path = tmp_path / "key"
-        KEY.save(path)
+        path = KEY.save(tmp_path)
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
         path.chmod(0o440)
         assert BucketPrivateKey.load(path).id == KEY.id
@@ -143,23 +148,22 @@ class TestFiles:
                 BucketPrivateKey.load(path)
 
     def test_nothing_is_replaced(self, tmp_path: Path) -> None:
-        path = tmp_path / "key"
-        KEY.save(path)
+        path = KEY.save(tmp_path)
         with pytest.raises(BadConfig, match="File exists"):
-            generate_bucket_key().save(path)
+            KEY.save(tmp_path)
         assert BucketPrivateKey.load(path).id == KEY.id
 
     def test_nothing_is_followed_when_writing(self, tmp_path: Path) -> None:
-        (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+        (tmp_path / f"bucket-{KEY.id}.key").symlink_to(tmp_path / "elsewhere")
         with pytest.raises(BadConfig):
-            KEY.save(tmp_path / "link")
+            KEY.save(tmp_path)
         assert not (tmp_path / "elsewhere").exists()
 
     def test_missing(self, tmp_path: Path) -> None:
         with pytest.raises(BadConfig, match="No such file"):
-            BucketPublicKey.load(tmp_path / "none")
+            BucketPrivateKey.load(tmp_path / "none")
         with pytest.raises(BadConfig, match="No such file"):
-            KEY.save(tmp_path / "none" / "key")
+            KEY.save(tmp_path / "none")
 
     @pytest.mark.parametrize(
         "changed",
@@ -174,12 +178,15 @@ class TestFiles:
             {"key": "AAEC AwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
             {"key": None},
             {"key": 5},
+            {"retention": "../standard"},
+            {"retention": 5},
+            {"made_at": "today"},
+            {"made_at": None},
         ],
         ids=str,
     )
     def test_not_such_a_file(self, tmp_path: Path, changed: dict[str, object]) -> None:
-        path = tmp_path / "key"
-        KEY.save(path)
+        path = KEY.save(tmp_path)
         fields = json.loads(path.read_bytes()) | changed
         path.unlink()
         keys.write_key_file(path, json.dumps(fields), private=True)
@@ -189,8 +196,7 @@ class TestFiles:
         assert "AECAw" not in str(caught.value)
 
     def test_far_too_long(self, tmp_path: Path) -> None:
-        path = tmp_path / "key"
-        KEY.save(path)
+        path = KEY.save(tmp_path)
         path.chmod(0o600)
         path.write_text(path.read_text() + " " * 65_536)
         with pytest.raises(BadConfig, match="not a key file"):
@@ -203,5 +209,3 @@ class TestFiles:
         path.write_bytes(content)
         with pytest.raises(BadConfig):
             BucketPrivateKey.load(path)
-        with pytest.raises(BadConfig):
-            BucketPublicKey.load(path)

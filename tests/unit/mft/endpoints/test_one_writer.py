@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mft.crypto.keyring import MemoryKeyring
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import INBOUND, TENANT, Arrival, Principal
 from mft.endpoints.limits import Admission, Intake
@@ -35,7 +36,7 @@ async def test_a_name_that_was_given_up_is_released_once(tmp_path: Path) -> None
             answer.set_result(None)
         return answer
 
-    vault = Vault(tmp_path, BucketPrivateKey(bytes(range(32))).public)
+    vault = Vault(tmp_path, MemoryKeyring([BucketPrivateKey(bytes(range(32)))]))
     door = SftpDoor(
         host="127.0.0.1",
         port=0,

@@ -13,6 +13,7 @@ import pytest
 
 from mft.audit.query import leaves
 from mft.core import Core, KeepProfile
+from mft.crypto.keyring import MemoryKeyring
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import TENANT
 from mft.ledger import transfers
@@ -132,7 +133,7 @@ def desk(tmp_path: Path, made_ledger: Path) -> Iterator[Desk]:
     key = BucketPrivateKey(bytes(range(32)))
     (tmp_path / "vault").mkdir()
     (tmp_path / "scratch").mkdir()
-    vault = Vault(tmp_path / "vault", key.public, {key.id: key})
+    vault = Vault(tmp_path / "vault", MemoryKeyring([key]))
     core = Core(ledger, sinks=("file",), remove_object=vault.remove)
     readers = Readers(ledger)
     runner = Runner(

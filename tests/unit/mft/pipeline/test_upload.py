@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from mft import core
 from mft.core import Core
 from mft.crypto import blocks, stream
+from mft.crypto.keyring import MemoryKeyring
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import INBOUND, TENANT, SealedObject
 from mft.errors import MFTError, NoSpace, NotSupported, NotWhole, StageConflict
@@ -366,7 +367,7 @@ def vault(tmp_path: Path) -> Vault:
     key = BucketPrivateKey(bytes(range(32)))
     (tmp_path / "vault").mkdir()
     (tmp_path / "scratch").mkdir()
-    return Vault(tmp_path / "vault", key.public, {key.id: key})
+    return Vault(tmp_path / "vault", MemoryKeyring([key]))
 
 
 @pytest.fixture(scope="module")
@@ -378,7 +379,7 @@ def spied_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Vaul
     spy = Spy()
     with pytest.MonkeyPatch.context() as patch:
         spy.patch(patch)
-        yield Vault(root / "vault", key.public, {key.id: key}), spy
+        yield Vault(root / "vault", MemoryKeyring([key])), spy
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mft.core import Core
+from mft.crypto.keyring import MemoryKeyring
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import TENANT, Principal
 from mft.ledger import record_parts, transfers
@@ -87,7 +88,7 @@ def shelf(tmp_path: Path, made_ledger: Path) -> Iterator[Shelf]:
     ledger = Ledger(f"sqlite:{tmp_path / 'ledger.db'}")
     key = BucketPrivateKey(bytes(range(32)))
     (tmp_path / "vault").mkdir()
-    vault = Vault(tmp_path / "vault", key.public, {key.id: key})
+    vault = Vault(tmp_path / "vault", MemoryKeyring([key]))
     core = Core(ledger, sinks=(), remove_object=vault.remove)
     readers = Readers(ledger)
     yield Shelf(core, readers, vault)

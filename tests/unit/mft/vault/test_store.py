@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mft.crypto.keyring import MemoryKeyring, PublicKeyring
 from mft.crypto.keys import BucketPrivateKey
 from mft.crypto.stream import FIRST_SEGMENT_CAPACITY, SEGMENT_CAPACITY
-from mft.domain import SealedObject
+from mft.domain import STANDARD, SealedObject
 from mft.errors import Broken, NoSpace, SyncFailed, UnsealFailed
 from mft.vault.store import BLOB_MAX, Vault
 
@@ -40,7 +41,7 @@ def pattern(size: int) -> bytes:
 @pytest.fixture
 def vault(tmp_path: Path) -> Vault:
     (tmp_path / "vault").mkdir()
-    return Vault(tmp_path / "vault", KEY.public, {KEY.id: KEY})
+    return Vault(tmp_path / "vault", MemoryKeyring([KEY]))
 
 
 def whole(vault: Vault, sealed: SealedObject) -> bytes:
@@ -112,7 +113,7 @@ def test_any_pieces_are_the_whole(vault: Vault, size: int, cuts: list[int], flus
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Vault, SealedObject, bytes]:
     root = tmp_path_factory.mktemp("vault")
-    vault = Vault(root, KEY.public, {KEY.id: KEY})
+    vault = Vault(root, MemoryKeyring([KEY]))
     content = pattern(2 * FULL + 12_345)
     return vault, vault.seal(1, content)[0], content
 
@@ -137,7 +138,7 @@ def test_any_range_in_any_order(large: tuple[Vault, SealedObject, bytes], ranges
 @settings(deadline=None, max_examples=25)
 def test_any_range_of_a_small_one(offset: int, size: int) -> None:
     content = pattern(1000)
-    vault = Vault(Path("/nowhere"), KEY.public, {KEY.id: KEY})
+    vault = Vault(Path("/nowhere"), MemoryKeyring([KEY]))
     reader = vault.open(vault.seal(1, content)[0])
     assert reader.read_at(offset, size) == content[offset : offset + size]
 
@@ -154,10 +155,11 @@ class TestRefused:
 
     def test_without_the_key(self, vault: Vault, sealed: SealedObject) -> None:
         with pytest.raises(UnsealFailed, match=sealed.bucket):
-            Vault(vault.root, KEY.public).open(sealed)
+            Vault(vault.root, PublicKeyring([(STANDARD, KEY.public)])).open(sealed)
 
-    def test_with_another_key(self, vault: Vault, sealed: SealedObject) -> None:
-        self.refuses(Vault(vault.root, KEY.public, {KEY.id: OTHER_KEY}), sealed)
+    def test_with_another_key(self, vault: Vault, sealed: SealedObject, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(vault.keyring._open_with, KEY.id, OTHER_KEY)
+        self.refuses(vault, sealed)
 
     @pytest.mark.parametrize("what", ["tenant", "wrapped_dek", "plain_size", "sealed_size"])
     def test_a_row_that_says_something_else(self, vault: Vault, sealed: SealedObject, what: str) -> None:
@@ -324,7 +326,7 @@ def test_a_growing_file_is_synced_on_its_way(vault: Vault, monkeypatch: pytest.M
 
 
 def test_files_lists_objects_and_nothing_else(tmp_path: Path) -> None:
-    vault = Vault(tmp_path / "none", KEY.public)
+    vault = Vault(tmp_path / "none", MemoryKeyring([KEY]))
     assert list(vault.files()) == []
     (tmp_path / "none" / "ab").mkdir(parents=True)
     (tmp_path / "none" / "ab" / "abc").touch()
