@@ -8,11 +8,11 @@ values stand in a table of their own and can be deleted without breaking a proof
 Spec: docs/formats/audit-log.md
 """
 
-import json
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import bindparam, func, insert, select, update
 
 from mft.audit.checkpoint import Checkpoint, sign
@@ -25,6 +25,8 @@ from mft.ledger.tables import CHECKPOINT, LEAF, LEAF_CLEAR, NODE
 
 Fact = str | int | None
 VERSION: Final = 1
+
+_CANONICAL = msgspec.json.Encoder(order="sorted")
 
 # kind → (facts it may state, private values that it commits to)
 KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
@@ -87,7 +89,7 @@ _LAST_CHECKPOINT = select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc(), CHECKPO
 
 def canonical(value: Mapping[str, Any]) -> bytes:
     """RFC 8785 canonical JSON, for the values we use: text, integers, null and objects of them."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _CANONICAL.encode(value)
 
 
 def append(
@@ -129,11 +131,13 @@ def append(
         "commitments": {field: commit(salts[field], value.encode()).hex() for field, value in private.items()},
     }
     books.execute(_LEAF, {**columns_of(said), "body": canonical(said)})
-    for field, value in private.items():
-        books.execute(
-            _CLEAR,
-            {"leaf_id": leaf, "field": field, "tenant_id": TENANT, "salt": salts[field], "value": value},
-        )
+    books.execute_all(
+        _CLEAR,
+        [
+            {"leaf_id": leaf, "field": field, "tenant_id": TENANT, "salt": salts[field], "value": value}
+            for field, value in private.items()
+        ],
+    )
     return leaf
 
 
@@ -157,11 +161,12 @@ def sequence(books: Books, most: int = 2000) -> int:
     if not waiting:
         return 0
     frontier = load_frontier(books)
-    nodes = []
+    numbered, nodes = [], []
     for row in waiting:
-        books.execute(_NUMBER, {"leaf": row["id"], "number": frontier.size})
+        numbered.append({"leaf": row["id"], "number": frontier.size})
         nodes += frontier.append(leaf_hash(bytes(row["body"])))
-    books.insert_all(
+    books.execute_all(_NUMBER, numbered)
+    books.execute_all(
         _NODE,
         [{"level": level, "position": index, "tenant_id": TENANT, "hash": digest} for level, index, digest in nodes],
     )

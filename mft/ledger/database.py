@@ -76,8 +76,8 @@ class Books:
         self._cursor.execute(text, {**fixed, **(parameters or {})})
         return int(self._cursor.rowcount)
 
-    def insert_all(self, statement: Executable, rows: Sequence[Parameters]) -> None:
-        """Insert many rows of the same keys."""
+    def execute_all(self, statement: Executable, rows: Sequence[Parameters]) -> None:
+        """Run a statement for each of many rows of the same keys."""
         if rows:
             text, fixed = _compiled(statement, tuple(rows[0]), self.dialect_name)
             self._cursor.executemany(text, [{**fixed, **row} for row in rows] if fixed else rows)

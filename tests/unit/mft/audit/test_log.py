@@ -41,6 +41,15 @@ def stopped(books: Books) -> str:
     return append(books, "server.stopped", at=5, actor="server")
 
 
+def test_canonical_is_what_the_standard_library_writes_sorted_and_without_blanks() -> None:
+    texts = [chr(code) for code in (*range(0xD800), *range(0xE000, 0x11000), 0x1F600, 0x10FFFF)]
+    numbers = [0, -1, 2**53 - 1, -(2**63), 2**63 - 1]
+    for value in (*texts, *numbers, None, "".join(texts[:300])):
+        said = {"b": value, "a": {"z": 1, "Z": value, "": None}}
+        plain = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        assert canonical(said) == plain
+
+
 class TestAppend:
     def test_a_leaf_is_its_body_and_columns_that_repeat_it(self, writer: Writer) -> None:
         def work(books: Books) -> None:
