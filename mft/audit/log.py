@@ -72,6 +72,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("transfer.erased", "kinds reason", ""),
         ("records.uncached", "type day error", ""),
         ("records.searched", "views", "text"),
+        ("audit.redacted", "leaf fields", ""),
         ("records.revealed", "types set map_version", "statement"),
     )
 }
