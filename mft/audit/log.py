@@ -40,6 +40,8 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("partner.loaded", "profile enabled", "name"),
         ("guide.loaded", "guide digest", ""),
         ("vault.swept", "orphans salvaged", ""),
+        ("vault.scrubbed", "objects size_bytes damaged complete", ""),
+        ("vault.damaged", "object error", ""),
         ("login.accepted", "door fingerprint", "account source_address"),
         ("login.refused", "door attempts", "account source_address"),
         ("transfer.received", "door size_bytes object", "name sha256"),
