@@ -25,7 +25,7 @@ from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
-from mft.pipeline import acknowledge, conclude, deadlines, emit, erase, mailbox, receive, replay, runner
+from mft.pipeline import acknowledge, conclude, deadlines, emit, erase, keys, mailbox, receive, replay, runner
 from mft.pipeline.journal import Journal
 from mft.records import cache
 
@@ -65,6 +65,21 @@ class Reload(msgspec.Struct, frozen=True, tag=True):
     actor: str
 
 
+class ReloadKeys(msgspec.Struct, frozen=True, tag=True):
+    """Read the folder of keys again: answered with the id of the key that seals, by retention class."""
+
+    actor: str
+
+
+class ChangeSigningKey(msgspec.Struct, frozen=True, tag=True):
+    """Put the signing key in `audit-next.key` into force: answered with the vkeys `old` and `new`."""
+
+    actor: str
+
+
+Request = Reload | ReloadKeys | ChangeSigningKey
+"""What is asked of the one who runs a home, who does more for it than write the ledger."""
+
 Command = (
     receive.Begin
     | receive.Resume
@@ -90,6 +105,12 @@ Command = (
     | emit.DeliveryFailed
     | deadlines.Due
     | erase.Erase
+    | keys.KeepKey
+    | keys.Rewrap
+    | keys.Emptied
+    | keys.Shred
+    | keys.EraseShredded
+    | keys.TellExpiring
     | cache.KeepPart
     | cache.DropPart
     | cache.LeaveUncached
@@ -147,6 +168,12 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,
     erase.Erase: erase.erase,
+    keys.KeepKey: keys.keep_key,
+    keys.Rewrap: keys.rewrap,
+    keys.Emptied: keys.emptied,
+    keys.Shred: keys.shred,
+    keys.EraseShredded: keys.erase_shredded,
+    keys.TellExpiring: keys.tell_expiring,
     cache.KeepPart: cache.keep_part,
     cache.DropPart: cache.drop_part,
     cache.LeaveUncached: cache.leave_uncached,
@@ -256,7 +283,7 @@ class HomeLock:
 
 
 class _Request(msgspec.Struct):
-    command: Command | Reload
+    command: Command | Request
 
 
 class _Reply(msgspec.Struct):
@@ -275,7 +302,8 @@ def _error_kinds(root: type[MFTError] = MFTError) -> dict[str, type[MFTError]]:
 class CommandSocket:
     """Takes commands from other processes of the same user: msgpack, each behind a length of four bytes."""
 
-    def __init__(self, path: Path, core: Core, reload: Callable[[Reload], Any]) -> None:
+    def __init__(self, path: Path, core: Core, reload: Callable[[Any], Any]) -> None:
+        """`reload` answers a `Request`."""
         self._path = path
         self._core = core
         self._reload = reload
@@ -328,7 +356,7 @@ class CommandSocket:
             if uid not in {0, os.getuid()}:
                 raise NotAllowed("only the server's own user may send it commands")
             command = msgspec.msgpack.decode(packed, type=_Request).command
-            if isinstance(command, Reload):
+            if isinstance(command, Request):
                 return _Reply(await self._reload(command))
             return _Reply(await asyncio.wrap_future(self._core.submit(command)))
         except MFTError as error:
@@ -351,7 +379,7 @@ class CoreClient:
             self._socket.close()
             raise
 
-    def run(self, command: Command | Reload) -> Any:
+    def run(self, command: Command | Request) -> Any:
         """Raises the error that the command was refused with."""
         packed = msgspec.msgpack.encode(_Request(command))
         self._socket.sendall(len(packed).to_bytes(4, "big") + packed)

@@ -20,6 +20,7 @@ from mft.cli import (
     find,
     identify,
     init,
+    keys,
     parse,
     partner,
     records,
@@ -67,6 +68,7 @@ app.add_typer(records.app, name="records")
 app.add_typer(ack.app, name="ack")
 app.add_typer(audit.app, name="audit")
 app.add_typer(events.app, name="events")
+app.add_typer(keys.app, name="keys")
 
 
 def _version(asked: bool) -> None:

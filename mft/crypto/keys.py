@@ -162,6 +162,23 @@ class BucketPrivateKey:
             raise BadConfig(f"{path}: the key in this file is not the one that its id names")
         return key
 
+    @property
+    def file_name(self) -> str:
+        return f"bucket-{self.id}.key"
+
+    def text(self) -> str:
+        """What its file holds."""
+        fields = {
+            "v": 1,
+            "kind": _KIND,
+            "kem": _KEM_NAME,
+            "id": self.id,
+            "retention": self.retention,
+            "made_at": self.made_at,
+            "key": base64.b64encode(self._seed).decode(),
+        }
+        return json.dumps(fields, indent=1) + "\n"
+
     def save(self, folder: Path) -> Path:
         """Write a private key file of mode 0400, `bucket-ID.key`; returns its path.
 
@@ -172,17 +189,8 @@ class BucketPrivateKey:
         Raises:
             BadConfig: there is a file of that name, or it cannot be written.
         """
-        path = folder / f"bucket-{self.id}.key"
-        fields = {
-            "v": 1,
-            "kind": _KIND,
-            "kem": _KEM_NAME,
-            "id": self.id,
-            "retention": self.retention,
-            "made_at": self.made_at,
-            "key": base64.b64encode(self._seed).decode(),
-        }
-        write_key_file(path, json.dumps(fields, indent=1) + "\n", private=True)
+        path = folder / self.file_name
+        write_key_file(path, self.text(), private=True)
         return path
 
     def __repr__(self) -> str:
