@@ -382,8 +382,12 @@ class CoreClient:
     def run(self, command: Command | Request) -> Any:
         """Raises the error that the command was refused with."""
         packed = msgspec.msgpack.encode(_Request(command))
-        self._socket.sendall(len(packed).to_bytes(4, "big") + packed)
-        reply = msgspec.msgpack.decode(self._read(int.from_bytes(self._read(4), "big")), type=_Reply)
+        try:
+            self._socket.sendall(len(packed).to_bytes(4, "big") + packed)
+            answer = self._read(int.from_bytes(self._read(4), "big"))
+        except OSError:
+            raise Broken("the server ended before it answered") from None
+        reply = msgspec.msgpack.decode(answer, type=_Reply)
         if reply.error is not None:
             raise _error_kinds().get(reply.error, MFTError)(reply.message)
         return reply.result

@@ -1,7 +1,6 @@
 """Builds every object once, runs them, drains them. Doors open last and close first."""
 
 import asyncio
-import ctypes
 import json
 import os
 import resource
@@ -39,12 +38,12 @@ from mft.pipeline.receive import Salvage
 from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
 from mft.records.cache import Compaction, DropPart
+from mft.secrecy import leave_no_core
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
 from partners.load import EMPTY, Directory, load_directory
 from partners.strict_toml import BadFile
 
-_PR_SET_DUMPABLE = 4  # prctl(2)
 ORPHAN_SECONDS = 7 * 86_400
 
 
@@ -336,11 +335,10 @@ class Server:
 
 
 def _keep_to_ourselves() -> None:
-    """No core file, no debugger: both would show plaintext and keys. And as many open files as we may have."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """No core file, no debugger. And as many open files as we may have."""
+    leave_no_core()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def notify(state: str) -> None:

@@ -31,6 +31,7 @@ from mft.clock import now_us
 from mft.crypto.stream import DEK_SIZE
 from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, UnsealFailed
+from mft.secrecy import leave_no_core
 
 SEED_SIZE: Final = 32
 PUBLIC_SIZE: Final = 1216  # ML-KEM-768's 1,184 bytes, then X25519's 32.
@@ -219,12 +220,14 @@ def write_key_file(path: Path, text: str, *, private: bool) -> None:
 
 
 def read_key_file(path: Path, *, private: bool) -> str:
-    """Read a key file.
+    """Read a key file. A process that reads a `private` one leaves no core from then on.
 
     Raises:
         BadConfig: missing, not text, or `private` and open to others than its owner. A systemd credential may
             be group-readable: its mode shows an access list there, which lets in the service and nobody else.
     """
+    if private:
+        leave_no_core()
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
