@@ -36,7 +36,7 @@ def _days(row: Mapping[str, Any]) -> str:
 _COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "USE": lambda row: row["use"],
     "OF": lambda row: row["class"] or row["partner"] or "-",
-    "KEY": lambda row: _short(row["key"]),
+    "KEY": lambda row: _short(row["key"]) if row["use"] == "signing" else row["key"],
     "STATE": lambda row: row["state"],
     "SINCE (UTC)": lambda row: when(row["in_force_since"]),
     "OBJECTS": lambda row: "-" if row["objects"] is None else f"{row['objects']:,}",
@@ -388,6 +388,6 @@ def _ask(name: str, what: str, *, yes: bool) -> None:
     """Have the id typed. Raises Refused: another answer."""
     if yes:
         return
-    print(f"{what}.", file=sys.stderr)
-    if typer.prompt("Type the id to go on", err=True, default="", show_default=False) != name:
+    print(f"{what}. Type the id to go on:", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != name:
         raise Refused("that is not the id: nothing was done")

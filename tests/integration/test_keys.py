@@ -133,6 +133,19 @@ def test_shredding_a_key_of_a_running_server(serving: Site, acme: Partner) -> No
     assert serving.stop() == 0
 
 
+@pytest.mark.parametrize(("typed", "code"), [("{}\n", 0), ("yes\n", 3), ("", 3)])
+def test_shredding_wants_the_id_typed(site: Site, typed: str, code: int) -> None:
+    (old,) = keys_of(site, "bucket")
+    rotate(site, "bucket")
+    done = subprocess.run(
+        [*MFT, "keys", "shred", "bucket", old["key"], "--home", str(site.home)],
+        input=typed.format(old["key"]), capture_output=True, text=True, env=environment(), cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert f"0 objects are wrapped to bucket key {old['key']} and will be unreadable for ever." in done.stderr
+    assert (site.home / "keys" / f"bucket-{old['key']}.key").exists() == bool(code)
+
+
 def test_an_expiring_key_is_announced(site: Site, acme: Partner) -> None:
     path = site.home / "config" / "partners" / "acme.toml"
     soon = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
