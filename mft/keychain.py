@@ -3,6 +3,7 @@
 Here for whoever holds the home's lock: the server, or a command where none runs.
 """
 
+import os
 import threading
 from pathlib import Path
 
@@ -77,14 +78,16 @@ def remove_shredded(keyring: FolderKeyring, books: Books) -> None:
     """Remove files of keys that were shredded: a crash, or a backup of the keys, has left them.
 
     Raises:
-        BadConfig: they are credentials, which only their owner can take away.
+        BadConfig: this process cannot change the folder.
     """
     shredded = keys.shredded_keys(books)
     paths = [path for path in keyring.paths() if path.stem.rpartition("bucket-")[2] in shredded]
     if not paths:
         return
-    if keyring.folder == credentials():
-        raise BadConfig(f"{paths[0].name}: this key was shredded: take it out of the service's credentials")
+    if keyring.folder == credentials() or not os.access(keyring.folder, os.W_OK):
+        raise BadConfig(
+            f"{paths[0]}: this key was shredded, and its file is there: remove it, where the service has it from"
+        )
     with disk_errors():
         for path in paths:
             path.unlink()

@@ -10,6 +10,7 @@ short: which key signs stands in the ledger, never in the name of a file.
 Spec: docs/formats/audit-log.md
 """
 
+import os
 from pathlib import Path
 
 from mft.audit import log
@@ -107,7 +108,7 @@ class SigningKeys:
         if new is None:
             raise Missing(
                 f"{NEXT_SIGNING_KEY} is not in {self._folder}"
-                + (": restart the service, which has its credentials from its start" if self._is_read_only else "")
+                + (": restart the service, which has its credentials from its start" if self._is_credentials else "")
             )
         said = {"old": old.verify_key.vkey, "new": new.verify_key.vkey}
         if old.verify_key != new.verify_key:
@@ -136,5 +137,10 @@ class SigningKeys:
         self.reload()
 
     @property
-    def _is_read_only(self) -> bool:
+    def _is_credentials(self) -> bool:
         return self._folder == credentials()
+
+    @property
+    def _is_read_only(self) -> bool:
+        """Whether this process cannot change the folder: a service's unit may say so. The command that asked can."""
+        return self._is_credentials or not os.access(self._folder, os.W_OK)

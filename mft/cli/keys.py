@@ -67,16 +67,16 @@ def list_keys(home: HomeOption = None, as_json: JsonOption = False) -> None:
         pairs = key_pairs(books)
         rows = [_of_ours(row, objects_under(books, row["id"]), here, config) for row in pairs]
         known = {row["id"] for row in pairs}
-        rows += [_row("bucket", key, "not in force yet", retention=of) for key, of in here.items() if key not in known]
+        rows += [_row("bucket", key, "not in force yet") for key in sorted(here - known)]
     rows += _partners_keys(load_partners(found))
     Output(as_json).rows(rows, _COLUMNS, empty="no keys")
 
 
-def _bucket_files(home: "Home") -> dict[str, str]:
-    """Class by id, of the bucket keys that are files here."""
-    from mft.crypto.keyring import FolderKeyring
+def _bucket_files(home: "Home") -> set[str]:
+    """The ids of bucket keys that are files here, by their names: to list them takes no secret."""
+    from mft.crypto.keyring import BUCKET_KEYS
 
-    return {key.id: key.retention for key in FolderKeyring(home.keys).held.keys}
+    return {path.stem.rpartition("bucket-")[2] for path in home.keys.glob(BUCKET_KEYS)}
 
 
 def _row(use: str, key: str, state: str, *, retention: str | None = None, **more: Any) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _row(use: str, key: str, state: str, *, retention: str | None = None, **more
     return {"use": use, "class": retention, "key": key, "state": state, **nothing, **more}
 
 
-def _of_ours(row: Mapping[str, Any], objects: int, here: Mapping[str, str], config: "Config") -> dict[str, Any]:
+def _of_ours(row: Mapping[str, Any], objects: int, here: set[str], config: "Config") -> dict[str, Any]:
     from mft.clock import moment, now_us
     from mft.pipeline.expiry import our_endings
 

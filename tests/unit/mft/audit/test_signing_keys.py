@@ -155,6 +155,22 @@ def test_a_key_that_is_not_the_logs_signs_nothing(folder: Path, books: Books) ->
         SigningKeys(folder).in_force(books)
 
 
+def test_a_service_that_cannot_write_the_folder_signs_by_the_new_key_all_the_same(
+    folder: Path, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NEW.save(folder / NEXT_SIGNING_KEY)
+    keys = SigningKeys(folder)
+    keys.change(books, actor="cli:0", at=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(signing_keys.os, "access", lambda path, mode: False)
+        keys.settle(books)
+    assert SigningKey.load(folder / SIGNING_KEY).verify_key == OLD.verify_key
+    assert keys.in_force(books).verify_key == NEW.verify_key
+    SigningKeys(folder).settle(books)  # The command that asked for it.
+    assert SigningKey.load(folder / SIGNING_KEY).verify_key == NEW.verify_key
+    assert keys.in_force(books).verify_key == NEW.verify_key
+
+
 def test_credentials_are_never_renamed(folder: Path, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in list(folder.iterdir()):
         path.rename(folder / f"keys_{path.name}")

@@ -296,6 +296,12 @@ class TestShredding:
         assert keyring.seal_for("standard") == newest.public
 
 
+def test_what_is_still_on_its_way_in_is_not_erased(desk: Desk, keyring: FolderKeyring) -> None:
+    transfer = desk.close(Upload(desk.vault, TENANT, arrival(b"parked")), publish=False)
+    with pytest.raises(NotAllowed, match="still on its way in"):
+        desk.core.run(Erase(transfer, ("original",), "test", "cli:0"))
+
+
 def test_emptied_is_told_of_retired_keys_only(desk: Desk, keyring: FolderKeyring) -> None:
     assert not desk.core.run(Emptied(OLD.id, "cli:0"))
     assert said(desk, "key.retired") == []
