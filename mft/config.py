@@ -5,13 +5,14 @@ Each key of mft.toml is an environment variable too: MFT_DOORS__SFTP__LISTEN sta
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from mft.crypto.keyring import SIGNING_KEY, VERIFY_KEY, credentials, key_file
 from mft.errors import BadConfig, Missing
 from partners.strict_toml import BadFile, explain, read_toml
 
@@ -95,6 +96,18 @@ class Vault(_Strict):
     ] = 24
 
 
+class Keys(_Strict):
+    """Keys of `[keys]`."""
+
+    folder: Annotated[
+        str, Field(description='Empty: keys/ in the home. "credentials": systemd\'s. Else an absolute path.')
+    ] = ""
+    warn_days: Annotated[int, Field(ge=1, description="A key's end is told of so many days before.")] = 30
+    host_days_max: Annotated[int, Field(ge=0, description="How old a host key may become; 0: as old as it will.")] = 0
+    bucket_days_max: Annotated[int, Field(ge=0, description="The same of the bucket keys in force.")] = 0
+    signing_days_max: Annotated[int, Field(ge=0, description="The same of the signing key.")] = 0
+
+
 class Ledger(_Strict):
     """Keys of `[ledger]`."""
 
@@ -119,6 +132,7 @@ class Config(BaseSettings):
     events: Events = Events()
     records: Records = Records()
     vault: Vault = Vault()
+    keys: Keys = Keys()
     ledger: Ledger = Ledger()
 
     @classmethod
@@ -133,9 +147,9 @@ class Config(BaseSettings):
         return env_settings, init_settings
 
 
-# Files of keys/, by name.
-SIGNING_KEY = "audit.key"
-VERIFY_KEY = "audit.pub"
+__all__ = ["DEFAULT_CONFIG", "HOST_KEYS", "SIGNING_KEY", "VERIFY_KEY", "Config", "Home", "find_home", "load_config"]
+
+CREDENTIALS = "credentials"
 HOST_KEYS = ("ssh_host_ed25519_key", "ssh_host_rsa_key")
 
 
@@ -148,6 +162,11 @@ class Home:
     """
 
     root: Path
+    keys_folder: str = ""
+
+    def with_keys(self, folder: str) -> "Home":
+        """The same home, its keys where `[keys] folder` says."""
+        return replace(self, keys_folder=folder)
 
     @property
     def config_file(self) -> Path:
@@ -163,7 +182,22 @@ class Home:
 
     @property
     def keys(self) -> Path:
-        return self.root / "keys"
+        """Raises BadConfig: they are systemd's credentials, and there are none."""
+        if self.keys_folder != CREDENTIALS:
+            return self.root / (self.keys_folder or "keys")
+        found = credentials()
+        if found is None:
+            raise BadConfig(
+                'the keys are credentials of the service ([keys] folder = "credentials"): '
+                "set MFT_KEYS__FOLDER to the folder that it has them from"
+            )
+        return found
+
+    @property
+    def host_keys(self) -> list[Path]:
+        """The private keys by which partners know us."""
+        paths = [key_file(self.keys, name) for name in HOST_KEYS]
+        return [path for path in paths if path.exists()]
 
     @property
     def data(self) -> Path:
@@ -271,6 +305,13 @@ DEFAULT_CONFIG = """\
 
 [vault]
 # blobs_hours = 24            # Small files lie in the ledger for so long, and then in the vault; 0: for ever.
+
+[keys]
+# folder = ""                 # Empty: keys/ in the home. "credentials": systemd's. Else an absolute path.
+# warn_days = 30              # A key's end is told of so many days before, and 7 days, and 1.
+# host_days_max = 0           # How old a host key may become; 0: as old as it will.
+# bucket_days_max = 0         # The same of the bucket keys in force,
+# signing_days_max = 0        # and of the key that signs checkpoints.
 
 [ledger]
 # url = ""                    # Empty: SQLite in data/. Else postgresql://…

@@ -72,6 +72,10 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("transfer.opened", "size_bytes", ""),
         ("transfer.replayed", "sets map guide", ""),
         ("transfer.erased", "kinds reason", ""),
+        ("key.in-force", "use key replaces retention", ""),
+        ("key.retired", "use key objects", ""),
+        ("key.shredded", "use key objects", ""),
+        ("key.expiring", "use key days_left", ""),
         ("records.uncached", "type day error", ""),
         ("records.searched", "views", "text"),
         ("audit.redacted", "leaf fields", ""),
@@ -187,8 +191,12 @@ def _node(books: Books, level: int, index: int) -> bytes:
     return bytes(row["hash"])
 
 
-def make_checkpoint(books: Books, key: SigningKey, *, at: int) -> Checkpoint:
-    """Number what waits and sign the tree's head, unless nothing was added since the last one."""
+def make_checkpoint(books: Books, key: SigningKey, *, at: int, after: SigningKey | None = None) -> Checkpoint:
+    """Number what waits and sign the tree's head, unless nothing was added since the last one.
+
+    Args:
+        after: the key whose place `key` takes with this checkpoint, which signs it first.
+    """
     while sequence(books):
         pass
     frontier = load_frontier(books)
@@ -202,7 +210,7 @@ def make_checkpoint(books: Books, key: SigningKey, *, at: int) -> Checkpoint:
                 "tenant_id": TENANT,
                 "size": checkpoint.size,
                 "at": at,
-                "note": sign(checkpoint, key),
+                "note": sign(checkpoint, *((after,) if after else ()), key),
             },
         )
     return checkpoint

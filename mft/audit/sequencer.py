@@ -19,12 +19,15 @@ _EVERY_SECONDS: Final = 0.25
 
 
 class Sequencer:
-    """Numbers leaves four times a second; signs a checkpoint at start, at stop, and by count or time in between."""
+    """Numbers leaves four times a second; signs a checkpoint at start, at stop, and by count or time in between.
+
+    `key` is asked within the transaction of each checkpoint who signs it.
+    """
 
     def __init__(
         self,
         submit: Callable[[Callable[[Books], int]], "Future[int]"],
-        key: SigningKey,
+        key: Callable[[Books], SigningKey],
         on_broken: Callable[[Broken], None],
         *,
         checkpoint_seconds: int,
@@ -57,7 +60,7 @@ class Sequencer:
             return  # The next start takes it up; the writer has said why.
 
     def checkpoint(self) -> None:
-        self._submit(lambda books: make_checkpoint(books, self._key, at=now_us()).size).result()
+        self._submit(lambda books: make_checkpoint(books, self._key(books), at=now_us()).size).result()
 
     def _run(self) -> None:
         since, leaves = time.monotonic(), 0

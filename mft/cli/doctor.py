@@ -74,16 +74,26 @@ def _machine() -> Iterator[Check]:
 
 def _files(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.config import HOST_KEYS, SIGNING_KEY
-    from mft.crypto.keyring import BUCKET_KEYS
+    from mft.crypto.keyring import BUCKET_KEYS, credentials, key_file
 
     buckets = sorted(home.keys.glob(BUCKET_KEYS)) or [home.keys / "bucket-*.key"]
-    for path in (*buckets, home.keys / SIGNING_KEY, *(home.keys / name for name in HOST_KEYS)):
+    others = stat.S_IRWXG | stat.S_IRWXO
+    if home.keys == credentials():
+        others &= ~stat.S_IRGRP  # An access list shows itself there, which lets in the service alone.
+    for path in (*buckets, *(key_file(home.keys, name) for name in (SIGNING_KEY, *HOST_KEYS))):
         if not path.exists():
             yield Check("keys", "wrong", f"{path} is missing", "restore it from the backup of the keys")
-        elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        elif path.stat().st_mode & others:
             yield Check("keys", "wrong", f"{path} can be read by others", f"chmod 0400 {path}")
     yield Check("keys", "ok", f"{home.keys}")
-    if home.keys.resolve().parent == home.data.resolve().parent:
+    if home.keys.resolve().is_relative_to(home.data.resolve()):
+        yield Check(
+            "keys",
+            "warning",
+            f"{home.keys} lies in {home.data}",
+            "move it out, and say where in mft.toml: [keys] folder",
+        )
+    elif home.keys.resolve().parent == home.data.resolve().parent:
         yield Check(
             "backup",
             "warning",

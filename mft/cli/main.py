@@ -20,6 +20,7 @@ from mft.cli import (
     find,
     identify,
     init,
+    keys,
     parse,
     partner,
     records,
@@ -69,6 +70,7 @@ app.add_typer(ack.app, name="ack")
 app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
 app.add_typer(events.app, name="events")
+app.add_typer(keys.app, name="keys")
 
 
 def _version(asked: bool) -> None:

@@ -61,7 +61,10 @@ def start(log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., S
 
     def begin(**limits: Any) -> Sequencer:
         made = Sequencer(
-            log.submit, KEY, log.told.append, **{"checkpoint_seconds": 3600, "checkpoint_leaves": 1000, **limits}
+            log.submit,
+            lambda books: KEY,
+            log.told.append,
+            **{"checkpoint_seconds": 3600, "checkpoint_leaves": 1000, **limits},
         )
         made.start()
         started.append(made)
