@@ -9,10 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from mft.cli import audit_receipt
 from mft.cli.options import HomeOption, JsonOption, Output, TimeOption, when
 from mft.errors import AuditMismatch, Missing
 
-app = typer.Typer(help="The audit log: query, tail, verify.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="The audit log: query, tail, verify, prove, checkpoint.", no_args_is_help=True, rich_markup_mode=None)
+app.command()(audit_receipt.prove)
+app.command()(audit_receipt.checkpoint)
 
 _COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "LEAF": lambda leaf: str(leaf["seq"]) if leaf["seq"] is not None else "-",
