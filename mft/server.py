@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import mft
 from mft.audit.sequencer import Sequencer
@@ -28,11 +29,14 @@ from mft.ledger.objects import erased_objects, object_files, sealed_object
 from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
 from mft.pipeline.agreements import problems
+from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.receive import Salvage
 from mft.pipeline.runner import Runner
 from mft.records.cache import Compaction, DropPart
+from mft.sinks.bucket import Bucket
+from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
 from partners.load import EMPTY, Directory, load_directory
@@ -51,6 +55,23 @@ def load_partners(home: Home) -> Directory:
     if found := list(problems(directory)):
         raise BadConfig("\n".join(found))
     return directory
+
+
+def destinations(config: Config) -> list[Destination]:
+    """Every place outside this host that checkpoints go to."""
+    send, found = config.audit.send, list[Destination]()
+    if send.syslog:
+        found.append(Syslog(send.syslog))
+    if send.command:
+        found.append(Command(send.command))
+    if send.mail.server:
+        mail = send.mail
+        password = Path(mail.password_file) if mail.password_file else None
+        found.append(Mail(mail.server, mail.sender, mail.to, mail.user, password))
+    if send.bucket.endpoint:
+        keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
+        found.append(Bucket(**keys))
+    return found
 
 
 def open_vault(home: Home) -> Vault:
@@ -170,9 +191,12 @@ class Server:
             core.run(Note("vault.swept", "server", facts={"orphans": orphans, "salvaged": salvaged}))
         self._load(core, directory, actor="server")
         core.on("noted", sequencer.wake)
+        anchors = Anchors(destinations(config), readers.get, core.run, broken, send_seconds=config.audit.send_seconds)
+        cleanup.callback(anchors.stop)  # Behind the sequencer, whose last checkpoint it sends.
         sequencer.start()
         cleanup.callback(sequencer.stop)
         cleanup.callback(lambda: self._unless_broken(lambda: core.run(Note("server.stopped", "server"))))
+        anchors.start()
 
         for sink in sinks:
             relay = Relay(sink, readers, core.run, broken)

@@ -13,7 +13,9 @@ from mft.cli import audit_receipt
 from mft.cli.options import HomeOption, JsonOption, Output, TimeOption, when
 from mft.errors import AuditMismatch, Missing
 
-app = typer.Typer(help="The audit log: query, tail, verify, prove, checkpoint.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The audit log: query, tail, verify, prove, checkpoint.", no_args_is_help=True, rich_markup_mode=None
+)
 app.command()(audit_receipt.prove)
 app.command()(audit_receipt.checkpoint)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mft.cli.options import HomeOption, JsonOption, Output, utf8, when
-from mft.errors import AuditMismatch, Busy, Missing, MFTError
+from mft.errors import AuditMismatch, Busy, MFTError, Missing
 
 RECEIPT_BYTES_MAX = 4 << 20
 
@@ -66,9 +66,7 @@ def prove(
 
 
 def checkpoint(
-    send: Annotated[
-        bool, typer.Option("--send", help="Send it now to every place that [audit.send] names.")
-    ] = False,
+    send: Annotated[bool, typer.Option("--send", help="Send it now to every place that [audit.send] names.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -125,7 +123,7 @@ def _made(home: Path | None, what: str, transfer: bool) -> str:
         with ledger_of(home) as books:
             if transfer:
                 leaf = leaf_of_transfer(books, transfer_row(books, what)["id"])
-            elif what.isascii() and what.isdigit() and len(what) <= 19:  # noqa: PLR2004  An id has 26 characters.
+            elif what.isascii() and what.isdigit() and len(what) <= 19:
                 leaf = leaf_numbered(books, int(what))
             else:
                 leaf = what

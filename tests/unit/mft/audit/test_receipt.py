@@ -120,7 +120,7 @@ def test_no_byte_can_be_changed_dropped_or_added(books: Books) -> None:
         ("index 2", "index 02"),
         ("index 2", "index 3"),
         ("index 2", f"index {1 << 63}"),
-        ('clear name', 'clear nome'),
+        ("clear name", "clear nome"),
         ('"2.edi"', '"\\u0032.edi"'),
         ('"2.edi"', '"\\ud800"'),
         ('"2.edi"', "2"),
