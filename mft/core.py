@@ -25,7 +25,19 @@ from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
-from mft.pipeline import acknowledge, anchor, conclude, deadlines, emit, erase, mailbox, receive, replay, runner
+from mft.pipeline import (
+    acknowledge,
+    anchor,
+    conclude,
+    deadlines,
+    emit,
+    erase,
+    mailbox,
+    receipts,
+    receive,
+    replay,
+    runner,
+)
 from mft.pipeline.journal import Journal
 from mft.records import cache
 
@@ -92,6 +104,8 @@ Command = (
     | erase.Erase
     | anchor.Anchored
     | anchor.AnchorFailed
+    | receipts.PutReceipts
+    | receipts.EndReceipts
     | cache.KeepPart
     | cache.DropPart
     | cache.LeaveUncached
@@ -151,6 +165,8 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     erase.Erase: erase.erase,
     anchor.Anchored: anchor.anchored,
     anchor.AnchorFailed: anchor.anchor_failed,
+    receipts.PutReceipts: receipts.put_receipts,
+    receipts.EndReceipts: receipts.end_receipts,
     cache.KeepPart: cache.keep_part,
     cache.DropPart: cache.drop_part,
     cache.LeaveUncached: cache.leave_uncached,

@@ -32,6 +32,7 @@ from mft.pipeline.agreements import problems
 from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
+from mft.pipeline.receipts import Receipts
 from mft.pipeline.receive import Salvage
 from mft.pipeline.runner import Runner
 from mft.records.cache import Compaction, DropPart
@@ -179,12 +180,14 @@ class Server:
         vault.scratch.mkdir(mode=0o700, exist_ok=True)
         readers = Readers(ledger)
         cleanup.callback(readers.close)
+        self._receipts = Receipts(vault, readers.get, core.run, broken, directory=lambda: self._directory)
         sequencer = Sequencer(
             core.writer.submit,
             signing_key,
             broken,
             checkpoint_seconds=config.audit.checkpoint_seconds,
             checkpoint_leaves=config.audit.checkpoint_leaves,
+            signed=self._receipts.wake,
         )
         core.run(Note("server.started", "server", facts={"version": mft.__version__, "sqlite": sqlite_version()}))
         if orphans or salvaged:
@@ -197,6 +200,8 @@ class Server:
         cleanup.callback(sequencer.stop)
         cleanup.callback(lambda: self._unless_broken(lambda: core.run(Note("server.stopped", "server"))))
         anchors.start()
+        self._receipts.start()
+        cleanup.callback(self._receipts.stop)
 
         for sink in sinks:
             relay = Relay(sink, readers, core.run, broken)
@@ -291,6 +296,7 @@ class Server:
                 raise
             diff = await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
         self._door.part_with_strangers()
+        self._receipts.wake()
         return diff
 
     @property
