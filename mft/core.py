@@ -27,12 +27,14 @@ from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
 from mft.pipeline import (
     acknowledge,
+    anchor,
     conclude,
     deadlines,
     emit,
     erase,
     keys,
     mailbox,
+    receipts,
     receive,
     redact,
     replay,
@@ -126,6 +128,10 @@ Command = (
     | keys.Shred
     | keys.EraseShredded
     | keys.TellExpiring
+    | anchor.Anchored
+    | anchor.AnchorFailed
+    | receipts.PutReceipts
+    | receipts.EndReceipts
     | cache.KeepPart
     | cache.DropPart
     | cache.LeaveUncached
@@ -191,6 +197,10 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     keys.Shred: keys.shred,
     keys.EraseShredded: keys.erase_shredded,
     keys.TellExpiring: keys.tell_expiring,
+    anchor.Anchored: anchor.anchored,
+    anchor.AnchorFailed: anchor.anchor_failed,
+    receipts.PutReceipts: receipts.put_receipts,
+    receipts.EndReceipts: receipts.end_receipts,
     cache.KeepPart: cache.keep_part,
     cache.DropPart: cache.drop_part,
     cache.LeaveUncached: cache.leave_uncached,

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import mft
@@ -31,15 +32,19 @@ from mft.ledger.objects import erased_objects, is_blob, object_files, sealed_obj
 from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
 from mft.pipeline.agreements import problems
+from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings
+from mft.pipeline.receipts import Receipts
 from mft.pipeline.receive import Salvage
 from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
 from mft.pipeline.small_objects import Mover
 from mft.records.cache import Compaction, DropPart
 from mft.secrecy import leave_no_core
+from mft.sinks.bucket import Bucket
+from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
 from partners.load import EMPTY, Directory, load_directory
@@ -57,6 +62,23 @@ def load_partners(home: Home) -> Directory:
     if found := list(problems(directory)):
         raise BadConfig("\n".join(found))
     return directory
+
+
+def destinations(config: Config) -> list[Destination]:
+    """Every place outside this host that checkpoints go to."""
+    send, found = config.audit.send, list[Destination]()
+    if send.syslog:
+        found.append(Syslog(send.syslog))
+    if send.command:
+        found.append(Command(send.command))
+    if send.mail.server:
+        mail = send.mail
+        password = Path(mail.password_file) if mail.password_file else None
+        found.append(Mail(mail.server, mail.sender, mail.to, mail.user, password))
+    if send.bucket.endpoint:
+        keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
+        found.append(Bucket(**keys))
+    return found
 
 
 def open_vault(home: Home) -> Vault:
@@ -173,21 +195,28 @@ class Server:
         vault.scratch.mkdir(mode=0o700, exist_ok=True)
         readers = Readers(ledger)
         cleanup.callback(readers.close)
+        self._receipts = Receipts(vault, readers.get, core.run, broken, directory=lambda: self._directory)
         sequencer = Sequencer(
             core.writer.submit,
             signing.in_force,
             broken,
             checkpoint_seconds=config.audit.checkpoint_seconds,
             checkpoint_leaves=config.audit.checkpoint_leaves,
+            signed=self._receipts.wake,
         )
         core.run(Note("server.started", "server", facts={"version": mft.__version__, "sqlite": sqlite_version()}))
         if orphans or salvaged:
             core.run(Note("vault.swept", "server", facts={"orphans": orphans, "salvaged": salvaged}))
         self._load(core, directory, actor="server")
         core.on("noted", sequencer.wake)
+        anchors = Anchors(destinations(config), readers.get, core.run, broken, send_seconds=config.audit.send_seconds)
+        cleanup.callback(anchors.stop)  # Behind the sequencer, whose last checkpoint it sends.
         sequencer.start()
         cleanup.callback(sequencer.stop)
         cleanup.callback(lambda: self._unless_broken(lambda: core.run(Note("server.stopped", "server"))))
+        anchors.start()
+        self._receipts.start()
+        cleanup.callback(self._receipts.stop)
 
         for sink in sinks:
             relay = Relay(sink, readers, core.run, broken)
@@ -317,6 +346,7 @@ class Server:
                 raise
             diff = await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
         self._door.part_with_strangers()
+        self._receipts.wake()
         return diff
 
     @property

@@ -35,6 +35,9 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("home.made", "version", ""),
         ("server.started", "version sqlite", ""),
         ("server.stopped", "", ""),
+        ("clock.stepped", "seconds", ""),
+        ("checkpoint.unsent", "destination error", ""),
+        ("checkpoint.sent-again", "destination size", ""),
         ("config.loaded", "added changed removed", ""),
         ("partner.added", "fingerprints", "name"),
         ("partner.loaded", "profile enabled", "name"),
@@ -182,13 +185,19 @@ def sequence(books: Books, most: int = 2000) -> int:
 
 def load_frontier(books: Books) -> Frontier:
     """The right edge of the tree as the ledger has it."""
-    return Frontier.restore(books.rows(_SIZE)[0]["leaves"], lambda level, index: _node(books, level, index))
+    return Frontier.restore(books.rows(_SIZE)[0]["leaves"], lambda level, index: node_at(books, level, index))
 
 
-def _node(books: Books, level: int, index: int) -> bytes:
+def node_at(books: Books, level: int, index: int) -> bytes:
+    """The hash of a full subtree, as the ledger has it."""
     row = books.first(_HASH, {"at_level": level, "index": index})
     assert row is not None
     return bytes(row["hash"])
+
+
+def newest_checkpoint(books: Books) -> Row | None:
+    """The checkpoint signed last: size, at, note; None before the first."""
+    return books.first(_LAST_CHECKPOINT)
 
 
 def make_checkpoint(books: Books, key: SigningKey, *, at: int, after: SigningKey | None = None) -> Checkpoint:
@@ -201,7 +210,7 @@ def make_checkpoint(books: Books, key: SigningKey, *, at: int, after: SigningKey
         pass
     frontier = load_frontier(books)
     checkpoint = Checkpoint(key.name, frontier.size, frontier.root())
-    last = books.first(_LAST_CHECKPOINT)
+    last = newest_checkpoint(books)
     if last is None or last["size"] != checkpoint.size:
         books.execute(
             _CHECKPOINT,
