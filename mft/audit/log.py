@@ -37,7 +37,9 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("server.stopped", "", ""),
         ("config.loaded", "added changed removed", ""),
         ("partner.added", "fingerprints", "name"),
-        ("partner.loaded", "profile enabled", "name"),
+        ("partner.loaded", "profile enabled changed", "name diff"),
+        ("partner.removed", "", "name"),
+        ("settings.loaded", "digest changed", "diff"),
         ("guide.loaded", "guide digest", ""),
         ("vault.swept", "orphans salvaged", ""),
         ("login.accepted", "door fingerprint", "account source_address"),
@@ -72,7 +74,8 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("transfer.erased", "kinds reason", ""),
         ("records.uncached", "type day error", ""),
         ("records.searched", "views", "text"),
-        ("records.revealed", "types set map_version", "statement"),
+        ("records.queried", "types revealed", "statement"),
+        ("records.revealed", "types set map_version", ""),
     )
 }
 
