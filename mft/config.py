@@ -87,6 +87,14 @@ class Records(_Strict):
     compact_seconds: Annotated[int, Field(ge=1, description="How often new records are looked for to be cached.")] = 60
 
 
+class Vault(_Strict):
+    """Keys of `[vault]`."""
+
+    blobs_hours: Annotated[
+        int, Field(ge=0, description="Small files lie in the ledger for so long, and then in the vault; 0: for ever.")
+    ] = 24
+
+
 class Ledger(_Strict):
     """Keys of `[ledger]`."""
 
@@ -110,6 +118,7 @@ class Config(BaseSettings):
     audit: Audit = Audit()
     events: Events = Events()
     records: Records = Records()
+    vault: Vault = Vault()
     ledger: Ledger = Ledger()
 
     @classmethod
@@ -259,6 +268,9 @@ DEFAULT_CONFIG = """\
 
 [records]
 # compact_seconds = 60        # How often new records are looked for, to be cached for queries.
+
+[vault]
+# blobs_hours = 24            # Small files lie in the ledger for so long, and then in the vault; 0: for ever.
 
 [ledger]
 # url = ""                    # Empty: SQLite in data/. Else postgresql://…

@@ -25,7 +25,19 @@ from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
-from mft.pipeline import acknowledge, conclude, deadlines, emit, erase, mailbox, receive, replay, runner
+from mft.pipeline import (
+    acknowledge,
+    conclude,
+    deadlines,
+    emit,
+    erase,
+    mailbox,
+    receive,
+    redact,
+    replay,
+    runner,
+    small_objects,
+)
 from mft.pipeline.journal import Journal
 from mft.records import cache
 
@@ -90,6 +102,8 @@ Command = (
     | emit.DeliveryFailed
     | deadlines.Due
     | erase.Erase
+    | redact.Redact
+    | small_objects.BlobsMoved
     | cache.KeepPart
     | cache.DropPart
     | cache.LeaveUncached
@@ -147,6 +161,8 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,
     erase.Erase: erase.erase,
+    redact.Redact: redact.redact,
+    small_objects.BlobsMoved: small_objects.blobs_moved,
     cache.KeepPart: cache.keep_part,
     cache.DropPart: cache.drop_part,
     cache.LeaveUncached: cache.leave_uncached,

@@ -28,7 +28,7 @@ from mft.endpoints.sftp import SftpDoor
 from mft.errors import BadConfig, Broken, Missing
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.migrate import migrate, version
-from mft.ledger.objects import erased_objects, object_files, sealed_object
+from mft.ledger.objects import erased_objects, is_blob, object_files, sealed_object
 from mft.ledger.profiles import last_profiles, was_removed
 from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
@@ -37,6 +37,7 @@ from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.receive import Salvage
 from mft.pipeline.runner import Runner
+from mft.pipeline.small_objects import Mover
 from mft.records.cache import Compaction, DropPart
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
@@ -103,7 +104,12 @@ def sweep(ledger: Ledger, vault: Vault) -> int:
         )
     for object_id in found & erased:  # Forgotten, and the server ended before its file was removed.
         vault.remove(object_id)
-    orphans = found - known - erased
+    strange = found - known - erased
+    with reading(ledger) as books:
+        copies = {object_id for object_id in strange if is_blob(books, object_id)}
+    for object_id in copies:  # On its way out of the ledger, which still has it.
+        vault.remove(object_id)
+    orphans = strange - copies
     for orphan in orphans:
         vault.set_aside(orphan)
     vault.forget_orphans(older_than_seconds=ORPHAN_SECONDS)
@@ -212,6 +218,11 @@ class Server:
         compaction = Compaction(vault, readers.get, core.run, broken, look_seconds=config.records.compact_seconds)
         compaction.start()
         cleanup.callback(compaction.stop)
+
+        if config.vault.blobs_hours:
+            mover = Mover(vault, readers.get, core.run, broken, after_hours=config.vault.blobs_hours)
+            mover.start()
+            cleanup.callback(mover.stop)
 
         self._commands = CommandSocket(home.socket, core, self._reload)
         await self._commands.start()

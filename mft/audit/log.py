@@ -76,6 +76,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("records.searched", "views", "text"),
         ("records.queried", "types revealed", "statement"),
         ("records.revealed", "types set map_version", ""),
+        ("audit.redacted", "leaf fields", ""),
     )
 }
 

@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from mft.audit import checkpoint as notes
 from mft.audit.log import KINDS, append, canonical, load_frontier, make_checkpoint, sequence
-from mft.audit.query import leaves
 from mft.audit.verify import verify_log
 from mft.crypto.signing import SigningKey, commit
 from mft.ledger.database import Books, Ledger, Writer, reading
@@ -183,46 +182,3 @@ class TestCheckpoint:
         with reading(ledger) as books:
             verified = verify_log(books, KEY.verify_key)
         assert (verified.leaves, verified.unsigned, verified.size) == (3, 2, 1)
-
-
-class TestQuery:
-    @pytest.fixture(autouse=True)
-    def _some(self, writer: Writer) -> None:
-        def work(books: Books) -> None:
-            for at in range(1200):
-                kind = "transfer.fetched" if at % 3 else "transfer.removed"
-                private = {} if at % 3 else {"name": f"n{at}"}
-                append(books, kind, at=at, actor=f"a{at % 2}", connection="c", transfer=f"t{at % 5}", private=private)
-
-        writer.run(work)
-
-    @pytest.mark.parametrize(
-        ("asked", "fits"),
-        [
-            ({}, lambda at: True),
-            ({"kind": "transfer.removed"}, lambda at: at % 3 == 0),
-            ({"actor": "a1", "transfer": "t2"}, lambda at: at % 2 == 1 and at % 5 == 2),
-            ({"since": 100, "until": 110}, lambda at: 100 <= at < 110),
-            ({"connection": "nobody"}, lambda at: False),
-        ],
-    )
-    def test_every_filter_in_both_directions_over_pages(self, ledger: Ledger, asked: Any, fits: Any) -> None:
-        expected = [at for at in range(1200) if fits(at)]
-        with reading(ledger) as books:
-            assert [leaf["at"] for leaf in leaves(books, newest_first=False, **asked)] == expected
-            assert [leaf["at"] for leaf in leaves(books, **asked)] == expected[::-1]
-            assert [leaf["at"] for leaf in leaves(books, most=7, **asked)] == expected[::-1][:7]
-
-    def test_a_page_begins_where_the_last_one_ended(self, ledger: Ledger) -> None:
-        with reading(ledger) as books:
-            first = list(leaves(books, most=600))
-            second = list(leaves(books, before=first[-1]["id"]))
-            assert [leaf["at"] for leaf in first + second] == list(range(1199, -1, -1))
-            after = list(leaves(books, after=first[0]["id"], newest_first=False))
-        assert after == []
-
-    def test_clear_values_stand_among_the_facts(self, ledger: Ledger) -> None:
-        with reading(ledger) as books:
-            (leaf,) = leaves(books, since=3, until=4)
-        assert leaf["facts"] == {"name": "n3"}
-        assert set(leaf) == {"seq", "id", "at", "kind", "actor", "connection", "transfer", "result", "facts"}
