@@ -65,13 +65,13 @@ class Note(msgspec.Struct, frozen=True, tag=True):
 
 
 class KeepProfile(msgspec.Struct, frozen=True, tag=True):
-    """A partner file, or a guide beside them, is in force, as it stands in `body`."""
+    """A partner file, a guide beside them or our own settings are in force, as they stand in `body`."""
 
     digest: str
     subject: str
     name: str
     body: str
-    kind: Literal["connection", "guide"] = "connection"
+    kind: Literal["connection", "guide", "settings"] = "connection"
 
 
 class Reload(msgspec.Struct, frozen=True, tag=True):

@@ -1,6 +1,7 @@
 """Builds every object once, runs them, drains them. Doors open last and close first."""
 
 import asyncio
+import hashlib
 import json
 import os
 import resource
@@ -10,10 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import mft
+from mft.audit.changes import changes, masked, words_of
+from mft.audit.log import Fact, canonical
 from mft.audit.sequencer import Sequencer
 from mft.audit.signing_keys import SigningKeys
 from mft.config import Config, Home
@@ -29,6 +33,7 @@ from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.keys import key_pairs
 from mft.ledger.migrate import migrate, version
 from mft.ledger.objects import erased_objects, is_blob, object_files, sealed_object
+from mft.ledger.profiles import last_profiles, was_removed
 from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
 from mft.pipeline.agreements import problems
@@ -47,10 +52,12 @@ from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
+from partners.connection import Connection
 from partners.load import EMPTY, Directory, load_directory
 from partners.strict_toml import BadFile
 
 ORPHAN_SECONDS = 7 * 86_400
+CONFIG_FILE = "mft.toml"
 
 
 def load_partners(home: Home) -> Directory:
@@ -207,6 +214,7 @@ class Server:
         core.run(Note("server.started", "server", facts={"version": mft.__version__, "sqlite": sqlite_version()}))
         if orphans or salvaged:
             core.run(Note("vault.swept", "server", facts={"orphans": orphans, "salvaged": salvaged}))
+        self._note_settings(core)
         self._load(core, directory, actor="server")
         core.on("noted", sequencer.wake)
         anchors = Anchors(destinations(config), readers.get, core.run, broken, send_seconds=config.audit.send_seconds)
@@ -289,6 +297,21 @@ class Server:
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
         cleanup.callback(lambda: home.ports.unlink(missing_ok=True))
 
+    def _note_settings(self, core: Core) -> None:
+        """Leave a leaf that says what is different in mft.toml and the environment since the last start."""
+        settings = masked(self.config.model_dump(mode="json"))
+        body = canonical(settings)
+        digest = hashlib.sha256(body).hexdigest()
+        last = core.writer.run(lambda books: last_profiles(books, "settings")).get(CONFIG_FILE)
+        if last is None or last["hash"] != digest:
+            facts: dict[str, Fact] = {"digest": digest}
+            private = {}
+            if last is not None:
+                words = words_of(Config.model_json_schema())
+                facts["changed"], private["diff"] = changes(json.loads(last["body"]), settings, words)
+            core.run(Note("settings.loaded", "server", facts=facts, private=private))
+        core.run(KeepProfile(digest, CONFIG_FILE, CONFIG_FILE, body.decode(), "settings"))
+
     def _load(self, core: Core, directory: Directory, *, actor: str) -> dict[str, int]:
         """Put partner files into force; returns how many were added, changed and removed."""
         old, new = self._directory.profiles, directory.profiles
@@ -298,13 +321,22 @@ class Server:
             "changed": len(changed),
             "removed": len(old.keys() - new.keys()),
         }
+        last = core.writer.run(lambda books: last_profiles(books, "connection"))
+        words = words_of(Connection.model_json_schema())
         for key, profile in new.items():
             connection = profile.connection
-            core.run(KeepProfile(profile.hash, connection.id, connection.name, profile.body))
             if key in changed or key not in old:
-                facts: dict[str, str | int | None] = {"profile": profile.hash, "enabled": int(connection.enabled)}
+                facts: dict[str, Fact] = {"profile": profile.hash, "enabled": int(connection.enabled)}
                 private = {"name": connection.name}
+                if key in last and last[key]["hash"] != profile.hash:
+                    names, lines = changes(json.loads(last[key]["body"]), json.loads(profile.body), words)
+                    facts["changed"], private["diff"] = names, lines
                 core.run(Note("partner.loaded", actor, connection=connection.id, facts=facts, private=private))
+            # Behind its leaf: a crash in between tells of the change twice, not never.
+            core.run(KeepProfile(profile.hash, connection.id, connection.name, profile.body))
+        for key in sorted(last.keys() - new.keys()):
+            if not core.writer.run(partial(was_removed, connection=key)):
+                core.run(Note("partner.removed", actor, connection=key, private={"name": last[key]["name"]}))
         before = self._directory.guides
         for name, guide in directory.guides.items():
             if name not in before or before[name].hash != guide.hash:

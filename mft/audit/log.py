@@ -40,7 +40,9 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("checkpoint.sent-again", "destination size", ""),
         ("config.loaded", "added changed removed", ""),
         ("partner.added", "fingerprints", "name"),
-        ("partner.loaded", "profile enabled", "name"),
+        ("partner.loaded", "profile enabled changed", "name diff"),
+        ("partner.removed", "", "name"),
+        ("settings.loaded", "digest changed", "diff"),
         ("guide.loaded", "guide digest", ""),
         ("vault.swept", "orphans salvaged", ""),
         ("vault.scrubbed", "objects size_bytes damaged complete", ""),
@@ -81,8 +83,9 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("key.expiring", "use key days_left", ""),
         ("records.uncached", "type day error", ""),
         ("records.searched", "views", "text"),
+        ("records.queried", "types revealed", "statement"),
+        ("records.revealed", "types set map_version", ""),
         ("audit.redacted", "leaf fields", ""),
-        ("records.revealed", "types set map_version", "statement"),
     )
 }
 
