@@ -71,6 +71,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("records.uncached", "type day error", ""),
         ("records.searched", "views", "text"),
         ("records.revealed", "types set map_version", "statement"),
+        ("audit.exported", "leaves size range clear", ""),
     )
 }
 
