@@ -149,7 +149,7 @@ def _write(
     def lines() -> Iterator[bytes]:
         nonlocal leaves, clears
         for shown in _shown(books, selection, clear=clear):
-            if "level" not in shown:
+            if "seq" in shown:
                 leaves += 1
                 clears += len(shown.get("clear", ()))
                 if leaves % BATCH == 0:
@@ -177,7 +177,7 @@ def _write(
 
 
 def _what(selection: Selection, transfer: str | None) -> str:
-    if transfer is not None:
+    if selection.begin is None:
         return f"the leaves of transfer {transfer}"
     if selection.whole:
         return f"all of its {selection.size:,} leaves"
@@ -269,12 +269,12 @@ def _clears(books: Books, numbers: list[int]) -> dict[Any, dict[str, Any]]:
 def _strays(books: Books, size: int, *, clear: bool) -> Iterator[dict[str, Any]]:
     """What stands for no leaf: a good log has nothing of it, and a verifier refuses it."""
     for leaf, field, salt, value in books.stream(_STRAY_CLEAR) if clear else ():
-        yield {"seq": None, "id": _plain(leaf), "body": None, "clear": {str(field): _clear(salt, value)}}
+        yield {"stray": {"id": _plain(leaf)}, "clear": {str(field): _clear(salt, value)}}
     strays = [
         row for level in range(63) for row in books.rows(_STRAY_NODES, {"of_level": level, "begin": size >> level})
     ]
     for row in [*strays, *books.rows(_ODD_NODES)]:
-        yield {"level": _plain(row["level"]), "position": _plain(row["position"]), "hash": _hex(row["hash"])}
+        yield {"stray": {"level": _plain(row["level"]), "position": _plain(row["position"])}}
 
 
 def _clear(salt: Any, value: Any) -> dict[str, Any]:

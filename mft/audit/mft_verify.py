@@ -38,6 +38,9 @@ _MEMBERS = {
     "transfer": (str, type(None)), "result": str, "facts": dict, "commitments": dict,
 }  # fmt: skip
 COLUMNS: Final = ("id", "tenant", "at", "kind", "actor", "connection", "transfer", "result")
+_UNNUMBERED_LINE = {"seq", *COLUMNS, "body"}
+_LEAF_LINE = {*_UNNUMBERED_LINE, "tree"}
+_NODE_LINE = {"level", "position", "hash"}
 KEY_KIND: Final = "key.in-force"
 _NAME = re.compile(r"[!-*,-~]{1,200}")
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
@@ -397,7 +400,9 @@ class Checkpoints:
         due = self.due()
         if due is not None:
             which = "one kept elsewhere" if self.due_is_kept() else "a checkpoint"
-            raise No(f"leaf {size} is missing: the log ends there, and {which} was signed over {due} leaves")
+            good = self._good[True] if self.due_is_kept() else max(self._good.values())
+            too = f"; leaves {good} to {size - 1} may have been changed too" if good < size else ""
+            raise No(f"leaf {size} is missing: the log ends there, and {which} was signed over {due} leaves{too}")
         if self.size is None:
             raise No("there is no checkpoint: nothing signed vouches for this log")
 
@@ -461,10 +466,8 @@ def verify_export(
     if about["v"] != VERSION or not all(_is(about[name], (int, type(None))) for name in ("from", "to")):
         raise No("export.json is not of an export that this program knows")
     begin, end = about["from"], about["to"]
-    listed = [Key(line.decode().removesuffix("\n")) for line in export.lines("keys.txt")]
-    if not listed:
-        raise No("keys.txt names no key")
-    chain = Chain(trusted, listed[0])
+    listed = [line.decode().removesuffix("\n") for line in export.lines("keys.txt")]
+    chain = Chain(trusted, Key(listed[0]))
     checkpoints = Checkpoints(chain, export.notes(), kept)
     reader = _Lines(chain, checkpoints, begin, end)
     for line in export.lines("leaves.ndjson"):
@@ -473,6 +476,8 @@ def verify_export(
             progress(reader.leaves)
     reader.finish()
     assert checkpoints.size is not None
+    if [key.vkey for key in chain.keys] != listed:
+        raise No("keys.txt does not list the keys that the leaves name")
     return {
         "verified": True,
         "leaves": reader.leaves,
@@ -511,13 +516,15 @@ class _Lines:
                 raise TypeError
         except (ValueError, TypeError, RecursionError):
             raise No(f"leaf {self._tree.size}: its line in leaves.ndjson is not JSON") from None
-        if "level" in shown:
+        if shown.keys() == _NODE_LINE:
             self._subtree(shown)
-        else:
+        elif shown.keys() - {"clear"} == (_UNNUMBERED_LINE if shown.get("seq") is None else _LEAF_LINE):
             self._leaf(shown)
+        else:
+            raise No(f"leaf {self._tree.size} is missing: in its place stands something that is none")
 
     def _subtree(self, shown: dict[str, Any]) -> None:
-        level, position, digest = shown.get("level"), shown.get("position"), _hex(shown.get("hash"))
+        level, position, digest = shown["level"], shown["position"], _hex(shown["hash"])
         size = self._tree.size
         if type(level) is not int or type(position) is not int or not 0 <= level < 63 or digest is None:
             raise No(f"leaf {size}: in its place stands a malformed node")
@@ -538,9 +545,9 @@ class _Lines:
         self._checkpoints.meet(after, self._tree.root)
 
     def _leaf(self, shown: dict[str, Any]) -> None:
-        size, seq = self._tree.size, shown.get("seq")
+        size, seq, body = self._tree.size, shown["seq"], shown["body"]
         if seq is None:
-            which = f"leaf {shown.get('id')}, which has no number yet"
+            which = f"leaf {shown['id']}, which has no number yet"
             self._numbered = False
             self.unnumbered += 1
         elif not _is(seq, int):
@@ -551,7 +558,6 @@ class _Lines:
         else:
             which = f"leaf {seq}"
         self.leaves += 1
-        body = shown.get("body")
         try:
             bytes_of_it = body.encode() if isinstance(body, str) else b""
         except UnicodeEncodeError:
@@ -559,7 +565,7 @@ class _Lines:
         try:
             said = read_leaf(bytes_of_it)
             for column in COLUMNS:
-                if type(shown.get(column)) is not type(said[column]) or shown[column] != said[column]:
+                if type(shown[column]) is not type(said[column]) or shown[column] != said[column]:
                     raise No(f"its column {column} does not say what its body says")
             self._check_clears(said, shown.get("clear", {}))
         except No as error:
