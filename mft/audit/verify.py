@@ -205,7 +205,9 @@ class _Verification:
         levels = self._levels(rows, clears, begin, end)
         if levels is None:
             self._one_by_one(rows, clears)
-            raise No(f"leaf {self._tree.size} is missing")
+            if self._tree.size != end:
+                raise No(f"leaf {self._tree.size} is missing")
+            return
         changes = [row for row in rows if row[4] == KEY_KIND]
         while self._tree.size < end:
             due = self._checkpoints.due()
@@ -226,7 +228,7 @@ class _Verification:
     def _levels(
         self, rows: list[tuple[Any, ...]], clears: list[tuple[Any, ...]], begin: int, end: int
     ) -> list[tuple[int, list[bytes]]] | None:
-        """Check a batch; returns its hashes, for each level where they start, or None if anything does not fit."""
+        """Check a batch; returns its hashes, for each level where they start, or None if it takes a closer look."""
         if [row[0] for row in rows] != list(range(begin, end)):
             return None
         bodies = [row[9] for row in rows]
@@ -260,7 +262,7 @@ class _Verification:
         return found
 
     def _one_by_one(self, rows: list[tuple[Any, ...]], clears: list[tuple[Any, ...]]) -> None:
-        """Go through a batch leaf by leaf, to name the first that does not fit."""
+        """Go through a batch leaf by leaf: to name the first that does not fit, or where one is not ASCII."""
         by_leaf: dict[Any, list[tuple[Any, ...]]] = {}
         for clear in clears:
             by_leaf.setdefault(clear[0], []).append(clear)

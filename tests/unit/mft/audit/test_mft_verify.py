@@ -202,7 +202,7 @@ class TestEverySingleRow:
         said = auditor.says_no(log, kept=kept)
         mine = ledger_says(log, kept=kept)
         if name.startswith("leaf "):
-            leaf = int(name.split(":")[0].removeprefix("leaf "))
+            leaf = int(name.split(":", maxsplit=1)[0].removeprefix("leaf "))
             assert names(said, leaf), said
             assert names(mine, leaf), mine
 
