@@ -19,6 +19,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
@@ -613,6 +614,86 @@ def _hex(text: Any, size: int = HASH_SIZE) -> bytes | None:
     return bytes.fromhex(text) if isinstance(text, str) and len(text) == 2 * size and _HEX.fullmatch(text) else None
 
 
+# --- A receipt --------------------------------------------------------------------------------------------------------
+
+RECEIPT: Final = b"mft.receipt/v1\n"
+RECEIPT_MAX: Final = 1 << 20  # Bytes.
+_RECEIPT = re.compile(
+    r"mft\.receipt/v1\nleaf (?P<leaf>[^\n]*)\n(?P<clears>(?:clear [^\n]*\n)*)\n"
+    r"c2sp\.org/tlog-proof@v1\nindex (?P<index>0|[1-9][0-9]{0,18})\n(?P<proof>(?:[A-Za-z0-9+/]{43}=\n)*)\n(?P<note>.*)",
+    re.DOTALL,
+)
+_CLEAR = re.compile(r"clear ([a-z0-9_]+) ([0-9a-f]{32}) (\".*\")")
+
+
+def verify_receipt(receipt: bytes, trusted: Sequence[Key], kept: Sequence[Note] = ()) -> dict[str, Any]:
+    """Check a receipt; returns what it proves.
+
+    Raises:
+        No: it says what does not fit.
+        CannotTell: a checkpoint kept elsewhere is of another size than the receipt's own.
+    """
+    found = _RECEIPT.fullmatch(receipt.decode()) if len(receipt) <= RECEIPT_MAX else None
+    if not found:
+        raise No("it does not have the form of a receipt")
+    body = found["leaf"].encode()
+    said = read_leaf(body)
+    shown: dict[str, str] = {}
+    for line in found["clears"].split("\n")[:-1]:
+        clear = _CLEAR.fullmatch(line)
+        value = json.loads(clear[3]) if clear else None
+        in_order = clear and (not shown or clear[1] > max(shown))
+        if not clear or type(value) is not str or json.dumps(value, ensure_ascii=False) != clear[3] or not in_order:
+            raise No("a clear value is not written in the one way to write it, in order")
+        check_clear(said, clear[1], bytes.fromhex(clear[2]), value)
+        shown[clear[1]] = value
+    proof = [base64.b64decode(line) for line in found["proof"].split("\n")[:-1]]
+    if "".join(f"{base64.b64encode(digest).decode()}\n" for digest in proof) != found["proof"]:
+        raise No("a hash of its proof is not written in the one way to write it")
+    note = Note(found["note"])
+    index = int(found["index"])
+    if root_by_inclusion(leaf_hash(body), index, note.size, proof) != note.root:
+        raise No("the leaf is not the one at its place in the log that the checkpoint was signed for")
+    signed = [key for key in trusted if note.origin == key.name and key.signed(note)]
+    if not signed:
+        raise No(f"its checkpoint is not signed by the key you trust, {_short(trusted[0])}")
+    for other in kept:
+        if other.size != note.size:
+            raise CannotTell(f"a receipt cannot be held against the checkpoint over {other.size} leaves: use an export")
+        if other.root != note.root or not any(key.signed(other) for key in signed):
+            raise No(f"the checkpoint kept elsewhere over {other.size} leaves is another one")
+    return {
+        "verified": True,
+        "leaf": index,
+        "size": note.size,
+        "root": note.root.hex(),
+        "said": said,
+        "clear": shown,
+        "redacted": len(said["commitments"]) - len(shown),
+        "kept_elsewhere": len(kept),
+    }
+
+
+def _say_proven(found: Mapping[str, Any]) -> None:
+    said = found["said"]
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=said["at"])
+    print(
+        f"yes: leaf {found['leaf']:,} of {found['size']:,} says {said['kind']} ({said['result']}), at {at.isoformat()}"
+    )
+    for name in ("transfer", "connection", "actor"):
+        if said[name] is not None:
+            print(f"  {name}: {_printable(said[name])}")
+    for name, value in [*said["facts"].items(), *found["clear"].items()]:
+        if value is not None:
+            print(f"  {_printable(name)}: {_printable(str(value))}")
+    if found["redacted"]:
+        print(f"  {found['redacted']:,} values that it commits to are not shown")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
@@ -701,13 +782,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.json:
             print(json.dumps({"verified": False, "reason": str(error)}))
         else:
-            print(f"no: {error}".encode(errors="backslashreplace").decode())
+            print(f"no: {_printable(str(error))}")
         return 1
     except CannotTell as error:
         print(f"mft-verify: {error}", file=sys.stderr)
         return 2
     if asked.json:
         print(json.dumps(found))
+    elif "said" in found:
+        _say_proven(found)
     else:
         _say_yes(found)
     return 0
@@ -723,6 +806,10 @@ def _verify(asked: argparse.Namespace) -> dict[str, Any]:
     kept = [note for given in asked.checkpoint for note in read_kept(given)]
     progress = _progress if sys.stderr.isatty() else lambda _: None
     try:
+        if path.is_file():
+            with path.open("rb") as file:
+                if (start := file.read(RECEIPT_MAX + 1)).startswith(RECEIPT):
+                    return verify_receipt(start, trusted, kept)
         with ExitStack() as cleanup:
             return verify_export(Export(path, cleanup), trusted, kept, progress)
     except (No, CannotTell):
@@ -730,7 +817,7 @@ def _verify(asked: argparse.Namespace) -> dict[str, Any]:
     except PermissionError as error:
         raise CannotTell(f"{error.filename}: {error.strerror}") from None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, tarfile.TarError, RecursionError) as error:
-        raise No(f"the export is damaged, or none ({type(error).__name__}: {error})") from None
+        raise No(f"it is damaged, or not what it should be ({type(error).__name__}: {error})") from None
 
 
 def _progress(leaves: int) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -212,7 +213,7 @@ def _sizes(pinned: Sequence[str]) -> list[int]:
     from mft.audit.mft_verify import No, Note, split_notes
 
     try:
-        return [Note(note).size for text in pinned for note in split_notes(text.splitlines(keepends=True))]
+        return [Note(note).size for text in pinned for note in split_notes(StringIO(text))]
     except No as error:
         raise AuditMismatch(f"a checkpoint kept elsewhere is none: {error}") from None
 

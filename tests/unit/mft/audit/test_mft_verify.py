@@ -1,6 +1,7 @@
 """The auditor's verifier says no to whatever was changed in a log before it was exported, or in the export, and where."""
 
 import ast
+import base64
 import json
 import re
 import shutil
@@ -542,3 +543,71 @@ class TestWriting:
 def test_an_export_can_be_moved(tmp_path: Path, log: Books, auditor: Auditor) -> None:
     shutil.move(exported(log, tmp_path / "out"), tmp_path / "elsewhere")
     assert auditor.asks(tmp_path / "elsewhere")[0] == 0
+
+
+def receipt_of(books: Books, index: int, size: int = LEAVES, *, clear: bool = True) -> str:
+    """The receipt of a leaf, as docs/formats/receipt.md describes it."""
+    from mft.audit.merkle import inclusion_proof
+    from mft.audit.selection import stored_node
+
+    leaf, body = run(books, "SELECT id, body FROM leaf WHERE seq = ?", index).fetchone()
+    shown = run(books, "SELECT field, salt, value FROM leaf_clear WHERE leaf_id = ? ORDER BY field", leaf).fetchall()
+    lines = [f"clear {field} {salt.hex()} {json.dumps(value, ensure_ascii=False)}\n" for field, salt, value in shown]
+    proof = inclusion_proof(index, size, lambda level, position: stored_node(books, level, position))
+    return (
+        f"mft.receipt/v1\nleaf {bytes(body).decode()}\n{''.join(lines) if clear else ''}\n"
+        f"c2sp.org/tlog-proof@v1\nindex {index}\n{''.join(base64.b64encode(one).decode() + chr(10) for one in proof)}\n"
+        f"{kept_notes(books, size)}"
+    )
+
+
+class TestReceipts:
+    @pytest.fixture
+    def says(self, tmp_path: Path, auditor: Auditor) -> Callable[..., tuple[int, str]]:
+        def ask(receipt: str | bytes, *keys: str, kept: str = "") -> tuple[int, str]:
+            (tmp_path / "a.receipt").write_bytes(receipt if isinstance(receipt, bytes) else receipt.encode())
+            return auditor.asks(tmp_path / "a.receipt", *keys, kept=kept)
+
+        return ask
+
+    @pytest.mark.parametrize("size", SIZES)
+    def test_of_every_leaf(self, chain: Books, says: Callable[..., tuple[int, str]], size: int) -> None:
+        for index in range(size):
+            code, said = says(receipt_of(chain, index, size), OLD.verify_key.vkey, NEW.verify_key.vkey)
+            assert code == 0, said
+            assert said.startswith(f"yes: leaf {index} of {size} says ")
+            assert index == CHANGE or f"name: päth{index}" in said
+
+    def test_without_what_was_redacted(self, log: Books, says: Callable[..., tuple[int, str]]) -> None:
+        code, said = says(receipt_of(log, 5, clear=False))
+        assert (code, "1 values that it commits to are not shown" in said) == (0, True)
+
+    def test_by_a_key_that_is_not_trusted(self, log: Books, says: Callable[..., tuple[int, str]]) -> None:
+        assert says(receipt_of(log, 5), NEW.verify_key.vkey)[0] == 1
+
+    def test_against_a_checkpoint_kept_elsewhere(self, log: Books, says: Callable[..., tuple[int, str]]) -> None:
+        assert says(receipt_of(log, 5), kept=kept_notes(log, 12))[0] == 0
+        assert says(receipt_of(log, 5), kept=kept_notes(log, 10))[0] == 2
+        note = note_of(Checkpoint("mft/test", 12, bytes(32)), OLD)
+        assert says(receipt_of(log, 5), kept=note)[0] == 1
+
+    def test_any_byte_changed(self, log: Books, says: Callable[..., tuple[int, str]]) -> None:
+        good = receipt_of(log, 5).encode()
+        for at in range(len(good)):
+            assert says(good[:at] + bytes([good[at] ^ (1 << at % 8)]) + good[at + 1 :])[0] == 1, at
+
+    def test_cut_short_or_grown(self, log: Books, says: Callable[..., tuple[int, str]]) -> None:
+        good = receipt_of(log, 5).encode()
+        for changed in [good[:at] for at in range(0, len(good), 5)] + [good + b"\n", b"\n" + good, good * 2]:
+            assert says(changed)[0] == 1
+
+    @pytest.mark.parametrize(("leaf", "size"), [(5, 8), (5, 10), (6, 12), (4, 12)])
+    def test_with_the_proof_of_another(
+        self, log: Books, says: Callable[..., tuple[int, str]], leaf: int, size: int
+    ) -> None:
+        mine, other = receipt_of(log, 5), receipt_of(log, leaf, size)
+        assert says(mine.partition("c2sp.org")[0] + "c2sp.org" + other.partition("c2sp.org")[2])[0] == (leaf != 5)
+        assert (
+            says(mine.rpartition("\n\nmft/test")[0] + "\n\nmft/test" + kept_notes(log, 10).partition("mft/test")[2])[0]
+            == 1
+        )
