@@ -10,13 +10,19 @@ taken in batches, whose checks run in C. A batch in which one of them fails is g
 
 import gc
 import hashlib
+import multiprocessing
+import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
+from itertools import pairwise
 from operator import attrgetter
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import bindparam, func, or_, select
@@ -39,7 +45,7 @@ from mft.audit.mft_verify import (
 from mft.audit.selection import Selection, chain_of, of_log, stored_node
 from mft.crypto.signing import VerifyKey
 from mft.errors import AuditMismatch
-from mft.ledger.database import Books, Row
+from mft.ledger.database import Books, Ledger, Row
 from mft.ledger.tables import CHECKPOINT, LEAF, LEAF_CLEAR, NODE
 
 _NAMES: Final = ("id", "tenant_id", "at", "kind", "actor", "connection", "transfer_id", "result")  # Of COLUMNS, here.
@@ -62,10 +68,15 @@ _CLEAR = select(LEAF_CLEAR.c.leaf_id, LEAF_CLEAR.c.field, LEAF_CLEAR.c.salt, LEA
 )
 _CLEARS = _CLEAR.where(LEAF.c.seq >= bindparam("begin"), LEAF.c.seq < bindparam("end"))
 _CLEARS_UNSEQUENCED = _CLEAR.where(LEAF.c.seq.is_(None))
+_STRAY_CLEAR = (
+    select(LEAF_CLEAR.c.leaf_id).outerjoin(LEAF, LEAF.c.id == LEAF_CLEAR.c.leaf_id).where(LEAF.c.id.is_(None)).limit(1)
+)
 _CLEAR_COUNT = select(func.count().label("rows")).select_from(LEAF_CLEAR)
 
 _Int = Annotated[int, msgspec.Meta(gt=-(1 << 53), lt=1 << 53)]
 _Commitment = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+_PROCESSES_MAX: Final = 4
+_WORTH_PROCESSES: Final = 200_000  # Leaves: below, they take longer to start than it takes.
 _HEX = re.compile(r"[0-9a-f]*")
 
 
@@ -116,12 +127,14 @@ def verify_log(
     progress: Callable[[int], None] | None = None,
     pinned: Sequence[str] = (),
     select: Callable[[Books], Selection] = of_log,
+    ledger: Ledger | None = None,
 ) -> Verified:
     """Verify everything, or what is selected, in one snapshot of the ledger.
 
     Args:
         keys: that are trusted, at least one: see docs/formats/audit-log.md, "Who signs".
         progress: called now and then with the number of leaves verified so far.
+        ledger: that `books` are of: a long log is then read by several processes.
         pinned: texts of one checkpoint note or several that were kept elsewhere, which this log must contain.
 
     Raises:
@@ -132,7 +145,9 @@ def verify_log(
         try:
             trusted = [Key(key.vkey) for key in keys]
             kept = [Note(note) for text in pinned for note in split_notes(StringIO(text))]
-            return _Verification(books, trusted, kept, select(books), progress).run()
+            selection = select(books)
+            with _checking(books, ledger, selection) as check:
+                return _Verification(books, trusted, kept, selection, check, progress).run()
         except No as error:
             raise AuditMismatch(str(error)) from None
 
@@ -156,6 +171,7 @@ class _Verification:
         trusted: Sequence[Key],
         kept: Sequence[Note],
         selection: Selection,
+        check: "_Check",
         progress: Callable[[int], None] | None,
     ) -> None:
         self._books = books
@@ -167,23 +183,32 @@ class _Verification:
             raise No("the first leaf that tells of a signing key names none") from None
         self._chain = Chain(trusted, first)
         self._checkpoints = Checkpoints(self._chain, self._notes(), kept)
+        self._cuts = sorted(selection.checkpoints | {note.size for note in kept})
+        self._check = check
         self._tree = Tree()
         self._leaves = self._clears = self._commitments = 0
 
     def run(self) -> Verified:
         self._checkpoints.meet(0, self._tree.root)
-        for what, one, other in self._selection.pieces():
+        pieces = list(self._selection.pieces())
+        batches = [_Task(begin, end, self._within(begin, end)) for what, begin, end in pieces if what == "leaves"]
+        checked = iter(self._check(batches))
+        for what, one, other in pieces:
             if what == "node":
                 digest = stored_node(self._books, one, other)
                 if not isinstance(digest, bytes) or len(digest) != 32:
                     raise No(f"tree node {other} of level {one} is missing")
                 self._tree.add(digest, one)
                 self._checkpoints.meet(self._tree.size, self._tree.root)
+                continue
+            batch = next(checked)
+            if batch is None:
+                self._one_by_one(one, other)
             else:
-                self._batch(one, other)
-                self._leaves += other - one
-                if self._progress is not None:
-                    self._progress(self._leaves)
+                self._take(batch, one, other)
+            self._leaves += other - one
+            if self._progress is not None:
+                self._progress(self._leaves)
         self._checkpoints.finish(self._tree.size)
         unnumbered = self._rest() if self._selection.whole else 0
         self._chain.finish()
@@ -214,70 +239,31 @@ class _Verification:
                 raise No(f"the checkpoint over {size} leaves does not verify: it says {found.size}")
             yield found
 
-    def _batch(self, begin: int, end: int) -> None:
-        rows = self._books.tuples(_RANGE, {"begin": begin, "end": end})
-        clears = self._books.tuples(_CLEARS, {"begin": begin, "end": end})
-        levels = self._levels(rows, clears, begin, end)
-        if levels is None:
-            self._one_by_one(rows, clears)
-            if self._tree.size != end:
-                raise No(f"leaf {self._tree.size} is missing")
-            return
-        changes = [row for row in rows if row[4] == KEY_KIND]
-        while self._tree.size < end:
-            due = self._checkpoints.due()
-            to = min(due, end) if due is not None and due > self._tree.size else end
-            for level, position in cover(self._tree.size, to):
-                start, hashes = levels[level]
-                for up, digest in enumerate(self._tree.add(hashes[position - start], level)[1:], 1):
-                    self._check_node(level + up, position >> up, digest, begin)
+    def _within(self, begin: int, end: int) -> tuple[int, ...]:
+        """The sizes of checkpoints between two places."""
+        return tuple(self._cuts[bisect_right(self._cuts, begin) : bisect_left(self._cuts, end)])
+
+    def _take(self, batch: "_Batch", begin: int, end: int) -> None:
+        """Add a batch that is good in itself to the tree, and meet the checkpoints within it."""
+        nodes, changes = iter(batch.nodes), list(batch.changes)
+        for to in (*self._within(begin, end), end):
+            while self._tree.size < to:
+                level, position, digest = next(nodes)
+                for up, completed in enumerate(self._tree.add(digest, level)[1:], 1):
+                    self._check_node(level + up, position >> up, completed, begin)
             while changes and changes[0][0] < to:
-                row = changes.pop(0)
-                self._chain.leaf(row[0], _decode(row[9]).facts)
+                self._chain.leaf(*changes.pop(0))
             self._checkpoints.meet(to, self._tree.root)
+        self._clears += batch.clears
+        self._commitments += batch.commitments
 
     def _check_node(self, level: int, position: int, digest: bytes, begin: int) -> None:
         if position << level < begin and stored_node(self._books, level, position) != digest:
             raise No(f"tree node {position} of level {level} is not the hash of its leaves")
 
-    def _levels(
-        self, rows: list[tuple[Any, ...]], clears: list[tuple[Any, ...]], begin: int, end: int
-    ) -> list[tuple[int, list[bytes]]] | None:
-        """Check a batch; returns its hashes, for each level where they start, or None if it takes a closer look."""
-        if [row[0] for row in rows] != list(range(begin, end)):
-            return None
-        bodies = [row[9] for row in rows]
-        try:
-            leaves = [*map(_decode, bodies)]
-        except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError):
-            return None
-        if [*map(_encode, leaves)] != bodies or not b"".join(bodies).isascii():
-            return None
-        if [*map(_columns, leaves)] != [row[1:9] for row in rows]:
-            return None
-        said = {leaf.id: leaf.commitments for leaf in leaves if leaf.commitments}
-        if not _HEX.fullmatch("".join(["".join(commitments.values()) for commitments in said.values()])):
-            return None
-        if not _are_committed(said, clears):
-            return None
-        sha256 = hashlib.sha256
-        level, start, hashes = 0, begin, [sha256(b"\x00" + body).digest() for body in bodies]
-        found = []
-        while hashes:
-            where = {"of_level": level, "begin": start, "end": start + len(hashes)}
-            if self._books.tuples(_NODES, where) != list(enumerate(hashes, start)):
-                return None
-            found.append((start, hashes))
-            skipped = start & 1  # Half of a node that began before this batch.
-            pairs = zip(hashes[skipped::2], hashes[skipped + 1 :: 2], strict=False)
-            hashes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
-            level, start = level + 1, (start + 1) >> 1
-        self._clears += len(clears)
-        self._commitments += sum(map(len, said.values()))
-        return found
-
-    def _one_by_one(self, rows: list[tuple[Any, ...]], clears: list[tuple[Any, ...]]) -> None:
+    def _one_by_one(self, begin: int, end: int) -> None:
         """Go through a batch leaf by leaf: to name the first that does not fit, or where one is not ASCII."""
+        rows, clears = _rows(self._books, begin, end)
         by_leaf: dict[Any, list[tuple[Any, ...]]] = {}
         for clear in clears:
             by_leaf.setdefault(clear[0], []).append(clear)
@@ -295,6 +281,8 @@ class _Verification:
             if said["kind"] == KEY_KIND:
                 self._chain.leaf(size, said["facts"])
             self._checkpoints.meet(self._tree.size, self._tree.root)
+        if self._tree.size != end:
+            raise No(f"leaf {self._tree.size} is missing")
 
     def _check_leaf(self, row: Sequence[Any], clears: Sequence[tuple[Any, ...]], which: str) -> Row:
         try:
@@ -322,7 +310,10 @@ class _Verification:
         unnumbered = list(self._books.stream(_UNSEQUENCED))
         for row in unnumbered:
             self._check_leaf(row, clears.get(row[1], ()), f"leaf {row[1]}, which has no number yet")
-        if self._clears != self._books.rows(_CLEAR_COUNT)[0]["rows"]:
+        counted = (
+            self._clears == self._books.rows(_CLEAR_COUNT)[0]["rows"]
+        )  # Else look: one may have been redacted since.
+        if not counted and self._books.first(_STRAY_CLEAR):
             raise No("there are clear values of leaves that do not exist")
         for level in range(63):
             if self._books.first(_BEYOND, {"of_level": level, "begin": size >> level}):
@@ -330,6 +321,103 @@ class _Verification:
         if odd := self._books.first(_ODD_NODES):
             raise No(f"the tree has nodes at level {odd['level']} that stand for no leaf")
         return len(unnumbered)
+
+
+# --- Batches, in this process or in others
+
+
+class _Task(NamedTuple):
+    begin: int
+    end: int
+    cuts: tuple[int, ...]  # Sizes at which the tree's root will be asked for.
+
+
+class _Batch(NamedTuple):
+    """Leaves that are good in themselves, as the nodes that make them up, each between two cuts."""
+
+    nodes: list[tuple[int, int, bytes]]
+    changes: list[tuple[int, dict[str, Any]]]  # Leaves that tell of keys, with their facts.
+    clears: int
+    commitments: int
+
+
+_Check = Callable[[Sequence[_Task]], Iterable[_Batch | None]]
+
+
+@contextmanager
+def _checking(books: Books, ledger: Ledger | None, selection: Selection) -> Iterator[_Check]:
+    """What checks batches: several processes, if there is much to do and they can be had."""
+    processes = min(len(os.sched_getaffinity(0)), _PROCESSES_MAX)
+    leaves = sum(end - begin for begin, end in selection.shown)
+    if ledger is None or processes < 2 or leaves < _WORTH_PROCESSES:
+        yield lambda tasks: (_checked(books, task) for task in tasks)
+        return
+    pool = ProcessPoolExecutor(
+        processes, multiprocessing.get_context("spawn"), initializer=_open, initargs=(ledger.url,)
+    )
+    try:
+        yield lambda tasks: pool.map(_checked_here, tasks, chunksize=4)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_here: list[Books] = []  # In a process of the pool: its reader.
+
+
+def _open(url: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked.
+    gc.disable()
+    _here.append(Ledger(url).open_reader())
+
+
+def _checked_here(task: _Task) -> _Batch | None:
+    return _checked(_here[0], task)
+
+
+def _rows(books: Books, begin: int, end: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    where = {"begin": begin, "end": end}
+    return books.tuples(_RANGE, where), books.tuples(_CLEARS, where)
+
+
+def _checked(books: Books, task: _Task) -> _Batch | None:
+    """Check a batch in loops of C; None if it takes a closer look."""
+    begin, end, cuts = task
+    rows, clears = _rows(books, begin, end)
+    if [row[0] for row in rows] != list(range(begin, end)):
+        return None
+    bodies = [row[9] for row in rows]
+    try:
+        leaves = [*map(_decode, bodies)]
+    except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError):
+        return None
+    if [*map(_encode, leaves)] != bodies or not b"".join(bodies).isascii():
+        return None
+    if [*map(_columns, leaves)] != [row[1:9] for row in rows]:
+        return None
+    said = {leaf.id: leaf.commitments for leaf in leaves if leaf.commitments}
+    if not _HEX.fullmatch("".join(["".join(commitments.values()) for commitments in said.values()])):
+        return None
+    if not _are_committed(said, clears):
+        return None
+    sha256 = hashlib.sha256
+    level, start, hashes = 0, begin, [sha256(b"\x00" + body).digest() for body in bodies]
+    found = []
+    while hashes:
+        where = {"of_level": level, "begin": start, "end": start + len(hashes)}
+        if books.tuples(_NODES, where) != list(enumerate(hashes, start)):
+            return None
+        found.append((start, hashes))
+        skipped = start & 1  # Half of a node that began before this batch.
+        pairs = zip(hashes[skipped::2], hashes[skipped + 1 :: 2], strict=False)
+        hashes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        level, start = level + 1, (start + 1) >> 1
+    nodes = []
+    for left, right in pairwise((begin, *cuts, end)):
+        for level, position in cover(left, right):
+            start, hashes = found[level]
+            nodes.append((level, position, hashes[position - start]))
+    changes = [(row[0], leaf.facts) for row, leaf in zip(rows, leaves, strict=True) if leaf.kind == KEY_KIND]
+    return _Batch(nodes, changes, len(clears), sum(map(len, said.values())))
 
 
 def _are_committed(said: dict[str, dict[str, str]], clears: list[tuple[Any, ...]]) -> bool:

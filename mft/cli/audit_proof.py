@@ -80,7 +80,7 @@ def verify(
     try:
         chosen = selecting(begin, end, since, until, transfer, _sizes(pinned))
         with reading(ledger) as books, progress_bar(_count(books, begin, end)) as progress:
-            verified = verify_log(books, keys, progress=progress, pinned=pinned, select=chosen)
+            verified = verify_log(books, keys, progress=progress, pinned=pinned, select=chosen, ledger=ledger)
     except AuditMismatch as error:
         _say_no(str(error), as_json)
     except database_errors(ledger.dialect_name) as error:

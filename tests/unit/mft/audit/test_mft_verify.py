@@ -159,6 +159,14 @@ class TestAGoodLog:
         said = auditor.says_yes(log, kept=kept_notes(log, *SIZES))
         assert "11 clear values are the ones committed to; 1 are not shown" in said
 
+    @pytest.mark.parametrize("number", [0, 5, 11])
+    def test_a_redaction_in_the_leaf_itself_breaks_its_proof(self, log: Books, auditor: Auditor, number: int) -> None:
+        body = json.loads(one(log, "SELECT body FROM leaf WHERE seq = ?", number))
+        body["commitments"] = {}
+        run(log, "UPDATE leaf SET body = ? WHERE seq = ?", audit_log.canonical(body), number)
+        run(log, "DELETE FROM leaf_clear WHERE leaf_id = ?", body["id"])
+        assert f"leaf {number}: it is not the one in the log's tree" in auditor.says_no(log)
+
     def test_without_clear_values(self, log: Books, auditor: Auditor, tmp_path: Path) -> None:
         export = exported(log, tmp_path / "out", clear=False)
         assert "päth" not in (export / "leaves.ndjson").read_text(encoding="utf-8")

@@ -112,6 +112,20 @@ def test_tells_how_far_it_is(tmp_path: Path) -> None:
     assert told == [BATCH, BATCH + 1]
 
 
+def test_by_several_processes_it_is_the_same(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mft.audit.verify._WORTH_PROCESSES", 1)
+    monkeypatch.setattr("mft.audit.selection.BATCH", 4)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    ledger = Ledger(f"sqlite:{shutil.copy(good, tmp_path / 'ledger.db')}")
+    with reading(ledger) as books:
+        assert verified(books, ledger=ledger) == verified(books)
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("UPDATE leaf SET actor = 'nobody' WHERE seq = 5")
+    connection.close()
+    with reading(ledger) as books, pytest.raises(AuditMismatch, match=r"^leaf 5: its column actor"):
+        verified(books, ledger=ledger)
+
+
 class TestALeaf:
     def test_any_byte_of_its_body(self, log: Books) -> None:
         for number in range(LEAVES):
