@@ -19,7 +19,7 @@ from pathlib import Path
 
 import paramiko
 
-from bench import close, download, files, latency, login, parse, records, upload
+from bench import audit, close, download, files, latency, login, parse, records, sealing, upload
 from bench.row import Row
 from bench.settings import PATHS, SETTINGS, Unmeasured, check
 from mft.errors import MFTError
@@ -31,6 +31,8 @@ BENCHES: dict[str, tuple[Callable[[Path], list[Row]], str]] = {
     "close": (close.measure, "how long CLOSE takes after a large upload; ours alone"),
     "login": (login.measure, "logins"),
     "latency": (latency.measure, "from CLOSE to the event in the file; ours alone"),
+    "audit": (audit.measure, "leaves appended, asked and verified; ours alone"),
+    "sealing": (sealing.measure, "sealing a file into the vault, beside AES-GCM in memory and cp"),
     "records": (records.measure, "caching records and asking them in SQL; ours alone"),
     "parse": (parse.measure, "readers of EDI and HL7; and how long importing ours takes"),
     "parse-parallel": (parse.measure_parallel, "two processes on one file; ours alone"),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base32, lower case: sorts as the bytes do.
 LAST_ID = "z" * 27  # Sorts behind every id: by its bytes, and in any language that a database may sort by.
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 _lock = threading.Lock()
 _last = 0
 
@@ -41,10 +42,15 @@ def new_id() -> str:
         _last = ticks = max(ticks, _last + 1)
     millis, fraction = divmod(ticks, 4096)
     number = millis << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62)
-    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return _base32(number)
 
 
 def random_id() -> str:
     """128 random bits as 26 characters of base32: the id of a vault object, which tells nothing."""
-    number = secrets.randbits(128)
-    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return _base32(secrets.randbits(128))
+
+
+def _base32(number: int) -> str:
+    """128 bits as 26 characters, the first of which holds three of them."""
+    pairs = _PAIRS
+    return "".join([pairs[number >> shift & 1023] for shift in range(120, -1, -10)])

@@ -25,7 +25,22 @@ from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
-from mft.pipeline import acknowledge, conclude, deadlines, emit, erase, keys, mailbox, receive, replay, runner
+from mft.pipeline import (
+    acknowledge,
+    anchor,
+    conclude,
+    deadlines,
+    emit,
+    erase,
+    keys,
+    mailbox,
+    receipts,
+    receive,
+    redact,
+    replay,
+    runner,
+    small_objects,
+)
 from mft.pipeline.journal import Journal
 from mft.records import cache
 
@@ -50,13 +65,13 @@ class Note(msgspec.Struct, frozen=True, tag=True):
 
 
 class KeepProfile(msgspec.Struct, frozen=True, tag=True):
-    """A partner file, or a guide beside them, is in force, as it stands in `body`."""
+    """A partner file, a guide beside them or our own settings are in force, as they stand in `body`."""
 
     digest: str
     subject: str
     name: str
     body: str
-    kind: Literal["connection", "guide"] = "connection"
+    kind: Literal["connection", "guide", "settings"] = "connection"
 
 
 class Reload(msgspec.Struct, frozen=True, tag=True):
@@ -105,12 +120,18 @@ Command = (
     | emit.DeliveryFailed
     | deadlines.Due
     | erase.Erase
+    | redact.Redact
+    | small_objects.BlobsMoved
     | keys.KeepKey
     | keys.Rewrap
     | keys.Emptied
     | keys.Shred
     | keys.EraseShredded
     | keys.TellExpiring
+    | anchor.Anchored
+    | anchor.AnchorFailed
+    | receipts.PutReceipts
+    | receipts.EndReceipts
     | cache.KeepPart
     | cache.DropPart
     | cache.LeaveUncached
@@ -168,12 +189,18 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,
     erase.Erase: erase.erase,
+    redact.Redact: redact.redact,
+    small_objects.BlobsMoved: small_objects.blobs_moved,
     keys.KeepKey: keys.keep_key,
     keys.Rewrap: keys.rewrap,
     keys.Emptied: keys.emptied,
     keys.Shred: keys.shred,
     keys.EraseShredded: keys.erase_shredded,
     keys.TellExpiring: keys.tell_expiring,
+    anchor.Anchored: anchor.anchored,
+    anchor.AnchorFailed: anchor.anchor_failed,
+    receipts.PutReceipts: receipts.put_receipts,
+    receipts.EndReceipts: receipts.end_receipts,
     cache.KeepPart: cache.keep_part,
     cache.DropPart: cache.drop_part,
     cache.LeaveUncached: cache.leave_uncached,

@@ -71,6 +71,20 @@ def sync_file(fd: int, path: Path) -> None:
     sync_directory(path.parent)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a new file and put its bytes on the disk; its name is durable after `sync_directory`."""
+    fd = create_file(path)
+    try:
+        with disk_errors():
+            through_cache(fd)
+            view = memoryview(content)
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def truncate_file(fd: int, size: int, path: Path) -> None:
     """Cut a file, durably."""
     with disk_errors():

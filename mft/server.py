@@ -1,6 +1,7 @@
 """Builds every object once, runs them, drains them. Doors open last and close first."""
 
 import asyncio
+import hashlib
 import json
 import os
 import resource
@@ -10,9 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import mft
+from mft.audit.changes import changes, masked, words_of
+from mft.audit.log import Fact, canonical
 from mft.audit.sequencer import Sequencer
 from mft.audit.signing_keys import SigningKeys
 from mft.config import Config, Home
@@ -27,24 +32,32 @@ from mft.keychain import change_signing_key, keep_host_keys, reload_keys, settle
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.keys import key_pairs
 from mft.ledger.migrate import migrate, version
-from mft.ledger.objects import erased_objects, object_files, sealed_object
+from mft.ledger.objects import erased_objects, is_blob, object_files, sealed_object
+from mft.ledger.profiles import last_profiles, was_removed
 from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
 from mft.pipeline.agreements import problems
+from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings
+from mft.pipeline.receipts import Receipts
 from mft.pipeline.receive import Salvage
 from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
+from mft.pipeline.small_objects import Mover
 from mft.records.cache import Compaction, DropPart
 from mft.secrecy import leave_no_core
+from mft.sinks.bucket import Bucket
+from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
+from partners.connection import Connection
 from partners.load import EMPTY, Directory, load_directory
 from partners.strict_toml import BadFile
 
 ORPHAN_SECONDS = 7 * 86_400
+CONFIG_FILE = "mft.toml"
 
 
 def load_partners(home: Home) -> Directory:
@@ -56,6 +69,23 @@ def load_partners(home: Home) -> Directory:
     if found := list(problems(directory)):
         raise BadConfig("\n".join(found))
     return directory
+
+
+def destinations(config: Config) -> list[Destination]:
+    """Every place outside this host that checkpoints go to."""
+    send, found = config.audit.send, list[Destination]()
+    if send.syslog:
+        found.append(Syslog(send.syslog))
+    if send.command:
+        found.append(Command(send.command))
+    if send.mail.server:
+        mail = send.mail
+        password = Path(mail.password_file) if mail.password_file else None
+        found.append(Mail(mail.server, mail.sender, mail.to, mail.user, password))
+    if send.bucket.endpoint:
+        keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
+        found.append(Bucket(**keys))
+    return found
 
 
 def open_vault(home: Home) -> Vault:
@@ -101,7 +131,12 @@ def sweep(ledger: Ledger, vault: Vault) -> int:
         )
     for object_id in found & erased:  # Forgotten, and the server ended before its file was removed.
         vault.remove(object_id)
-    orphans = found - known - erased
+    strange = found - known - erased
+    with reading(ledger) as books:
+        copies = {object_id for object_id in strange if is_blob(books, object_id)}
+    for object_id in copies:  # On its way out of the ledger, which still has it.
+        vault.remove(object_id)
+    orphans = strange - copies
     for orphan in orphans:
         vault.set_aside(orphan)
     vault.forget_orphans(older_than_seconds=ORPHAN_SECONDS)
@@ -167,21 +202,29 @@ class Server:
         vault.scratch.mkdir(mode=0o700, exist_ok=True)
         readers = Readers(ledger)
         cleanup.callback(readers.close)
+        self._receipts = Receipts(vault, readers.get, core.run, broken, directory=lambda: self._directory)
         sequencer = Sequencer(
             core.writer.submit,
             signing.in_force,
             broken,
             checkpoint_seconds=config.audit.checkpoint_seconds,
             checkpoint_leaves=config.audit.checkpoint_leaves,
+            signed=self._receipts.wake,
         )
         core.run(Note("server.started", "server", facts={"version": mft.__version__, "sqlite": sqlite_version()}))
         if orphans or salvaged:
             core.run(Note("vault.swept", "server", facts={"orphans": orphans, "salvaged": salvaged}))
+        self._note_settings(core)
         self._load(core, directory, actor="server")
         core.on("noted", sequencer.wake)
+        anchors = Anchors(destinations(config), readers.get, core.run, broken, send_seconds=config.audit.send_seconds)
+        cleanup.callback(anchors.stop)  # Behind the sequencer, whose last checkpoint it sends.
         sequencer.start()
         cleanup.callback(sequencer.stop)
         cleanup.callback(lambda: self._unless_broken(lambda: core.run(Note("server.stopped", "server"))))
+        anchors.start()
+        self._receipts.start()
+        cleanup.callback(self._receipts.stop)
 
         for sink in sinks:
             relay = Relay(sink, readers, core.run, broken)
@@ -213,6 +256,11 @@ class Server:
         compaction = Compaction(vault, readers.get, core.run, broken, look_seconds=config.records.compact_seconds)
         compaction.start()
         cleanup.callback(compaction.stop)
+
+        if config.vault.blobs_hours:
+            mover = Mover(vault, readers.get, core.run, broken, after_hours=config.vault.blobs_hours)
+            mover.start()
+            cleanup.callback(mover.stop)
 
         leftovers = self._leftovers = Leftovers(readers.get, keyring, core.run, broken)
         leftovers.start()
@@ -249,6 +297,21 @@ class Server:
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
         cleanup.callback(lambda: home.ports.unlink(missing_ok=True))
 
+    def _note_settings(self, core: Core) -> None:
+        """Leave a leaf that says what is different in mft.toml and the environment since the last start."""
+        settings = masked(self.config.model_dump(mode="json"))
+        body = canonical(settings)
+        digest = hashlib.sha256(body).hexdigest()
+        last = core.writer.run(lambda books: last_profiles(books, "settings")).get(CONFIG_FILE)
+        if last is None or last["hash"] != digest:
+            facts: dict[str, Fact] = {"digest": digest}
+            private = {}
+            if last is not None:
+                words = words_of(Config.model_json_schema())
+                facts["changed"], private["diff"] = changes(json.loads(last["body"]), settings, words)
+            core.run(Note("settings.loaded", "server", facts=facts, private=private))
+        core.run(KeepProfile(digest, CONFIG_FILE, CONFIG_FILE, body.decode(), "settings"))
+
     def _load(self, core: Core, directory: Directory, *, actor: str) -> dict[str, int]:
         """Put partner files into force; returns how many were added, changed and removed."""
         old, new = self._directory.profiles, directory.profiles
@@ -258,13 +321,22 @@ class Server:
             "changed": len(changed),
             "removed": len(old.keys() - new.keys()),
         }
+        last = core.writer.run(lambda books: last_profiles(books, "connection"))
+        words = words_of(Connection.model_json_schema())
         for key, profile in new.items():
             connection = profile.connection
-            core.run(KeepProfile(profile.hash, connection.id, connection.name, profile.body))
             if key in changed or key not in old:
-                facts: dict[str, str | int | None] = {"profile": profile.hash, "enabled": int(connection.enabled)}
+                facts: dict[str, Fact] = {"profile": profile.hash, "enabled": int(connection.enabled)}
                 private = {"name": connection.name}
+                if key in last and last[key]["hash"] != profile.hash:
+                    names, lines = changes(json.loads(last[key]["body"]), json.loads(profile.body), words)
+                    facts["changed"], private["diff"] = names, lines
                 core.run(Note("partner.loaded", actor, connection=connection.id, facts=facts, private=private))
+            # Behind its leaf: a crash in between tells of the change twice, not never.
+            core.run(KeepProfile(profile.hash, connection.id, connection.name, profile.body))
+        for key in sorted(last.keys() - new.keys()):
+            if not core.writer.run(partial(was_removed, connection=key)):
+                core.run(Note("partner.removed", actor, connection=key, private={"name": last[key]["name"]}))
         before = self._directory.guides
         for name, guide in directory.guides.items():
             if name not in before or before[name].hash != guide.hash:
@@ -306,6 +378,7 @@ class Server:
                 raise
             diff = await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
         self._door.part_with_strangers()
+        self._receipts.wake()
         return diff
 
     @property

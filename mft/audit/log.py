@@ -8,11 +8,11 @@ values stand in a table of their own and can be deleted without breaking a proof
 Spec: docs/formats/audit-log.md
 """
 
-import json
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import bindparam, func, insert, select, update
 
 from mft.audit.checkpoint import Checkpoint, sign
@@ -26,6 +26,8 @@ from mft.ledger.tables import CHECKPOINT, LEAF, LEAF_CLEAR, NODE
 Fact = str | int | None
 VERSION: Final = 1
 
+_CANONICAL = msgspec.json.Encoder(order="sorted")
+
 # kind → (facts it may state, private values that it commits to)
 KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
     kind: (frozenset(facts.split()), frozenset(private.split()))
@@ -33,11 +35,18 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("home.made", "version", ""),
         ("server.started", "version sqlite", ""),
         ("server.stopped", "", ""),
+        ("clock.stepped", "seconds", ""),
+        ("checkpoint.unsent", "destination error", ""),
+        ("checkpoint.sent-again", "destination size", ""),
         ("config.loaded", "added changed removed", ""),
         ("partner.added", "fingerprints", "name"),
-        ("partner.loaded", "profile enabled", "name"),
+        ("partner.loaded", "profile enabled changed", "name diff"),
+        ("partner.removed", "", "name"),
+        ("settings.loaded", "digest changed", "diff"),
         ("guide.loaded", "guide digest", ""),
         ("vault.swept", "orphans salvaged", ""),
+        ("vault.scrubbed", "objects size_bytes damaged complete", ""),
+        ("vault.damaged", "object error", ""),
         ("login.accepted", "door fingerprint", "account source_address"),
         ("login.refused", "door attempts", "account source_address"),
         ("transfer.received", "door size_bytes object", "name sha256"),
@@ -74,7 +83,10 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("key.expiring", "use key days_left", ""),
         ("records.uncached", "type day error", ""),
         ("records.searched", "views", "text"),
-        ("records.revealed", "types set map_version", "statement"),
+        ("records.queried", "types revealed", "statement"),
+        ("records.revealed", "types set map_version", ""),
+        ("audit.redacted", "leaf fields", ""),
+        ("audit.exported", "leaves size range clear", ""),
     )
 }
 
@@ -91,7 +103,7 @@ _LAST_CHECKPOINT = select(CHECKPOINT).order_by(CHECKPOINT.c.size.desc(), CHECKPO
 
 def canonical(value: Mapping[str, Any]) -> bytes:
     """RFC 8785 canonical JSON, for the values we use: text, integers, null and objects of them."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _CANONICAL.encode(value)
 
 
 def append(
@@ -133,11 +145,13 @@ def append(
         "commitments": {field: commit(salts[field], value.encode()).hex() for field, value in private.items()},
     }
     books.execute(_LEAF, {**columns_of(said), "body": canonical(said)})
-    for field, value in private.items():
-        books.execute(
-            _CLEAR,
-            {"leaf_id": leaf, "field": field, "tenant_id": TENANT, "salt": salts[field], "value": value},
-        )
+    books.execute_all(
+        _CLEAR,
+        [
+            {"leaf_id": leaf, "field": field, "tenant_id": TENANT, "salt": salts[field], "value": value}
+            for field, value in private.items()
+        ],
+    )
     return leaf
 
 
@@ -161,11 +175,12 @@ def sequence(books: Books, most: int = 2000) -> int:
     if not waiting:
         return 0
     frontier = load_frontier(books)
-    nodes = []
+    numbered, nodes = [], []
     for row in waiting:
-        books.execute(_NUMBER, {"leaf": row["id"], "number": frontier.size})
+        numbered.append({"leaf": row["id"], "number": frontier.size})
         nodes += frontier.append(leaf_hash(bytes(row["body"])))
-    books.insert_all(
+    books.execute_all(_NUMBER, numbered)
+    books.execute_all(
         _NODE,
         [{"level": level, "position": index, "tenant_id": TENANT, "hash": digest} for level, index, digest in nodes],
     )
@@ -174,13 +189,19 @@ def sequence(books: Books, most: int = 2000) -> int:
 
 def load_frontier(books: Books) -> Frontier:
     """The right edge of the tree as the ledger has it."""
-    return Frontier.restore(books.rows(_SIZE)[0]["leaves"], lambda level, index: _node(books, level, index))
+    return Frontier.restore(books.rows(_SIZE)[0]["leaves"], lambda level, index: node_at(books, level, index))
 
 
-def _node(books: Books, level: int, index: int) -> bytes:
+def node_at(books: Books, level: int, index: int) -> bytes:
+    """The hash of a full subtree, as the ledger has it."""
     row = books.first(_HASH, {"at_level": level, "index": index})
     assert row is not None
     return bytes(row["hash"])
+
+
+def newest_checkpoint(books: Books) -> Row | None:
+    """The checkpoint signed last: size, at, note; None before the first."""
+    return books.first(_LAST_CHECKPOINT)
 
 
 def make_checkpoint(books: Books, key: SigningKey, *, at: int, after: SigningKey | None = None) -> Checkpoint:
@@ -193,7 +214,7 @@ def make_checkpoint(books: Books, key: SigningKey, *, at: int, after: SigningKey
         pass
     frontier = load_frontier(books)
     checkpoint = Checkpoint(key.name, frontier.size, frontier.root())
-    last = books.first(_LAST_CHECKPOINT)
+    last = newest_checkpoint(books)
     if last is None or last["size"] != checkpoint.size:
         books.execute(
             _CHECKPOINT,

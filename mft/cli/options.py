@@ -86,29 +86,49 @@ def size(size_bytes: int) -> str:
 
 
 _AGO = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def parse_time(text: str) -> int:
-    """A moment that a person types, in microseconds: `2h`, `today`, `yesterday`, a date, ISO 8601; UTC unless said."""
+def parse_time(text: str, *, ends: bool = False) -> int:
+    """A moment that a person types, in microseconds; UTC unless said.
+
+    `2h` (ago), `now`, `today`, `yesterday`, `monday` (the last one that began), `09:30` (today), a date, or ISO 8601
+    with or without a zone. Of a whole day it is the beginning, or the end where something `ends` with it.
+    """
     now = datetime.now(UTC)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    named = {"now": now, "today": midnight, "yesterday": midnight - timedelta(days=1)}
-    found = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip())
-    if found and len(found[1]) <= 5:
-        at = now - timedelta(**{_AGO[found[2]]: int(found[1])})
-    elif text in named:
-        at = named[text]
-    else:
-        try:
-            at = datetime.fromisoformat(text)
-        except ValueError:
-            raise typer.BadParameter(
-                f"{text!r} is not a time: try 2h, 7d, today, yesterday, 2026-03-01 or 2026-03-01T09:30:00Z"
-            ) from None
+    at, whole_day = _moment(text.strip().lower(), text.strip(), now)
+    if whole_day and ends:
+        at += timedelta(days=1)
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
-TimeOption = Annotated[
-    int | None,
-    typer.Option(parser=parse_time, metavar="TIME", help="2h, 7d, today, yesterday, a date or ISO 8601."),
+def _moment(word: str, text: str, now: datetime) -> tuple[datetime, bool]:
+    """What was typed, and whether that is a whole day."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if word == "now":
+        return now, False
+    if word in {"today", "yesterday"}:
+        return midnight - timedelta(days=word == "yesterday"), True
+    if word in _WEEKDAYS:
+        return midnight - timedelta(days=(now.weekday() - _WEEKDAYS.index(word)) % 7), True
+    if (found := re.fullmatch(r"(\d{1,5})\s*([smhdw])", word)) is not None:
+        return now - timedelta(**{_AGO[found[2]]: int(found[1])}), False
+    if (found := re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", word)) is not None:
+        return midnight + timedelta(hours=int(found[1]), minutes=int(found[2])), False
+    try:
+        return datetime.fromisoformat(text), re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) is not None
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a time: try 2h, 7d, 09:30, today, yesterday, monday, 2026-03-01 or 2026-03-01T09:30:00Z"
+        ) from None
+
+
+def _parse_end(text: str) -> int:
+    return parse_time(text, ends=True)
+
+
+_TIME_HELP = "2h, 7d, 09:30, today, monday, a date, ISO 8601; UTC."
+TimeOption = Annotated[int | None, typer.Option(parser=parse_time, metavar="TIME", help=_TIME_HELP)]
+UntilOption = Annotated[
+    int | None, typer.Option(parser=_parse_end, metavar="TIME", help="The same; of a day, its end.")
 ]

@@ -56,15 +56,13 @@ def query(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask all records one question. Without --reveal, what tells of persons is masked.
+    """Ask all records one question; that you did is a leaf in the audit log. Without --reveal, persons are masked.
 
     \b
     mft records query "SELECT partner, count(*), sum(total_charge) FROM claims GROUP BY ALL"
     mft records query "SELECT * FROM claim_lines WHERE received_at >= '2026-03-01'" --as csv --out lines.csv
     mft records query "FROM remittances" --json | jq .trace
     """
-    import hashlib
-
     from mft.cli.access import ledger_of, open_home
     from mft.cli.answers import write_csv, write_json, write_table
     from mft.records.session import Question, Session
@@ -78,9 +76,8 @@ def query(
     question = Question(statement)
     found, config = open_home(home)
     vault = open_vault(found)
-    if reveal:
-        types: dict[str, Fact] = {"types": " ".join(question.schemas) or None}
-        _tell(found, config, types, statement=hashlib.sha256(statement.encode()).hexdigest())
+    facts: dict[str, Fact] = {"types": " ".join(question.schemas) or None, "revealed": int(reveal)}
+    _tell(found, config, "records.queried", facts, private={"statement": statement})
     with ledger_of(home) as books:
         if form is Form.PARQUET:
             assert out is not None
@@ -119,14 +116,15 @@ def _new_file(path: Path) -> Iterator[int]:
     print(f"wrote {path}", file=sys.stderr)
 
 
-def _tell(found: "Home", config: "Config", facts: "dict[str, Fact]", *, statement: str = "", **about: str) -> None:
-    """Leave the leaf that says who will see personal values; if it cannot be written, they see none."""
+def _tell(
+    found: "Home", config: "Config", kind: str, facts: "dict[str, Fact]", *, private: dict[str, str], **about: str
+) -> None:
+    """Leave the leaf that says who asks for what; if it cannot be written, they see nothing."""
     from mft.cli.access import actor, writing
     from mft.core import Note
 
-    private = {"statement": statement} if statement else {}
     with writing(found, config) as run:
-        run(Note("records.revealed", actor(), facts=facts, private=private, **about))
+        run(Note(kind, actor(), facts=facts, private=private, **about))
 
 
 _REF = re.compile(r"mft:/transfers/([0-9a-z]+)/records/([1-9][0-9]{0,9})@(.+)")
@@ -175,7 +173,8 @@ def get(
                 "set": row["set_position"],
                 "map_version": asked[3],
             }
-            _tell(found, config, facts, transfer=transfer["id"], connection=transfer["connection"])
+            about = {"transfer": transfer["id"], "connection": transfer["connection"]}
+            _tell(found, config, "records.revealed", facts, private={}, **about)
         chunks = reader.chunks()
         for piece in chunks if reveal else masked_lines(chunks, secrets.token_hex(16)):
             sys.stdout.buffer.write(piece)

@@ -76,8 +76,8 @@ class Books:
         self._cursor.execute(text, {**fixed, **(parameters or {})})
         return int(self._cursor.rowcount)
 
-    def insert_all(self, statement: Executable, rows: Sequence[Parameters]) -> None:
-        """Insert many rows of the same keys."""
+    def execute_all(self, statement: Executable, rows: Sequence[Parameters]) -> None:
+        """Run a statement for each of many rows of the same keys."""
         if rows:
             text, fixed = _compiled(statement, tuple(rows[0]), self.dialect_name)
             self._cursor.executemany(text, [{**fixed, **row} for row in rows] if fixed else rows)
@@ -86,6 +86,12 @@ class Books:
         self.execute(statement, parameters)
         columns = [column[0] for column in self._cursor.description]
         return [dict(zip(columns, row, strict=True)) for row in self._cursor.fetchall()]
+
+    def tuples(self, statement: Executable, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
+        """Rows as the driver gives them: the fastest way to many of them that fit in memory."""
+        self.execute(statement, parameters)
+        found: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return found
 
     def first(self, statement: Executable, parameters: Parameters | None = None) -> Row | None:
         found = self.rows(statement, parameters)

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from mft.domain import SealedObject
 from mft.errors import Missing, StageConflict
-from mft.ledger.database import Books
+from mft.ledger.database import Books, Row
 from mft.ledger.tables import KEY_PAIR, OBJECT
 
 _INSERT = insert(OBJECT)
@@ -24,6 +24,18 @@ _ERASE = (
     .where(OBJECT.c.id == bindparam("object_id"), OBJECT.c.erased_at.is_(None))
     .values(wrapped_dek=None, blob=None, erased_at=bindparam("now"))
 )
+_BLOBS = (
+    select(OBJECT.c.id, OBJECT.c.blob)
+    .where(OBJECT.c.blob.is_not(None), OBJECT.c.created_at < bindparam("before"))
+    .order_by(OBJECT.c.created_at)
+    .limit(bindparam("most"))
+)
+_FORGET_BLOB = (
+    update(OBJECT)
+    .where(OBJECT.c.id == bindparam("object_id"), OBJECT.c.blob.is_not(None), OBJECT.c.erased_at.is_(None))
+    .values(blob=None)
+)
+_HAS_BLOB = select(OBJECT.c.id).where(OBJECT.c.id == bindparam("object_id"), OBJECT.c.blob.is_not(None))
 _DROP = delete(OBJECT).where(OBJECT.c.id == bindparam("object_id"))
 
 
@@ -124,3 +136,18 @@ def object_files(books: Books) -> set[str]:
 def erased_objects(books: Books) -> set[str]:
     """Ids of the objects whose bytes are to be gone."""
     return {row["id"] for row in books.rows(_ERASED)}
+
+
+def blobs_before(books: Books, before: int, *, most: int) -> list[Row]:
+    """Objects whose bytes are in the ledger since before a moment, oldest first: id, blob."""
+    return books.rows(_BLOBS, {"before": before, "most": most})
+
+
+def forget_blob(books: Books, object_id: str) -> bool:
+    """The bytes of an object are a file now; returns whether they were in the ledger until now."""
+    return books.execute(_FORGET_BLOB, {"object_id": object_id}) == 1
+
+
+def is_blob(books: Books, object_id: str) -> bool:
+    """Whether the ledger has the bytes of an object itself."""
+    return books.first(_HAS_BLOB, {"object_id": object_id}) is not None

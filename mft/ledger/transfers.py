@@ -119,7 +119,7 @@ def add_evidence(books: Books, transfer: str, evidence: Mapping[str, Any]) -> No
 
 def add_parts(books: Books, table: str, rows: Iterable[Row]) -> None:
     """Add rows of `interchange`, `functional_group`, `transaction_set`, `finding` or `records`."""
-    books.insert_all(_PARTS[table], list(rows))
+    books.execute_all(_PARTS[table], list(rows))
 
 
 def parts(books: Books, table: str, transfer: str) -> list[Row]:

@@ -16,7 +16,7 @@ import os
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -36,7 +36,16 @@ from mft.crypto.stream import (
     sealed_size,
 )
 from mft.domain import STANDARD, SealedObject
-from mft.durable import create_file, disk_errors, sync_data, sync_directory, sync_file, through_cache, truncate_file
+from mft.durable import (
+    create_file,
+    disk_errors,
+    sync_data,
+    sync_directory,
+    sync_file,
+    through_cache,
+    truncate_file,
+    write_new,
+)
 from mft.errors import FileGone, SyncFailed, UnsealFailed
 
 if TYPE_CHECKING:
@@ -414,6 +423,22 @@ class Vault:
         finally:
             os.close(fd)
         return good * SEGMENT_SIZE
+
+    def write_whole(self, object_id: str, sealed: bytes) -> None:
+        """Write an object's sealed bytes as its file, which is complete after `sync_folders`.
+
+        A file that is there already was left half-written by one who died at it.
+
+        Raises:
+            NoSpace, SyncFailed: what there is of the file is to be removed.
+        """
+        self.remove(object_id)
+        write_new(self.root / object_id[:2] / object_id, sealed)
+
+    def sync_folders(self, object_ids: Iterable[str]) -> None:
+        """Put the names of these files on the disk."""
+        for folder in sorted({object_id[:2] for object_id in object_ids}):
+            sync_directory(self.root / folder)
 
     def remove(self, object_id: str) -> None:
         """Delete the file of an object that no row speaks of."""

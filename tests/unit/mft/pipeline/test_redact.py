@@ -1,0 +1,77 @@
+"""Private values of a leaf are forgotten, and the log verifies as before."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mft.audit.log import make_checkpoint
+from mft.audit.query import REDACTED, leaves
+from mft.audit.verify import verify_log
+from mft.crypto.signing import SigningKey
+from mft.errors import Missing
+from mft.pipeline.erase import Erase
+from mft.pipeline.redact import Redact
+
+if TYPE_CHECKING:
+    from tests.unit.mft.pipeline.conftest import Desk
+
+KEY = SigningKey("mft/test", bytes(range(32)))
+
+
+@pytest.fixture
+def transfer(desk: "Desk") -> str:
+    return desk.receive(b"a.txt", b"hello")
+
+
+def the_leaf(desk: "Desk", transfer: str) -> dict[str, object]:
+    return desk.leaf(transfer, "transfer.received")
+
+
+def verifies(desk: "Desk") -> int:
+    desk.core.writer.run(lambda books: make_checkpoint(books, KEY, at=1))
+    return verify_log(desk.books, KEY.verify_key).unsigned
+
+
+def test_one_field_is_forgotten_and_the_log_says_so(desk: "Desk", transfer: str) -> None:
+    leaf = the_leaf(desk, transfer)
+    assert desk.core.run(Redact(str(leaf["id"]), "name", "cli:0"))
+    facts = the_leaf(desk, transfer)["facts"]
+    assert isinstance(facts, dict)
+    assert facts["name"] == REDACTED
+    assert len(facts["sha256"]) == 64
+    (said,) = leaves(desk.books, kind="audit.redacted")
+    assert (said["actor"], said["transfer"], said["facts"]) == (
+        "cli:0", transfer, {"leaf": leaf["id"], "fields": "name"},
+    )  # fmt: skip
+    assert verifies(desk) == 0
+
+
+def test_all_fields(desk: "Desk", transfer: str) -> None:
+    leaf = str(the_leaf(desk, transfer)["id"])
+    assert desk.core.run(Redact(leaf, None, "cli:0"))
+    facts = the_leaf(desk, transfer)["facts"]
+    assert isinstance(facts, dict)
+    assert (facts["name"], facts["sha256"]) == (REDACTED, REDACTED)
+    assert verifies(desk) == 0
+
+
+def test_again_there_is_nothing_to_forget_and_no_leaf(desk: "Desk", transfer: str) -> None:
+    leaf = str(the_leaf(desk, transfer)["id"])
+    desk.core.run(Redact(leaf, None, "cli:0"))
+    assert not desk.core.run(Redact(leaf, None, "cli:0"))
+    assert not desk.core.run(Redact(leaf, "nothing", "cli:0"))
+    assert len(list(leaves(desk.books, kind="audit.redacted"))) == 1
+
+
+def test_no_such_leaf(desk: "Desk") -> None:
+    with pytest.raises(Missing, match="no leaf nobody"):
+        desk.core.run(Redact("nobody", None, "cli:0"))
+
+
+def test_of_a_transfer_row_events_and_leaves_lose_the_name(desk: "Desk", transfer: str) -> None:
+    assert desk.core.run(Erase(transfer, ("names",), "redacted", "cli:0"))
+    row = desk.row(transfer)
+    assert (row["name_bytes"], row["account"], row["source_address"], row["sha256"]) == (b"(erased)", None, None, None)
+    assert desk.events(transfer) == []
+    assert all("a.txt" not in str(leaf) for leaf in leaves(desk.books, transfer=transfer))
+    assert verifies(desk) == 0
