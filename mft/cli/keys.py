@@ -169,6 +169,7 @@ def rotate_bucket(
         finally:
             readers.close()
     failed = sorted(one for of_key in rewrapping.failed.values() for one in of_key)
+    moved -= len(failed)
     said = {"class": retention, "key": key, "made": made, "moved": moved, "left": left, "emptied": emptied}
     if as_json:
         Output(as_json).object({**said, "failed": failed})
@@ -269,10 +270,11 @@ def rotate_signing(home: HomeOption = None, as_json: JsonOption = False) -> None
     if as_json:
         Output(as_json).object(said)
         return
-    old_id = said["old"].split("+")[1]
     print("the audit log is signed by this key from now on; one checkpoint bears both signatures:")
     print(f"  {said['new']}")
-    print(f"  the public half of the one before stays in {found.keys / f'audit-{old_id}.pub'}")
+    if said["old"] != said["new"]:  # Else this only finished a change that was cut short behind its commit.
+        path = found.keys / f"audit-{said['old'].split('+')[1]}.pub"
+        print(f"  the public half of the one before stays in {path}")
     print("  give the new one to whoever checks the log, and keep a copy elsewhere")
     print(f"The old private key lost its name, and is not scrubbed. {BACKUPS.format(copies='backups of keys/')}")
 
@@ -302,7 +304,7 @@ def shred_transfer(
     transfer_id: Annotated[
         str, typer.Argument(metavar="ID", help="A transfer, or the unique beginning of its id.", callback=utf8)
     ],
-    reason: Annotated[str, typer.Option(help="Why, in a word: it stands in the audit log.")] = "shredded",
+    reason: Annotated[str, typer.Option(help="Why, in one word: it stands in the audit log.")] = "shredded",
     yes: YesOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -310,7 +312,7 @@ def shred_transfer(
     """Erase the data keys of a transfer's original and records: nobody reads them again.
 
     \b
-    mft keys shred transfer 01m8283ew4 --reason "sent in error"
+    mft keys shred transfer 01m8283ew4 --reason sent-in-error
     """
     from mft.cli.access import actor, ledger_of, open_home, writing
     from mft.crypto.keyring import FolderKeyring
@@ -318,6 +320,8 @@ def shred_transfer(
     from mft.pipeline.erase import Erase
     from mft.vault.store import Vault
 
+    if not is_retention_class(reason):  # What names a class names a reason: nothing of a partner's slips in.
+        raise typer.BadParameter("one word: lower-case letters, digits and dashes, 32 at most", param_hint="--reason")
     found, config = open_home(home)
     with ledger_of(home) as books:
         transfer = transfer_row(books, transfer_id)["id"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mft.audit.log import Fact
 
 Use = Literal["bucket", "signing", "host"]
-REASON = "key shredded"
+REASON = "key-shredded"
 
 
 class KeepKey(msgspec.Struct, frozen=True, tag=True):

@@ -207,7 +207,7 @@ class TestShredding:
         assert desk.files() == []
         assert [desk.row(one)["erased"] for one in (order, large, small, kept)] == [3, 1, 1, 0]
         assert desk.opened(desk.row(kept)["object_id"]) == b"sealed for the new key"
-        assert desk.leaf(order, "transfer.erased")["facts"] == {"kinds": "original records", "reason": "key shredded"}
+        assert desk.leaf(order, "transfer.erased")["facts"] == {"kinds": "original records", "reason": "key-shredded"}
         assert said(desk, "key.shredded") == [{"use": "bucket", "key": OLD.id, "objects": count}]
         assert self.shredded(desk, keyring) == 0  # Again: nothing, and no second leaf.
         assert len(said(desk, "key.shredded")) == 1
