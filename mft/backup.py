@@ -272,7 +272,7 @@ class _Backup:
         self._folder = target / self.id
         self._vault = target / VAULT
         self._copy = Ledger(f"sqlite:{self._folder / LEDGER}")
-        self._in_force = False
+        self._perhaps_in_force = False
         self._copied = 0
         self._copied_bytes = 0
         self._touched: set[Path] = set()
@@ -289,15 +289,15 @@ class _Backup:
         manifest = self._manifest(vkey, program, at)
         for folder in (*self._touched, self._vault, self._target):
             sync_directory(folder)
+        self._perhaps_in_force = True  # Once it is renamed, it counts, also if its folder cannot be synced.
         _write_manifest(self._target, manifest)
-        self._in_force = True
         removed = self._sweep()
         if keys is not None:
             (keys / _BEFORE).unlink(missing_ok=True)
         return BackedUp(manifest, self._copied, self._copied_bytes, removed)
 
     def abandon(self) -> None:
-        if not self._in_force:
+        if not self._perhaps_in_force:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _copy_ledger(self) -> None:

@@ -169,15 +169,16 @@ class Restore:
                 f"{self._kept_keys}: {names} missing: without it nothing that was sealed for it can be opened. "
                 "Name the backup of the keys that belongs to this one"
             )
-        others = []
+        others: list[str] = []
         for path in sorted(self._kept_keys.glob(SIGNING_KEYS)):
             key = SigningKey.load(path)
             if key.verify_key.vkey == manifest.vkey:
                 return key, MemoryKeyring(buckets)
             others.append(path.name)
+        here = ", ".join(others) or "no audit.key"
         raise BadConfig(
-            f"{self._kept_keys}: the signing key of this audit log is not here ({', '.join(others) or 'no audit.key'}); "
-            f"it is {manifest.vkey}. Name the backup of the keys that belongs to this one"
+            f"{self._kept_keys}: the key that signs this audit log is not here ({here}); it is {manifest.vkey}. "
+            "Name the backup of the keys that belongs to this one"
         )
 
     def _check_log(self, ledger: Ledger, manifest: Manifest, signing: SigningKey, trust: Trust) -> int | None:
