@@ -8,13 +8,16 @@ surfaces as SyncFailed and the process stops.
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mft.errors import Busy, NoSpace, SyncFailed
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_RANGE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
+_PIECE = 64 << 20
 _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -124,3 +127,62 @@ def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
             staged.unlink(missing_ok=True)
             raise
     sync_directory(path.parent)
+
+
+def copy_file(source: Path, target: Path, *, copied: Callable[[int], None] | None = None) -> int:
+    """Copy a file to a new name, mode 0600; returns its size. Blocks are shared where the file system can do that.
+
+    Its bytes are durable, its name is after `sync_directory`. Nothing stays of a copy that fails.
+
+    Args:
+        copied: called with the number of bytes of each piece.
+
+    Raises:
+        FileNotFoundError: there is no such file, or it is a link.
+    """
+    try:
+        reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileNotFoundError(errno.ENOENT, "a link, not a file", str(source)) from None
+        raise
+    try:
+        with disk_errors():
+            writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                size = _copy(reading, writing, copied)
+                os.fsync(writing)
+            except BaseException:
+                target.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(writing)
+    finally:
+        os.close(reading)
+    return size
+
+
+def _copy(reading: int, writing: int, copied: Callable[[int], None] | None) -> int:
+    size = 0
+    try:
+        while piece := os.copy_file_range(reading, writing, _PIECE):
+            size += piece
+            if copied is not None:
+                copied(piece)
+    except OSError as error:
+        if error.errno not in _NO_RANGE:
+            raise
+        with open(reading, "rb", closefd=False) as source, open(writing, "wb", closefd=False) as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        size = os.fstat(writing).st_size
+    return size
+
+
+def sync_copy(path: Path) -> None:
+    """Put a file that something else wrote on the disk, with its name."""
+    with disk_errors():
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        sync_file(fd, path)
+    finally:
+        os.close(fd)

@@ -67,6 +67,12 @@ class NotWhole(Malformed):
     code = "malformed.not-whole"
 
 
+class BadBackup(Malformed):
+    """A backup is damaged, altered or not whole; the message says what of it."""
+
+    code = "malformed.bad-backup"
+
+
 class Duplicate(MFTError):
     """Seen before."""
 

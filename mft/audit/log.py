@@ -33,6 +33,8 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
     kind: (frozenset(facts.split()), frozenset(private.split()))
     for kind, facts, private in (
         ("home.made", "version", ""),
+        ("home.backed-up", "backup objects bytes size", ""),
+        ("home.restored", "backup size lost", ""),
         ("server.started", "version sqlite", ""),
         ("server.stopped", "", ""),
         ("clock.stepped", "seconds", ""),

@@ -159,7 +159,7 @@ def query(
         else:
             shown = list(found)
             Output(as_json=False).rows(shown, _COLUMNS, empty="no leaf fits")
-            if limit and len(shown) == limit:
+            if limit and len(shown) == limit and sys.stdout.isatty():
                 print(f"the next page: --before {shown[-1]['id']}", file=sys.stderr)
 
 

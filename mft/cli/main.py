@@ -14,6 +14,7 @@ from mft import errors
 from mft.cli import (
     ack,
     audit,
+    backup,
     demo,
     doctor,
     events,
@@ -24,6 +25,7 @@ from mft.cli import (
     parse,
     partner,
     records,
+    restore,
     serve,
     transfer,
     validate,
@@ -59,6 +61,8 @@ app.command()(demo.demo)
 app.command()(init.init)
 app.command()(serve.serve)
 app.command()(doctor.doctor)
+app.command()(backup.backup)
+app.command()(restore.restore)
 app.add_typer(partner.app, name="partner")
 app.command()(identify.identify)
 app.command()(parse.parse)

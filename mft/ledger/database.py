@@ -31,13 +31,16 @@ try:  # The wheel bundles a SQLite with the WAL-reset fix (3.51.3); Debian 12's 
 except ImportError:  # No wheel for this platform: one writer and one checkpointer keep clear of the bug.
     import sqlite3 as sqlite_driver
 
-__all__ = ["Books", "Ledger", "Readers", "Writer", "database_errors", "reading", "sqlite_driver", "sqlite_version"]
+__all__ = [
+    "Books", "Ledger", "Readers", "Writer", "copying", "database_errors", "reading", "sqlite_driver", "sqlite_version",
+]  # fmt: skip
 
 T = TypeVar("T")
 Row = dict[str, Any]
 Parameters = Mapping[str, Any]
 
 SQLITE_FIXED = (3, 51, 3)
+_COPY_PAGES: Final = 1024  # Between two looks at how far a copy is.
 BATCH_MAX: Final = 512  # Commands in one commit: bounds how long the first of them waits.
 
 _SQLITE: Dialect = sqlite.dialect(paramstyle="named")
@@ -124,8 +127,38 @@ class Books:
         finally:
             self.script("ROLLBACK")
 
+    def copy_to(self, path: Path, progress: Callable[[int, int], None]) -> None:
+        """Copy a SQLite ledger to a file, as it is now, or as the snapshot sees it: no writer waits for that.
+
+        Args:
+            progress: called with the pages that are done, and all.
+
+        Durability: none; the caller syncs the file.
+        """
+        with copying(path):
+            target = sqlite_driver.connect(str(path), isolation_level=None)
+            try:
+                target.execute("PRAGMA journal_mode=OFF")  # One that is broken off is thrown away.
+                target.execute("PRAGMA synchronous=OFF")
+                self._connection.backup(
+                    target, pages=_COPY_PAGES, progress=lambda _, left, pages: progress(pages - left, pages)
+                )
+            finally:
+                target.close()
+
     def close(self) -> None:
         self._connection.close()
+
+
+@contextmanager
+def copying(path: Path) -> Iterator[None]:
+    """What goes wrong with a copy of a ledger is said of the copy."""
+    try:
+        yield
+    except sqlite_driver.Error as error:
+        if _disk_full(error):
+            raise NoSpace(f"{path}: the disk is full") from error
+        raise Broken(f"{path}: SQLite says: {error}") from error
 
 
 def database_errors(dialect_name: str) -> tuple[type[Exception], ...]:

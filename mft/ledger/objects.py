@@ -1,6 +1,7 @@
 """Rows of sealed objects. What they mean is the vault's business; here they are columns."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -13,6 +14,10 @@ _INSERT = insert(OBJECT)
 _SHREDDED = select(KEY_PAIR.c.id).where(KEY_PAIR.c.id == bindparam("key"), KEY_PAIR.c.destroyed_at.is_not(None))
 _BY_ID = select(OBJECT).where(OBJECT.c.id == bindparam("object_id"))
 _FILES = select(OBJECT.c.id).where(OBJECT.c.blob.is_(None), OBJECT.c.erased_at.is_(None))
+_STORED = select(OBJECT.c.id, OBJECT.c.sealed_size, OBJECT.c.cut).where(
+    OBJECT.c.blob.is_(None), OBJECT.c.erased_at.is_(None)
+)
+_READABLE = select(OBJECT.c.id).where(OBJECT.c.wrapped_dek.is_not(None))
 _ERASED = select(OBJECT.c.id).where(OBJECT.c.erased_at.is_not(None))
 _END = (
     update(OBJECT)
@@ -131,6 +136,34 @@ def drop_object(books: Books, object_id: str) -> None:
 def object_files(books: Books) -> set[str]:
     """Ids of the objects whose bytes are files in the vault."""
     return {row["id"] for row in books.rows(_FILES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object whose bytes are a file. `under_way`: somebody writes it; it may be of any size, or not there yet."""
+
+    id: str
+    sealed_size: int
+    cut: bool
+
+    @property
+    def under_way(self) -> bool:
+        return self.cut and self.sealed_size == 0
+
+    def fits(self, size: int) -> bool:
+        """Whether a file of that size can be this object's. Behind an end that was cut may stand what is not read."""
+        return size >= self.sealed_size if self.cut else size == self.sealed_size
+
+
+def stored_objects(books: Books) -> Iterator[Stored]:
+    """The objects whose bytes are files in the vault, with what is known of their sizes."""
+    for object_id, size, cut in books.stream(_STORED):
+        yield Stored(object_id, size, bool(cut))
+
+
+def readable_objects(books: Books) -> set[str]:
+    """Ids of the objects whose keys are there, in files or not."""
+    return {object_id for (object_id,) in books.stream(_READABLE)}
 
 
 def erased_objects(books: Books) -> set[str]:
