@@ -140,7 +140,7 @@ class Mail:
         message["Date"] = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
         message["Message-ID"] = f"<{size}.{now_us()}@{socket.gethostname()}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(note)
+        message.set_content(note, cte="base64")  # Else each newline becomes CR LF, and the note is another.
         with smtplib.SMTP(self._host, self._port, timeout=DEADLINE_SECONDS) as server:
             server.ehlo()
             private = is_loopback(self._host)

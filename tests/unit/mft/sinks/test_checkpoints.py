@@ -25,7 +25,7 @@ from tests.harness import eventually, missing
 
 NOTE = "mft/test\n7\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\u2014 mft/test AAAA\n"
 SECONDS = 20
-SECRET = "a secret of forty characters, made up 0123"  # noqa: S105
+SECRET = "aSecretOfFortyCharactersMadeUpForTests012"  # noqa: S105
 
 
 def in_line(line: bytes) -> str:
