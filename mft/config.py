@@ -5,13 +5,15 @@ Each key of mft.toml is an environment variable too: MFT_DOORS__SFTP__LISTEN sta
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from mft.crypto.keyring import SIGNING_KEY, VERIFY_KEY, credentials, key_file
 from mft.errors import BadConfig, Missing
 from partners.strict_toml import BadFile, explain, read_toml
 
@@ -68,11 +70,80 @@ class Pipeline(_Strict):
     parser_memory_mib: Annotated[int, Field(ge=64, description="Address space of one parser process.")] = 1024
 
 
+def _syslog(text: str) -> str:
+    kind, _, where = text.partition(":")
+    if kind in {"udp", "tcp"}:
+        _address(where)
+    elif text and (kind != "unix" or not where.startswith("/")):
+        raise ValueError("expected udp:HOST:PORT, tcp:HOST:PORT or unix:/PATH, for example unix:/dev/log")
+    return text
+
+
+def _command(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    if arguments and not arguments[0].startswith("/"):
+        raise ValueError("the program is named by its whole path; each argument is an item, no shell reads them")
+    return arguments
+
+
+def _endpoint(text: str) -> str:
+    url = urlsplit(text)
+    private = url.scheme == "https" or (url.scheme == "http" and url.hostname in {"localhost", "127.0.0.1", "::1"})
+    if text and not (private and url.netloc and url.path in {"", "/"} and not url.query and "@" not in url.netloc):
+        raise ValueError("expected https://HOST, or https://HOST:PORT; plain http is only for this host itself")
+    return text
+
+
+class SendMail(_Strict):
+    """Keys of `[audit.send.mail]`."""
+
+    server: Annotated[str, AfterValidator(lambda text: _address(text) if text else text)] = ""
+    sender: Annotated[str, Field(description="The message's From.")] = ""
+    to: tuple[str, ...] = ()
+    user: Annotated[str, Field(description="Empty: no login.")] = ""
+    password_file: Annotated[str, Field(description="A file of mode 0400.")] = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "SendMail":
+        if self.server and not (self.sender and self.to):
+            raise ValueError("mail wants `sender` and `to` beside its server")
+        if self.server and bool(self.user) != bool(self.password_file):
+            raise ValueError("a login wants both `user` and `password_file`")
+        return self
+
+
+class SendBucket(_Strict):
+    """Keys of `[audit.send.bucket]`."""
+
+    endpoint: Annotated[str, AfterValidator(_endpoint)] = ""
+    bucket: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    prefix: str = ""
+    region: str = "us-east-1"
+    access_key_id: str = ""
+    secret_key_file: Annotated[str, Field(description="A file of mode 0400.")] = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "SendBucket":
+        if self.endpoint and not (self.bucket and self.access_key_id and self.secret_key_file):
+            raise ValueError("a bucket wants `bucket`, `access_key_id` and `secret_key_file` beside its endpoint")
+        return self
+
+
+class Send(_Strict):
+    """Keys of `[audit.send]`: places outside this host that checkpoints go to."""
+
+    syslog: Annotated[str, AfterValidator(_syslog)] = ""
+    command: Annotated[tuple[str, ...], AfterValidator(_command)] = ()
+    mail: SendMail = SendMail()
+    bucket: SendBucket = SendBucket()
+
+
 class Audit(_Strict):
     """Keys of `[audit]`."""
 
     checkpoint_seconds: Annotated[int, Field(ge=1, description="At most this long between checkpoints.")] = 60
     checkpoint_leaves: Annotated[int, Field(ge=1, description="At most so many leaves between them.")] = 1000
+    send_seconds: Annotated[int, Field(ge=1, description="At most this long until the newest one leaves.")] = 600
+    send: Send = Send()
 
 
 class Events(_Strict):
@@ -93,6 +164,18 @@ class Vault(_Strict):
     blobs_hours: Annotated[
         int, Field(ge=0, description="Small files lie in the ledger for so long, and then in the vault; 0: for ever.")
     ] = 24
+
+
+class Keys(_Strict):
+    """Keys of `[keys]`."""
+
+    folder: Annotated[
+        str, Field(description='Empty: keys/ in the home. "credentials": systemd\'s. Else an absolute path.')
+    ] = ""
+    warn_days: Annotated[int, Field(ge=1, description="A key's end is told of so many days before.")] = 30
+    host_days_max: Annotated[int, Field(ge=0, description="How old a host key may become; 0: as old as it will.")] = 0
+    bucket_days_max: Annotated[int, Field(ge=0, description="The same of the bucket keys in force.")] = 0
+    signing_days_max: Annotated[int, Field(ge=0, description="The same of the signing key.")] = 0
 
 
 class Ledger(_Strict):
@@ -119,6 +202,7 @@ class Config(BaseSettings):
     events: Events = Events()
     records: Records = Records()
     vault: Vault = Vault()
+    keys: Keys = Keys()
     ledger: Ledger = Ledger()
 
     @classmethod
@@ -133,9 +217,9 @@ class Config(BaseSettings):
         return env_settings, init_settings
 
 
-# Files of keys/, by name.
-SIGNING_KEY = "audit.key"
-VERIFY_KEY = "audit.pub"
+__all__ = ["DEFAULT_CONFIG", "HOST_KEYS", "SIGNING_KEY", "VERIFY_KEY", "Config", "Home", "find_home", "load_config"]
+
+CREDENTIALS = "credentials"
 HOST_KEYS = ("ssh_host_ed25519_key", "ssh_host_rsa_key")
 
 
@@ -148,6 +232,11 @@ class Home:
     """
 
     root: Path
+    keys_folder: str = ""
+
+    def with_keys(self, folder: str) -> "Home":
+        """The same home, its keys where `[keys] folder` says."""
+        return replace(self, keys_folder=folder)
 
     @property
     def config_file(self) -> Path:
@@ -163,7 +252,22 @@ class Home:
 
     @property
     def keys(self) -> Path:
-        return self.root / "keys"
+        """Raises BadConfig: they are systemd's credentials, and there are none."""
+        if self.keys_folder != CREDENTIALS:
+            return self.root / (self.keys_folder or "keys")
+        found = credentials()
+        if found is None:
+            raise BadConfig(
+                'the keys are credentials of the service ([keys] folder = "credentials"): '
+                "set MFT_KEYS__FOLDER to the folder that it has them from"
+            )
+        return found
+
+    @property
+    def host_keys(self) -> list[Path]:
+        """The private keys by which partners know us."""
+        paths = [key_file(self.keys, name) for name in HOST_KEYS]
+        return [path for path in paths if path.exists()]
 
     @property
     def data(self) -> Path:
@@ -262,6 +366,26 @@ DEFAULT_CONFIG = """\
 [audit]
 # checkpoint_seconds = 60     # At most this long between two signed checkpoints,
 # checkpoint_leaves = 1000    # and at most so many leaves.
+# send_seconds = 600          # So often the newest one leaves this host.
+
+[audit.send]                  # Where to; empty: not there. Without any, root on this host could rewrite the log unseen.
+# syslog = ""                 # udp:HOST:PORT, tcp:HOST:PORT or unix:/dev/log
+# command = []                # Gets it on its standard input: ["/usr/local/bin/keep-checkpoint"]
+
+[audit.send.mail]
+# server = ""                 # HOST:PORT
+# sender = ""
+# to = []
+# user = ""                   # Empty: no login.
+# password_file = ""          # Mode 0400.
+
+[audit.send.bucket]           # S3-style; lock its objects, and let the key put and nothing else.
+# endpoint = ""               # https://HOST
+# bucket = ""
+# prefix = ""
+# region = "us-east-1"
+# access_key_id = ""
+# secret_key_file = ""        # Mode 0400.
 
 [events]
 # file = true                 # Write every event to data/events/events.ndjson.
@@ -271,6 +395,13 @@ DEFAULT_CONFIG = """\
 
 [vault]
 # blobs_hours = 24            # Small files lie in the ledger for so long, and then in the vault; 0: for ever.
+
+[keys]
+# folder = ""                 # Empty: keys/ in the home. "credentials": systemd's. Else an absolute path.
+# warn_days = 30              # A key's end is told of so many days before, and 7 days, and 1.
+# host_days_max = 0           # How old a host key may become; 0: as old as it will.
+# bucket_days_max = 0         # The same of the bucket keys in force,
+# signing_days_max = 0        # and of the key that signs checkpoints.
 
 [ledger]
 # url = ""                    # Empty: SQLite in data/. Else postgresql://…

@@ -27,11 +27,14 @@ from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
 from mft.pipeline import (
     acknowledge,
+    anchor,
     conclude,
     deadlines,
     emit,
     erase,
+    keys,
     mailbox,
+    receipts,
     receive,
     redact,
     replay,
@@ -77,6 +80,21 @@ class Reload(msgspec.Struct, frozen=True, tag=True):
     actor: str
 
 
+class ReloadKeys(msgspec.Struct, frozen=True, tag=True):
+    """Read the folder of keys again: answered with the id of the key that seals, by retention class."""
+
+    actor: str
+
+
+class ChangeSigningKey(msgspec.Struct, frozen=True, tag=True):
+    """Put the signing key in `audit-next.key` into force: answered with the vkeys `old` and `new`."""
+
+    actor: str
+
+
+Request = Reload | ReloadKeys | ChangeSigningKey
+"""What is asked of the one who runs a home, who does more for it than write the ledger."""
+
 Command = (
     receive.Begin
     | receive.Resume
@@ -104,6 +122,16 @@ Command = (
     | erase.Erase
     | redact.Redact
     | small_objects.BlobsMoved
+    | keys.KeepKey
+    | keys.Rewrap
+    | keys.Emptied
+    | keys.Shred
+    | keys.EraseShredded
+    | keys.TellExpiring
+    | anchor.Anchored
+    | anchor.AnchorFailed
+    | receipts.PutReceipts
+    | receipts.EndReceipts
     | cache.KeepPart
     | cache.DropPart
     | cache.LeaveUncached
@@ -163,6 +191,16 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     erase.Erase: erase.erase,
     redact.Redact: redact.redact,
     small_objects.BlobsMoved: small_objects.blobs_moved,
+    keys.KeepKey: keys.keep_key,
+    keys.Rewrap: keys.rewrap,
+    keys.Emptied: keys.emptied,
+    keys.Shred: keys.shred,
+    keys.EraseShredded: keys.erase_shredded,
+    keys.TellExpiring: keys.tell_expiring,
+    anchor.Anchored: anchor.anchored,
+    anchor.AnchorFailed: anchor.anchor_failed,
+    receipts.PutReceipts: receipts.put_receipts,
+    receipts.EndReceipts: receipts.end_receipts,
     cache.KeepPart: cache.keep_part,
     cache.DropPart: cache.drop_part,
     cache.LeaveUncached: cache.leave_uncached,
@@ -272,7 +310,7 @@ class HomeLock:
 
 
 class _Request(msgspec.Struct):
-    command: Command | Reload
+    command: Command | Request
 
 
 class _Reply(msgspec.Struct):
@@ -291,7 +329,8 @@ def _error_kinds(root: type[MFTError] = MFTError) -> dict[str, type[MFTError]]:
 class CommandSocket:
     """Takes commands from other processes of the same user: msgpack, each behind a length of four bytes."""
 
-    def __init__(self, path: Path, core: Core, reload: Callable[[Reload], Any]) -> None:
+    def __init__(self, path: Path, core: Core, reload: Callable[[Any], Any]) -> None:
+        """`reload` answers a `Request`."""
         self._path = path
         self._core = core
         self._reload = reload
@@ -344,7 +383,7 @@ class CommandSocket:
             if uid not in {0, os.getuid()}:
                 raise NotAllowed("only the server's own user may send it commands")
             command = msgspec.msgpack.decode(packed, type=_Request).command
-            if isinstance(command, Reload):
+            if isinstance(command, Request):
                 return _Reply(await self._reload(command))
             return _Reply(await asyncio.wrap_future(self._core.submit(command)))
         except MFTError as error:
@@ -367,11 +406,15 @@ class CoreClient:
             self._socket.close()
             raise
 
-    def run(self, command: Command | Reload) -> Any:
+    def run(self, command: Command | Request) -> Any:
         """Raises the error that the command was refused with."""
         packed = msgspec.msgpack.encode(_Request(command))
-        self._socket.sendall(len(packed).to_bytes(4, "big") + packed)
-        reply = msgspec.msgpack.decode(self._read(int.from_bytes(self._read(4), "big")), type=_Reply)
+        try:
+            self._socket.sendall(len(packed).to_bytes(4, "big") + packed)
+            answer = self._read(int.from_bytes(self._read(4), "big"))
+        except OSError:
+            raise Broken("the server ended before it answered") from None
+        reply = msgspec.msgpack.decode(answer, type=_Reply)
         if reply.error is not None:
             raise _error_kinds().get(reply.error, MFTError)(reply.message)
         return reply.result

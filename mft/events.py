@@ -10,24 +10,38 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What every event carries; `transfer` becomes the CloudEvents subject."""
+    """What every event carries. `about` names the field that becomes the CloudEvents subject."""
 
     type: ClassVar[str]
+    about: ClassVar[str]
 
-    transfer: str
-    connection: str
-    partner: str
+    connection: str | None = None
+    partner: str | None = None
     standard: str | None = None
     usage: str | None = None
 
+    @property
+    def subject(self) -> str:
+        return str(getattr(self, self.about))
+
     def data(self) -> dict[str, Any]:
         """The payload: what is not already in the envelope, without what is unknown."""
-        envelope = {"transfer", "partner", "standard", "usage"}
+        envelope = {self.about, "partner", "standard", "usage"}
         return {k: v for k, v in asdict(self).items() if k not in envelope and v is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferReceived(Event):
+class TransferEvent(Event):
+    """Something happened to a transfer, which came or goes over a partner's connection."""
+
+    about = "transfer"
+    transfer: str
+    connection: str
+    partner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferReceived(TransferEvent):
     """A file was received. It comes with the first verdict on the file, so that half a file is announced to nobody."""
 
     type = "mft.transfer.received.v1"
@@ -36,7 +50,7 @@ class TransferReceived(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferParsed(Event):
+class TransferParsed(TransferEvent):
     """The file's envelope was read to its end."""
 
     type = "mft.transfer.parsed.v1"
@@ -46,7 +60,7 @@ class TransferParsed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordsReady(Event):
+class RecordsReady(TransferEvent):
     """Canonical records of one set or message can be fetched under `ref`."""
 
     type = "mft.records.ready.v1"
@@ -58,7 +72,7 @@ class RecordsReady(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferCompleted(Event):
+class TransferCompleted(TransferEvent):
     """Nothing is left to do. `opaque` says that the file is no EDI and goes on as it came."""
 
     type = "mft.transfer.completed.v1"
@@ -69,7 +83,7 @@ class TransferCompleted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferHeld(Event):
+class TransferHeld(TransferEvent):
     """The file waits for a person or a newer parser, for the reason given."""
 
     type = "mft.transfer.held.v1"
@@ -79,7 +93,7 @@ class TransferHeld(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferIncomplete(Event):
+class TransferIncomplete(TransferEvent):
     """EDI without its trailer, cut off on its way, and no whole upload followed in time. Nothing else tells of it."""
 
     type = "mft.transfer.incomplete.v1"
@@ -88,7 +102,7 @@ class TransferIncomplete(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferRejected(Event):
+class TransferRejected(TransferEvent):
     """No set of the file could be accepted; the findings stand with the transfer."""
 
     type = "mft.transfer.rejected.v1"
@@ -98,7 +112,7 @@ class TransferRejected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferQuarantined(Event):
+class TransferQuarantined(TransferEvent):
     """Reading the file failed in a way that another try would repeat."""
 
     type = "mft.transfer.quarantined.v1"
@@ -107,7 +121,7 @@ class TransferQuarantined(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferDuplicate(Event):
+class TransferDuplicate(TransferEvent):
     """All of the file came before, as the transfer `duplicate_of`: nothing of it is processed again."""
 
     type = "mft.transfer.duplicate.v1"
@@ -116,7 +130,7 @@ class TransferDuplicate(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AckSent(Event):
+class AckSent(TransferEvent):
     """An acknowledgment lies ready for the sender of an interchange, under `name`, as the transfer `ack`.
 
     `repeated` says that it is an earlier one once more, because the same interchange came again.
@@ -134,13 +148,27 @@ class AckSent(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadStalled(Event):
+class UploadStalled(TransferEvent):
     """An upload was broken off, or lies under a temporary name, and nothing has happened to it for long."""
 
     type = "mft.upload.stalled.v1"
     name: str
     stage: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyExpiring(Event):
+    """A key comes to its end, or is past it when `days_left` is negative: a partner's (`use` is "ssh"), or one of ours
+    that is older than was agreed ("host", "bucket", "signing"). Told at `[keys] warn_days`, at 7, at 1, and when it is
+    over.
+    """
+
+    type = "mft.key.expiring.v1"
+    about = "key"
+    key: str
+    use: str
+    days_left: int
 
 
 CATALOGUE: tuple[type[Event], ...] = (
@@ -155,4 +183,5 @@ CATALOGUE: tuple[type[Event], ...] = (
     TransferDuplicate,
     AckSent,
     UploadStalled,
+    KeyExpiring,
 )

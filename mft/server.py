@@ -1,7 +1,6 @@
 """Builds every object once, runs them, drains them. Doors open last and close first."""
 
 import asyncio
-import ctypes
 import hashlib
 import json
 import os
@@ -9,43 +8,54 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import mft
 from mft.audit.changes import changes, masked, words_of
 from mft.audit.log import Fact, canonical
 from mft.audit.sequencer import Sequencer
-from mft.config import HOST_KEYS, SIGNING_KEY, Config, Home
-from mft.core import CommandSocket, Core, HomeLock, KeepProfile, Note, Reload
+from mft.audit.signing_keys import SigningKeys
+from mft.config import Config, Home
+from mft.core import ChangeSigningKey, CommandSocket, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring
-from mft.crypto.signing import SigningKey
 from mft.crypto.stream import plain_size
 from mft.durable import write_file
 from mft.endpoints.limits import Admission
 from mft.endpoints.sftp import SftpDoor
 from mft.errors import BadConfig, Broken, Missing
+from mft.keychain import change_signing_key, keep_host_keys, reload_keys, settle
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
+from mft.ledger.keys import key_pairs
 from mft.ledger.migrate import migrate, version
 from mft.ledger.objects import erased_objects, is_blob, object_files, sealed_object
 from mft.ledger.profiles import last_profiles, was_removed
 from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
 from mft.pipeline.agreements import problems
+from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
+from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings
+from mft.pipeline.receipts import Receipts
 from mft.pipeline.receive import Salvage
+from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
 from mft.pipeline.small_objects import Mover
 from mft.records.cache import Compaction, DropPart
+from mft.secrecy import leave_no_core
+from mft.sinks.bucket import Bucket
+from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
 from partners.connection import Connection
 from partners.load import EMPTY, Directory, load_directory
 from partners.strict_toml import BadFile
 
-_PR_SET_DUMPABLE = 4  # prctl(2)
 ORPHAN_SECONDS = 7 * 86_400
 CONFIG_FILE = "mft.toml"
 
@@ -59,6 +69,23 @@ def load_partners(home: Home) -> Directory:
     if found := list(problems(directory)):
         raise BadConfig("\n".join(found))
     return directory
+
+
+def destinations(config: Config) -> list[Destination]:
+    """Every place outside this host that checkpoints go to."""
+    send, found = config.audit.send, list[Destination]()
+    if send.syslog:
+        found.append(Syslog(send.syslog))
+    if send.command:
+        found.append(Command(send.command))
+    if send.mail.server:
+        mail = send.mail
+        password = Path(mail.password_file) if mail.password_file else None
+        found.append(Mail(mail.server, mail.sender, mail.to, mail.user, password))
+    if send.bucket.endpoint:
+        keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
+        found.append(Bucket(**keys))
+    return found
 
 
 def open_vault(home: Home) -> Vault:
@@ -147,8 +174,9 @@ class Server:
         lock = HomeLock(home.lock)
         cleanup.callback(lock.release)
         directory = load_partners(home)
-        vault = open_vault(home)
-        signing_key = SigningKey.load(home.keys / SIGNING_KEY)
+        keyring = self._keyring = FolderKeyring(home.keys)
+        vault = Vault(home.vault, keyring)
+        signing = self._signing = SigningKeys(home.keys)
         ledger = Ledger(home.ledger_url(config))
         if not ledger.exists():
             raise Missing(f"{home.root} has no ledger: make a home with `mft init`, or restore it from a backup")
@@ -165,18 +193,23 @@ class Server:
             ledger, sinks=tuple(sink.name for sink in sinks), on_broken=broken, remove_object=vault.remove
         )
         cleanup.callback(core.close)
+        with reading(ledger) as books:
+            settle(core, books, keyring, signing)
+        keep_host_keys(core, home.host_keys)
         salvaged = salvage(core, ledger, vault)
         forget_lost_parts(core, ledger, vault)
         orphans = sweep(ledger, vault)
         vault.scratch.mkdir(mode=0o700, exist_ok=True)
         readers = Readers(ledger)
         cleanup.callback(readers.close)
+        self._receipts = Receipts(vault, readers.get, core.run, broken, directory=lambda: self._directory)
         sequencer = Sequencer(
             core.writer.submit,
-            signing_key,
+            signing.in_force,
             broken,
             checkpoint_seconds=config.audit.checkpoint_seconds,
             checkpoint_leaves=config.audit.checkpoint_leaves,
+            signed=self._receipts.wake,
         )
         core.run(Note("server.started", "server", facts={"version": mft.__version__, "sqlite": sqlite_version()}))
         if orphans or salvaged:
@@ -184,9 +217,14 @@ class Server:
         self._note_settings(core)
         self._load(core, directory, actor="server")
         core.on("noted", sequencer.wake)
+        anchors = Anchors(destinations(config), readers.get, core.run, broken, send_seconds=config.audit.send_seconds)
+        cleanup.callback(anchors.stop)  # Behind the sequencer, whose last checkpoint it sends.
         sequencer.start()
         cleanup.callback(sequencer.stop)
         cleanup.callback(lambda: self._unless_broken(lambda: core.run(Note("server.stopped", "server"))))
+        anchors.start()
+        self._receipts.start()
+        cleanup.callback(self._receipts.stop)
 
         for sink in sinks:
             relay = Relay(sink, readers, core.run, broken)
@@ -224,13 +262,21 @@ class Server:
             mover.start()
             cleanup.callback(mover.stop)
 
-        self._commands = CommandSocket(home.socket, core, self._reload)
+        leftovers = self._leftovers = Leftovers(readers.get, keyring, core.run, broken)
+        leftovers.start()
+        cleanup.callback(leftovers.stop)
+        expiry = Expiry(self._endings, readers.get, core.run, broken, warn_days=config.keys.warn_days)
+        self._readers = readers
+        expiry.start()
+        cleanup.callback(expiry.stop)
+
+        self._commands = CommandSocket(home.socket, core, self._answer)
         await self._commands.start()
         host, _, port = config.doors.sftp.listen.rpartition(":")
         self._door = SftpDoor(
             host=host.strip("[]"),
             port=int(port),
-            host_keys=[path for name in HOST_KEYS if (path := home.keys / name).exists()],
+            host_keys=home.host_keys,
             directory=lambda: self._directory,
             on_broken=broken,
             submit=core.submit,
@@ -300,6 +346,28 @@ class Server:
         self._directory = directory
         return diff
 
+    def _endings(self, now: datetime) -> Iterator[Ending]:
+        """Of every key whose end is watched."""
+        ages = self.config.keys
+        days_max = {"host": ages.host_days_max, "bucket": ages.bucket_days_max, "signing": ages.signing_days_max}
+        yield from partners_endings(self._directory, now)
+        yield from our_endings(key_pairs(self._readers.get()), days_max, now)
+
+    async def _answer(self, request: Request) -> dict[str, Any]:
+        match request:
+            case Reload():
+                return await self._reload(request)
+            case ReloadKeys():
+                return await self._reload_keys(request)
+            case ChangeSigningKey():
+                return await asyncio.to_thread(change_signing_key, self.core, self._signing, request)
+
+    async def _reload_keys(self, command: ReloadKeys) -> dict[str, str]:
+        """Seal for the newest bucket keys from now on; returns their ids by class."""
+        sealing = await asyncio.to_thread(reload_keys, self.core, self._keyring, command)
+        self._leftovers.wake()
+        return sealing
+
     async def _reload(self, command: Reload) -> dict[str, int]:
         async with self._reloading:
             try:
@@ -310,6 +378,7 @@ class Server:
                 raise
             diff = await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
         self._door.part_with_strangers()
+        self._receipts.wake()
         return diff
 
     @property
@@ -339,11 +408,10 @@ class Server:
 
 
 def _keep_to_ourselves() -> None:
-    """No core file, no debugger: both would show plaintext and keys. And as many open files as we may have."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """No core file, no debugger. And as many open files as we may have."""
+    leave_no_core()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def notify(state: str) -> None:

@@ -16,7 +16,7 @@ _FIELD: Final = re.compile(r"\{([^{}]*)\}")
 _NAME_BYTES_MAX: Final = 255
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
-AckFolder = Annotated[str, StringConstraints(pattern=r"^/(outbound|errors)(/[^/\x00-\x1f]{1,255}){0,7}$")]
+OutFolder = Annotated[str, StringConstraints(pattern=r"^/(outbound|errors)(/[^/\x00-\x1f]{1,255}){0,7}$")]
 
 
 class Agreement(BaseModel):
@@ -53,7 +53,7 @@ class Agreement(BaseModel):
     all_or_nothing: bool = False
     duplicates: Literal["repeat", "ta1-025", "silent"] = "repeat"
     duplicate_days: Annotated[int, Field(ge=0, le=3660)] = 90
-    ack_folder: AckFolder = "/outbound"
+    ack_folder: OutFolder = "/outbound"
     ack_name: Text = "{name}.{kind}"
     quote_codes: bool = True
 

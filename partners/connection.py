@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from partners.agreement import Agreement
+from partners.agreement import Agreement, OutFolder
 from partners.uploads import Uploads
 
 KEY_TYPES = (
@@ -93,6 +93,12 @@ class Login(_Strict):
     keys: Annotated[list[Key], Field(min_length=1)]
 
 
+class Receipts(_Strict):
+    """Keys of `[receipts]`: where a signed receipt of each upload lies; left out, none is made."""
+
+    folder: OutFolder | None = None
+
+
 class Connection(_Strict):
     """One partner file. `id` is made once and never changes; `name` is a label and may."""
 
@@ -100,6 +106,7 @@ class Connection(_Strict):
     name: Name
     enabled: bool = True
     uploads: Uploads = Uploads()
+    receipts: Receipts = Receipts()
     logins: Annotated[list[Login], Field(min_length=1)]
     agreements: tuple[Agreement, ...] = ()
 
@@ -111,11 +118,12 @@ class Connection(_Strict):
         return self
 
     @property
-    def ack_folders(self) -> list[bytes]:
-        """Every folder that acknowledgments are put into, with those that they lie in."""
+    def out_folders(self) -> list[bytes]:
+        """Every folder that acknowledgments and receipts are put into, with those that they lie in."""
+        asked = [agreement.ack_folder for agreement in self.agreements]
         found = set()
-        for agreement in self.agreements:
-            parts = agreement.ack_folder.split("/")
+        for folder in [*asked, *([self.receipts.folder] if self.receipts.folder else [])]:
+            parts = folder.split("/")
             found |= {"/".join(parts[:count]).encode() for count in range(2, len(parts) + 1)}
         return sorted(found)
 

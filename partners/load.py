@@ -122,6 +122,8 @@ def render(connection: Connection) -> str:
     uploads = connection.uploads.model_dump(exclude_defaults=True)
     if uploads:
         lines += ["", "[uploads]", *(f"{key} = {json.dumps(value)}" for key, value in uploads.items())]
+    if connection.receipts.folder is not None:
+        lines += ["", "[receipts]", f'folder = "{_escaped(connection.receipts.folder)}"']
     for login in connection.logins:
         lines += ["", "[[logins]]", f'user = "{login.user}"', f'start = "{login.start}"']
         for key in login.keys:

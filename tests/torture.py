@@ -5,6 +5,7 @@
     ext4 xfs  power cuts, with the data on such a file system (as root)
     syscall   every syscall of receiving fails in its turn (with strace)
     clock     kill -9, and a clock that jumps by up to an hour
+    keys      keys are rotated while uploads go on, by commands that are killed -9; the server is, too
     fuzz      bytes that grow by what they reach in the parsers, a thousand a round
 
 What the tests do some dozens of times, here thousands of times, with new seeds. Each seed is a site of its own, some
@@ -32,6 +33,7 @@ from tests.crash.scenes import ForkedSite, NoDisk, Sent
 from tests.harness import Partner, Site
 
 ROUNDS = 20  # Of one site, before its books are checked and the next one begins.
+STRIKES = 4  # Rotations that are begun in each round.
 CUTS = 50  # Connections that break, before what is owed is sent undisturbed.
 
 
@@ -81,6 +83,31 @@ def kills(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally, *,
 def clock_jumps(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
     """The same with a clock that nobody can trust."""
     kills(site, partner, seed, rounds, tally, fault="clock-jumps")
+
+
+def rotations(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
+    """Rotations that are killed, then one of each kind that is not, then the reckoning."""
+    rng, sent = scenes.seeded(seed), Sent()
+
+    def one(number: int) -> None:
+        if site.process is None or site.process.returncode is not None:
+            site.kill()
+            tally.swept += scenes.start_and_sweep(site)
+        tally.struck += STRIKES - scenes.keys_round(site, partner, sent, rng, name=f"{number:04}", strikes=STRIKES)
+
+    _rounds(one, sent, seed, rounds, tally)
+    if site.process is None or site.process.returncode is not None:
+        site.kill()
+        tally.swept += scenes.start_and_sweep(site)
+    before = len(sent.promised)
+    scenes.send_what_is_owed(site, partner, sent, rng)
+    scenes.rotate_to_the_end(site, partner, sent, rng)
+    tally.promised += len(sent.promised) - before
+    tally.again += sent.again
+    assert sent.refused == []
+    scenes.check_keys(site.home)
+    scenes.check_promises(site.home, sent)
+    scenes.check_books(site.home)
 
 
 def cuts(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
@@ -153,6 +180,7 @@ LOOPS = {  # The loop, its long and its short count of rounds.
     "xfs": (power_cuts, 500, 6),
     "syscall": (failing_syscalls, 12 * len(FAILURES), len(FAILURES)),
     "clock": (clock_jumps, 100, 4),
+    "keys": (rotations, 500, 6),
 }
 
 

@@ -49,17 +49,20 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
-def sign(checkpoint: Checkpoint, key: SigningKey) -> str:
-    """Sign a checkpoint.
+def sign(checkpoint: Checkpoint, *keys: SigningKey) -> str:
+    """Sign a checkpoint, by more than one key where one takes the other's place.
 
     Returns:
-        The note, UTF-8 when written out: text, empty line, one signature line.
+        The note, UTF-8 when written out: text, empty line, a signature line for each key.
     """
-    if checkpoint.origin != key.name:
-        raise AssertionError("a log signs with the key of its own name")
     text = checkpoint.text()
-    signature = key.verify_key.key_id + key.sign(text.encode())
-    return f"{text}\n— {key.name} {base64.b64encode(signature).decode()}\n"
+    note = f"{text}\n"
+    for key in keys:
+        if checkpoint.origin != key.name:
+            raise AssertionError("a log signs with the key of its own name")
+        signature = key.verify_key.key_id + key.sign(text.encode())
+        note += f"— {key.name} {base64.b64encode(signature).decode()}\n"
+    return note
 
 
 def verify(note: str, key: VerifyKey) -> Checkpoint:

@@ -35,6 +35,9 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("home.made", "version", ""),
         ("server.started", "version sqlite", ""),
         ("server.stopped", "", ""),
+        ("clock.stepped", "seconds", ""),
+        ("checkpoint.unsent", "destination error", ""),
+        ("checkpoint.sent-again", "destination size", ""),
         ("config.loaded", "added changed removed", ""),
         ("partner.added", "fingerprints", "name"),
         ("partner.loaded", "profile enabled changed", "name diff"),
@@ -42,6 +45,8 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("settings.loaded", "digest changed", "diff"),
         ("guide.loaded", "guide digest", ""),
         ("vault.swept", "orphans salvaged", ""),
+        ("vault.scrubbed", "objects size_bytes damaged complete", ""),
+        ("vault.damaged", "object error", ""),
         ("login.accepted", "door fingerprint", "account source_address"),
         ("login.refused", "door attempts", "account source_address"),
         ("transfer.received", "door size_bytes object", "name sha256"),
@@ -72,6 +77,10 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("transfer.opened", "size_bytes", ""),
         ("transfer.replayed", "sets map guide", ""),
         ("transfer.erased", "kinds reason", ""),
+        ("key.in-force", "use key replaces retention", ""),
+        ("key.retired", "use key objects", ""),
+        ("key.shredded", "use key objects", ""),
+        ("key.expiring", "use key days_left", ""),
         ("records.uncached", "type day error", ""),
         ("records.searched", "views", "text"),
         ("records.queried", "types revealed", "statement"),
@@ -179,22 +188,32 @@ def sequence(books: Books, most: int = 2000) -> int:
 
 def load_frontier(books: Books) -> Frontier:
     """The right edge of the tree as the ledger has it."""
-    return Frontier.restore(books.rows(_SIZE)[0]["leaves"], lambda level, index: _node(books, level, index))
+    return Frontier.restore(books.rows(_SIZE)[0]["leaves"], lambda level, index: node_at(books, level, index))
 
 
-def _node(books: Books, level: int, index: int) -> bytes:
+def node_at(books: Books, level: int, index: int) -> bytes:
+    """The hash of a full subtree, as the ledger has it."""
     row = books.first(_HASH, {"at_level": level, "index": index})
     assert row is not None
     return bytes(row["hash"])
 
 
-def make_checkpoint(books: Books, key: SigningKey, *, at: int) -> Checkpoint:
-    """Number what waits and sign the tree's head, unless nothing was added since the last one."""
+def newest_checkpoint(books: Books) -> Row | None:
+    """The checkpoint signed last: size, at, note; None before the first."""
+    return books.first(_LAST_CHECKPOINT)
+
+
+def make_checkpoint(books: Books, key: SigningKey, *, at: int, after: SigningKey | None = None) -> Checkpoint:
+    """Number what waits and sign the tree's head, unless nothing was added since the last one.
+
+    Args:
+        after: the key whose place `key` takes with this checkpoint, which signs it first.
+    """
     while sequence(books):
         pass
     frontier = load_frontier(books)
     checkpoint = Checkpoint(key.name, frontier.size, frontier.root())
-    last = books.first(_LAST_CHECKPOINT)
+    last = newest_checkpoint(books)
     if last is None or last["size"] != checkpoint.size:
         books.execute(
             _CHECKPOINT,
@@ -203,7 +222,7 @@ def make_checkpoint(books: Books, key: SigningKey, *, at: int) -> Checkpoint:
                 "tenant_id": TENANT,
                 "size": checkpoint.size,
                 "at": at,
-                "note": sign(checkpoint, key),
+                "note": sign(checkpoint, *((after,) if after else ()), key),
             },
         )
     return checkpoint

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mft.audit.log import make_checkpoint
+from mft.audit.signing_keys import SigningKeys
 from mft.clock import now_us
-from mft.config import SIGNING_KEY, Config, Home, find_home, load_config
-from mft.core import Command, Core, CoreClient, HomeLock
-from mft.crypto.signing import SigningKey
+from mft.config import Config, Home, find_home, load_config
+from mft.core import ChangeSigningKey, Command, Core, CoreClient, HomeLock, Reload, ReloadKeys, Request
+from mft.crypto.keyring import FolderKeyring
 from mft.errors import Broken, Missing
+from mft.keychain import change_signing_key, reload_keys
 from mft.ledger.database import Books, Ledger, database_errors, reading
 from mft.ledger.migrate import migrate
 
@@ -24,7 +26,8 @@ def actor() -> str:
 def open_home(given: Path | None) -> tuple[Home, Config]:
     """Raises Missing or BadConfig."""
     home = find_home(given)
-    return home, load_config(home)
+    config = load_config(home)
+    return home.with_keys(config.keys.folder), config
 
 
 @contextmanager
@@ -52,7 +55,7 @@ def server_of(home: Home) -> CoreClient | None:
 @contextmanager
 def writing(
     home: Home, config: Config, *, remove_object: Callable[[str], None] | None = None
-) -> Iterator[Callable[[Command], Any]]:
+) -> Iterator[Callable[[Command | Request], Any]]:
     """Carry out commands: by the running server, or under the home's lock by ourselves.
 
     `remove_object` is for commands that forget objects: see `Core`.
@@ -71,10 +74,22 @@ def writing(
             raise Missing(f"{home.root} has no ledger: restore it from a backup")
         migrate(ledger)
         core = Core(ledger, sinks=("file",) if config.events.file else (), remove_object=remove_object)
+
+        def run(command: Command | Request) -> Any:
+            match command:
+                case Reload():
+                    return None  # The next server reads everything.
+                case ReloadKeys():
+                    return reload_keys(core, FolderKeyring(home.keys), command)
+                case ChangeSigningKey():
+                    return change_signing_key(core, SigningKeys(home.keys), command)
+                case _:
+                    return core.run(command)
+
         try:
-            yield core.run
-            key = SigningKey.load(home.keys / SIGNING_KEY)  # What we noted is signed at once: no server does it later.
-            core.writer.run(lambda books: make_checkpoint(books, key, at=now_us()))
+            yield run
+            keys = SigningKeys(home.keys)  # What we noted is signed at once: no server does it later.
+            core.writer.run(lambda books: make_checkpoint(books, keys.in_force(books), at=now_us()))
         finally:
             core.close()
     finally:

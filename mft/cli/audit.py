@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
-from mft.cli import audit_query
+from mft.cli import audit_query, audit_receipt
 from mft.cli.options import HomeOption, JsonOption, Output
 from mft.errors import AuditMismatch, Missing
 
-app = typer.Typer(help="The audit log: query, tail, redact, verify.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The audit log: query, tail, redact, verify, prove, checkpoint.", no_args_is_help=True, rich_markup_mode=None
+)
+app.command()(audit_receipt.prove)
+app.command()(audit_receipt.checkpoint)
 
 app.command()(audit_query.query)
 app.command()(audit_query.tail)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mft.cli.options import HomeOption, JsonOption, Output, size
+from mft.cli.options import HomeOption, JsonOption, Output, size, when
 from mft.errors import MFTError
 
 if TYPE_CHECKING:
     from mft.config import Config, Home
+    from mft.ledger.database import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     except MFTError as error:
         checks.append(Check("home", "wrong", str(error)))
     else:
-        for look in (_files, _partners, _ledger, _vault, _log, _parser, _door):
+        for look in (_files, _partners, _ledger, _vault, _log, _anchors, _parser, _door):
             try:
                 checks += look(found, config)
             except MFTError as error:
@@ -74,16 +75,26 @@ def _machine() -> Iterator[Check]:
 
 def _files(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.config import HOST_KEYS, SIGNING_KEY
-    from mft.crypto.keyring import BUCKET_KEYS
+    from mft.crypto.keyring import BUCKET_KEYS, credentials, key_file
 
     buckets = sorted(home.keys.glob(BUCKET_KEYS)) or [home.keys / "bucket-*.key"]
-    for path in (*buckets, home.keys / SIGNING_KEY, *(home.keys / name for name in HOST_KEYS)):
+    others = stat.S_IRWXG | stat.S_IRWXO
+    if home.keys == credentials():
+        others &= ~stat.S_IRGRP  # An access list shows itself there, which lets in the service alone.
+    for path in (*buckets, *(key_file(home.keys, name) for name in (SIGNING_KEY, *HOST_KEYS))):
         if not path.exists():
             yield Check("keys", "wrong", f"{path} is missing", "restore it from the backup of the keys")
-        elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        elif path.stat().st_mode & others:
             yield Check("keys", "wrong", f"{path} can be read by others", f"chmod 0400 {path}")
     yield Check("keys", "ok", f"{home.keys}")
-    if home.keys.resolve().parent == home.data.resolve().parent:
+    if home.keys.resolve().is_relative_to(home.data.resolve()):
+        yield Check(
+            "keys",
+            "warning",
+            f"{home.keys} lies in {home.data}",
+            "move it out, and say where in mft.toml: [keys] folder",
+        )
+    elif home.keys.resolve().parent == home.data.resolve().parent:
         yield Check(
             "backup",
             "warning",
@@ -178,6 +189,40 @@ def _log(home: "Home", config: "Config") -> Iterator[Check]:
     with reading(Ledger(home.ledger_url(config))) as books:
         verified = verify_log(books, VerifyKey.load(home.keys / VERIFY_KEY))
     yield Check("audit", "ok", f"{verified.leaves} leaves verify, {verified.checkpoints} checkpoints")
+
+
+def _anchors(home: "Home", config: "Config") -> Iterator[Check]:
+    """How old the newest checkpoint is that each place outside this host has."""
+    from mft.audit.log import newest_checkpoint
+    from mft.clock import now_us
+    from mft.ledger.anchors import anchor_of
+    from mft.ledger.database import Ledger, reading
+    from mft.server import destinations
+
+    places = destinations(config)
+    if not places:
+        unseen = "no checkpoint leaves this host: root on it could rewrite the log unnoticed"
+        yield Check("anchor", "warning", unseen, "set [audit.send] in mft.toml")
+        return
+    with reading(Ledger(home.ledger_url(config))) as books:
+        newest = newest_checkpoint(books)
+        known = {place.id: anchor_of(books, place.id) for place in places}
+    now, late = now_us(), 2 * config.audit.send_seconds * 1_000_000
+    for place, row in known.items():
+        if row is not None and row["failed_at"] is not None:
+            said = f"{place}: fails since {when(row['failed_at'])} UTC ({row['failure']})"
+            fix = "mend it, then: mft audit checkpoint --send"
+            yield Check("anchor", "warning", f"{said}; it has {_kept(row, now)}", fix)
+        elif newest is not None and (row is None or row["size"] < newest["size"]) and now - newest["at"] > late:
+            yield Check("anchor", "warning", f"{place}: has {_kept(row, now)}", "mft audit checkpoint --send")
+        else:
+            yield Check("anchor", "ok", f"{place}: has {_kept(row, now)}")
+
+
+def _kept(row: "Row | None", now: int) -> str:
+    if row is None or row["sent_at"] is None:
+        return "no checkpoint yet"
+    return f"the one over {row['size']:,} leaves, sent {(now - row['sent_at']) // 60_000_000} min ago"
 
 
 def _parser(home: "Home", config: "Config") -> Iterator[Check]:

@@ -52,4 +52,4 @@ def _show(row: dict[str, object], as_json: bool) -> None:
     data = " ".join(f"{name}={value}" for name, value in event["data"].items() if name != "connection")
     at = row["at"]
     assert isinstance(at, int)
-    print(f"{when(at)}  {event['type']}  {event['partner']}  {event['subject']}  {data}", flush=True)
+    print(f"{when(at)}  {event['type']}  {event.get('partner', '-')}  {event['subject']}  {data}", flush=True)

@@ -31,6 +31,7 @@ def make_home(directory: Path) -> None:
 
     import mft
     from mft.audit.log import make_checkpoint
+    from mft.audit.signing_keys import SigningKeys
     from mft.cli.access import actor
     from mft.clock import now_us
     from mft.config import DEFAULT_CONFIG, HOST_KEYS, SIGNING_KEY, VERIFY_KEY, Home
@@ -41,6 +42,7 @@ def make_home(directory: Path) -> None:
     from mft.durable import sync_directory, write_file
     from mft.ledger.database import Ledger
     from mft.ledger.migrate import migrate
+    from mft.pipeline.keys import KeepKey
     from mft.vault.store import Vault
 
     home = Home(directory.absolute())
@@ -53,10 +55,12 @@ def make_home(directory: Path) -> None:
 
     bucket = generate_bucket_key()
     bucket.save(home.keys)
+    host_keys = []
     for name, algorithm, options in zip(HOST_KEYS, ("ssh-ed25519", "ssh-rsa"), ({}, {"key_size": 3072}), strict=True):
         key = asyncssh.generate_private_key(algorithm, comment="mft", **options)
         write_file(home.keys / name, key.export_private_key(), mode=0o400)
         write_file(home.keys / f"{name}.pub", key.export_public_key(), mode=0o444)
+        host_keys.append(key)
 
     Vault(home.vault, MemoryKeyring([bucket])).lay_out()
     ledger = Ledger(f"sqlite:{home.data / 'ledger.db'}")
@@ -66,7 +70,13 @@ def make_home(directory: Path) -> None:
     signing = SigningKey.generate(f"mft/{core.installation}")
     signing.save(home.keys / SIGNING_KEY)
     signing.verify_key.save(home.keys / VERIFY_KEY)
-    core.run(Note("home.made", actor(), facts={"version": mft.__version__}))
+    by, at = actor(), now_us()
+    core.run(Note("home.made", by, facts={"version": mft.__version__}))
+    keys = SigningKeys(home.keys)
+    core.writer.run(lambda books: keys.enter(books, actor=by, at=at))
+    core.run(KeepKey("bucket", bucket.id, bucket.made_at, by, bucket.retention))
+    for key in host_keys:
+        core.run(KeepKey("host", key.get_fingerprint(), at, by, key.get_algorithm()))
     core.writer.run(lambda books: make_checkpoint(books, signing, at=now_us()))
     core.close()
     write_file(home.config_file, DEFAULT_CONFIG.encode(), mode=0o640)  # Last: it makes the directory a home.

@@ -20,12 +20,14 @@ from mft.cli import (
     find,
     identify,
     init,
+    keys,
     parse,
     partner,
     records,
     serve,
     transfer,
     validate,
+    vault,
 )
 
 FINE, WRONG_DATA, USAGE, REFUSED, FAILED = 0, 1, 2, 3, 4
@@ -66,7 +68,9 @@ app.command()(find.find)
 app.add_typer(records.app, name="records")
 app.add_typer(ack.app, name="ack")
 app.add_typer(audit.app, name="audit")
+app.add_typer(vault.app, name="vault")
 app.add_typer(events.app, name="events")
+app.add_typer(keys.app, name="keys")
 
 
 def _version(asked: bool) -> None:

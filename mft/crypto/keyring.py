@@ -15,6 +15,9 @@ from mft.crypto.keys import BucketPrivateKey, BucketPublicKey
 from mft.errors import BadConfig, UnsealFailed
 
 BUCKET_KEYS: Final = "*bucket-*.key"  # Systemd puts the name of a credential's folder before that of its file.
+SIGNING_KEY: Final = "audit.key"
+NEXT_SIGNING_KEY: Final = "audit-next.key"
+VERIFY_KEY: Final = "audit.pub"
 
 
 class Keyring(Protocol):
@@ -88,8 +91,12 @@ class FolderKeyring:
         """
         self.held = self._read()
 
+    def paths(self) -> list[Path]:
+        """The key files that are there now."""
+        return sorted(self.folder.glob(BUCKET_KEYS))
+
     def _read(self) -> MemoryKeyring:
-        paths = sorted(self.folder.glob(BUCKET_KEYS))
+        paths = self.paths()
         if not paths:
             raise BadConfig(f"{self.folder}: no bucket key here: restore bucket-*.key from the backup of the keys")
         return MemoryKeyring(BucketPrivateKey.load(path) for path in paths)
@@ -101,6 +108,12 @@ class FolderKeyring:
         return self.held.unwrap(bucket, wrapped, context)
 
 
+def key_file(folder: Path, name: str) -> Path:
+    """A key file by its name, or by what systemd makes of that: `keys_audit.key`, of `LoadCredential=keys:FOLDER`."""
+    plain = folder / name
+    return plain if plain.exists() else next(iter(sorted(folder.glob(f"*_{name}"))), plain)
+
+
 def credentials() -> Path | None:
     """Where systemd has put the credentials of this service, if it has."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
@@ -109,5 +122,7 @@ def credentials() -> Path | None:
 
 def _of_class(keys: dict[str, BucketPublicKey], retention: str) -> BucketPublicKey:
     if retention not in keys:
-        raise BadConfig(f"retention class {retention} has no bucket key: run `mft keys rotate --class {retention}`")
+        raise BadConfig(
+            f"retention class {retention} has no bucket key: run `mft keys rotate bucket --class {retention}`"
+        )
     return keys[retention]

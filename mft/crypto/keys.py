@@ -31,6 +31,7 @@ from mft.clock import now_us
 from mft.crypto.stream import DEK_SIZE
 from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, UnsealFailed
+from mft.secrecy import leave_no_core
 
 SEED_SIZE: Final = 32
 PUBLIC_SIZE: Final = 1216  # ML-KEM-768's 1,184 bytes, then X25519's 32.
@@ -162,6 +163,23 @@ class BucketPrivateKey:
             raise BadConfig(f"{path}: the key in this file is not the one that its id names")
         return key
 
+    @property
+    def file_name(self) -> str:
+        return f"bucket-{self.id}.key"
+
+    def text(self) -> str:
+        """What its file holds."""
+        fields = {
+            "v": 1,
+            "kind": _KIND,
+            "kem": _KEM_NAME,
+            "id": self.id,
+            "retention": self.retention,
+            "made_at": self.made_at,
+            "key": base64.b64encode(self._seed).decode(),
+        }
+        return json.dumps(fields, indent=1) + "\n"
+
     def save(self, folder: Path) -> Path:
         """Write a private key file of mode 0400, `bucket-ID.key`; returns its path.
 
@@ -172,17 +190,8 @@ class BucketPrivateKey:
         Raises:
             BadConfig: there is a file of that name, or it cannot be written.
         """
-        path = folder / f"bucket-{self.id}.key"
-        fields = {
-            "v": 1,
-            "kind": _KIND,
-            "kem": _KEM_NAME,
-            "id": self.id,
-            "retention": self.retention,
-            "made_at": self.made_at,
-            "key": base64.b64encode(self._seed).decode(),
-        }
-        write_key_file(path, json.dumps(fields, indent=1) + "\n", private=True)
+        path = folder / self.file_name
+        write_key_file(path, self.text(), private=True)
         return path
 
     def __repr__(self) -> str:
@@ -211,12 +220,14 @@ def write_key_file(path: Path, text: str, *, private: bool) -> None:
 
 
 def read_key_file(path: Path, *, private: bool) -> str:
-    """Read a key file.
+    """Read a key file. A process that reads a `private` one leaves no core from then on.
 
     Raises:
         BadConfig: missing, not text, or `private` and open to others than its owner. A systemd credential may
             be group-readable: its mode shows an access list there, which lets in the service and nobody else.
     """
+    if private:
+        leave_no_core()
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -163,6 +163,10 @@ class SigningKey:
             raise BadConfig(f"{path}: name, key id and key do not belong together")
         return key
 
+    def text(self) -> str:
+        """What its file holds."""
+        return _PRIVATE + _encode(self.name, self.verify_key.key_id, self._seed) + "\n"
+
     def save(self, path: Path) -> None:
         """Write a private key file of mode 0400, which must not exist.
 
@@ -174,8 +178,7 @@ class SigningKey:
         Raises:
             BadConfig: there is a file of that name, or it cannot be written.
         """
-        text = _PRIVATE + _encode(self.name, self.verify_key.key_id, self._seed)
-        write_key_file(path, text + "\n", private=True)
+        write_key_file(path, self.text(), private=True)
 
     def __repr__(self) -> str:
         return f"<SigningKey {self.name}+{self.verify_key.key_id.hex()}>"

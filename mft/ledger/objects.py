@@ -7,9 +7,10 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from mft.domain import SealedObject
 from mft.errors import Missing, StageConflict
 from mft.ledger.database import Books, Row
-from mft.ledger.tables import OBJECT
+from mft.ledger.tables import KEY_PAIR, OBJECT
 
 _INSERT = insert(OBJECT)
+_SHREDDED = select(KEY_PAIR.c.id).where(KEY_PAIR.c.id == bindparam("key"), KEY_PAIR.c.destroyed_at.is_not(None))
 _BY_ID = select(OBJECT).where(OBJECT.c.id == bindparam("object_id"))
 _FILES = select(OBJECT.c.id).where(OBJECT.c.blob.is_(None), OBJECT.c.erased_at.is_(None))
 _ERASED = select(OBJECT.c.id).where(OBJECT.c.erased_at.is_not(None))
@@ -39,7 +40,14 @@ _DROP = delete(OBJECT).where(OBJECT.c.id == bindparam("object_id"))
 
 
 def insert_object(books: Books, sealed: SealedObject, *, at: int) -> None:
-    """Add an object. Raises StageConflict: the piece before it is not in the ledger, or forgotten."""
+    """Add an object.
+
+    Raises:
+        StageConflict: the piece before it is not in the ledger, or forgotten; or the key that it is sealed for was
+            shredded while it was written.
+    """
+    if books.first(_SHREDDED, {"key": sealed.bucket}) is not None:
+        raise StageConflict("the key that this was sealed for was shredded meanwhile: upload the whole file again")
     if sealed.continues is not None:
         before = books.first(_BY_ID, {"object_id": sealed.continues})
         if before is None or before["wrapped_dek"] is None:

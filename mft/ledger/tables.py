@@ -315,7 +315,13 @@ OBJECT = Table(
     _number("cut", null=False, default="0"),  # 1 while it is written, and for good if its writer died: no last segment.
     _number("created_at", null=False),
     _number("erased_at"),
-    Index(None, "bucket"),
+    Index(
+        None,
+        "bucket",
+        "created_at",
+        sqlite_where=text("wrapped_dek IS NOT NULL"),
+        postgresql_where=text("wrapped_dek IS NOT NULL"),
+    ),
     Index(
         "ix_object_blob",
         "created_at",
@@ -324,18 +330,21 @@ OBJECT = Table(
     ),
 )
 
-# Keys that objects are wrapped to (`bucket`) or checkpoints are signed by (`signing`), as they came into force.
+# Keys that objects are wrapped to (`bucket`), checkpoints are signed by (`signing`) and we are known by to partners
+# (`host`), as they came into force.
 KEY_PAIR = Table(
     "key_pair",
     METADATA,
     _id(),
     _tenant(),
     _text("kind", null=False),
-    _text("retention"),  # Of a bucket key: its class.
+    _text("retention"),  # Of a bucket key: its class; of a host key: its algorithm.
     _text("public"),  # Of a signing key: its vkey.
     _number("made_at", null=False),
     _number("in_force_at", null=False),
     _number("retired_at"),  # Another one took its place.
+    _number("moved", null=False, default="0"),  # Objects that were wrapped to another one since.
+    _number("emptied_at"),  # After that, nothing was wrapped to it any more.
     _number("destroyed_at"),  # What was wrapped to it is unreadable for ever.
 )
 

@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 import msgspec
 from sqlalchemy import bindparam, delete, select, update
 
+from mft.domain import Stage
 from mft.errors import NotAllowed
 from mft.ledger.database import Books, Row
 from mft.ledger.holds import hold_on
@@ -62,9 +63,11 @@ def erase(journal: Journal, command: Erase) -> bool:
     """Returns whether anything was left to erase.
 
     Raises:
-        NotAllowed: a legal hold covers the transfer.
+        NotAllowed: a legal hold covers the transfer, or it is still on its way in.
     """
     row = transfer_row(journal.books, command.transfer)
+    if row["stage"] in {Stage.RECEIVING, Stage.PARTIAL}:  # A start looks at what there is of it.
+        raise NotAllowed(f"transfer {row['id']} is still on its way in: wait until it has ended or expired")
     if (hold := hold_on(journal.books, row["id"])) is not None:
         raise NotAllowed(f"transfer {row['id']} is under legal hold {hold['id']}: lift that first")
     return erase_kinds(journal, row, command.kinds, reason=command.reason, actor=command.actor)

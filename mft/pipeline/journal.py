@@ -65,7 +65,7 @@ class Journal:
             "id": event_id,
             "source": self.source,
             "type": event.type,
-            "subject": event.transfer,
+            "subject": event.subject,
             "time": rfc3339(self.at),
             "datacontenttype": "application/json",
             "partner": event.partner,
@@ -79,8 +79,8 @@ class Journal:
             "tenant_id": TENANT,
             "at": self.at,
             "type": event.type,
-            "transfer_id": event.transfer,
-            "lane": event.partner,
+            "transfer_id": event.subject if event.about == "transfer" else None,
+            "lane": event.partner or "",
             "body": msgspec.json.encode({k: v for k, v in envelope.items() if v is not None}).decode(),
         }
         add_event(self.books, row, self.sinks)

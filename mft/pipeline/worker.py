@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 import parsers
+from mft.secrecy import leave_no_core
 from parsers.guides import shelf
 from parsers.guides.terms import Judging
 from parsers.judging import DIALECTS, TREES
@@ -42,7 +43,7 @@ def _pieces() -> Iterator[bytes]:
 def _limit(memory_mib: int) -> None:
     memory = memory_mib << 20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    leave_no_core()
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))  # Nothing can be opened any more, sockets included.
 

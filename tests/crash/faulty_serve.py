@@ -132,6 +132,21 @@ def acknowledged_unseen() -> None:
     conclude.add_acknowledgment = lambda *args: None  # type: ignore[attr-defined]
 
 
+def one_dek() -> None:
+    """Every object is sealed under the same key."""
+    from mft.vault import store
+
+    store.new_dek = lambda: bytes(32)  # type: ignore[attr-defined]
+
+
+def one_signature() -> None:
+    """A new signing key comes into force, and the old one does not sign for it."""
+    from mft.audit import log
+
+    make = log.make_checkpoint
+    log.make_checkpoint = lambda books, key, *, at, after=None: make(books, key, at=at)
+
+
 def clock_jumps() -> None:
     """No fault of ours: the machine's clock jumps by up to an hour, forwards and backwards, several times a second."""
     import random
@@ -183,6 +198,8 @@ FAULTS = {
     "numbers-again": numbers_again,
     "acknowledged-unseen": acknowledged_unseen,
     "clock-jumps": clock_jumps,
+    "one-dek": one_dek,
+    "one-signature": one_signature,
 }
 
 if __name__ == "__main__":

@@ -20,19 +20,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncssh
+from sqlalchemy import select
 
+from mft.audit import checkpoint
 from mft.audit.query import leaves
 from mft.config import Home
+from mft.crypto.keyring import NEXT_SIGNING_KEY, SIGNING_KEY, VERIFY_KEY, FolderKeyring
+from mft.crypto.signing import SigningKey, VerifyKey
+from mft.crypto.stream import context
 from mft.domain import OUTBOUND, Stage
 from mft.errors import MFTError
 from mft.ledger.acknowledgments import acknowledgment_rows
 from mft.ledger.database import Books, Ledger, Row, database_errors, reading
+from mft.ledger.keys import key_pairs
 from mft.ledger.objects import object_files, sealed_object
+from mft.ledger.tables import CHECKPOINT, OBJECT
 from mft.ledger.transfers import parts, transfer_rows
 from mft.server import open_vault
 from mft.vault.store import BLOB_MAX, Vault
 from tests.crash.forked import Forked
-from tests.harness import MFT, ROOT, Partner, Site, environment, eventually, peer, run_mft, sample
+from tests.harness import DEADLINE_SECONDS, MFT, ROOT, Partner, Site, environment, eventually, peer, run_mft, sample
 
 AT_WORK = {Stage.RECEIVED, Stage.IDENTIFIED, Stage.PARSED, Stage.VALIDATED, Stage.CANONICALIZED}
 NEVER_PUBLISHED = {Stage.RECEIVING, Stage.PARTIAL, Stage.EXPIRED, Stage.SUPERSEDED}
@@ -606,6 +613,111 @@ def _is_traced(pid: int) -> bool:
             if "TracerPid:\t0\n" in status.read_text():
                 return False
     return True
+
+
+# --- keys that change ---
+
+ROTATIONS = (("bucket",), ("bucket", "--new"), ("signing",))
+
+
+def rotating(site: Site, *arguments: str) -> Forked:
+    """`mft keys rotate …`, on its way."""
+    settings = {**environment(), "PYTHONDONTWRITEBYTECODE": ""}
+    return Forked(["keys", "rotate", *arguments, "--home", str(site.home)], settings, None)
+
+
+def rotate(site: Site, *arguments: str) -> None:
+    """The same to its end."""
+    command = rotating(site, *arguments)
+    _, said = command.communicate(DEADLINE_SECONDS)
+    assert command.returncode == 0, f"mft keys rotate {' '.join(arguments)}: {command.returncode} {said}"
+
+
+def keys_round(
+    site: Site, partner: Partner, sent: Sent, rng: random.Random, *, name: str, strikes: int, files: int = 60
+) -> int:
+    """Upload to the running server while its keys are changed by commands that are killed; at times it is killed too.
+
+    Returns how many commands came to their end before that.
+    """
+    server, done = site.process, 0
+    assert server is not None
+
+    def strike() -> None:
+        nonlocal done
+        for number in range(strikes):
+            command = rotating(site, *rng.choice(ROTATIONS))
+            with suppress(subprocess.TimeoutExpired):
+                command.wait(rng.uniform(0.05, 1.0))
+            command.kill()
+            _, said = command.communicate()
+            assert command.returncode in {0, 3, 4, -signal.SIGKILL}, f"mft keys rotate: {command.returncode} {said}"
+            done += command.returncode == 0
+            if number == strikes // 2 and rng.random() < 0.3:
+                server.kill()
+
+    async def scene() -> None:
+        senders = Senders(site, partner, sent, rng, round_name=name, files_max=files)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(asyncio.to_thread(strike))
+            tasks.create_task(senders.all_sent())
+
+    asyncio.run(scene())
+    return done
+
+
+def rotate_to_the_end(site: Site, partner: Partner, sent: Sent, rng: random.Random) -> None:
+    """One rotation of each kind that nobody harms, under uploads; then what came in meanwhile, without a server."""
+
+    async def scene() -> None:
+        senders = Senders(site, partner, sent, rng, round_name="last", files_max=40)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(senders.all_sent())
+            for arguments in (("bucket", "--new"), ("signing",)):
+                await asyncio.to_thread(rotate, site, *arguments)
+
+    asyncio.run(scene())
+    eventually(lambda: at_rest(site), what="all transfers come to rest")
+    assert site.stop() == 0
+    rotate(site, "bucket")
+
+
+def check_keys(home: Path) -> None:
+    """Of a server that is stopped behind a rotation: whatever is sealed opens by a key in force, each by a DEK of its
+    own, and each checkpoint is signed by the key that the log says was in force, the first behind a change by both.
+
+    Raises AssertionError with what does not add up.
+    """
+    keyring = FolderKeyring(Home(home).keys)
+    with reading(_ledger(home)) as books:
+        in_force = {row["id"] for row in key_pairs(books) if not row["retired_at"] and not row["destroyed_at"]}
+        deks: dict[bytes, str] = {}
+        for row in books.rows(select(OBJECT).where(OBJECT.c.wrapped_dek.is_not(None))):
+            assert row["bucket"] in in_force, f"object {row['id']} is wrapped to {row['bucket']}, which is not in force"
+            dek = keyring.unwrap(row["bucket"], bytes(row["wrapped_dek"]), context(row["tenant_id"], row["id"]))
+            other = deks.setdefault(dek, row["id"])
+            assert other == row["id"], f"objects {other} and {row['id']} are sealed under one DEK"
+        changes = [
+            (leaf["seq"], leaf["facts"])
+            for leaf in leaves(books, kind="key.in-force", newest_first=False)
+            if leaf["facts"]["use"] == "signing"
+        ]
+        notes = books.rows(select(CHECKPOINT).order_by(CHECKPOINT.c.size, CHECKPOINT.c.id))
+    before = 0
+    for row in notes:
+        signers = {facts["key"] for seq, facts in changes if before <= seq < row["size"]}
+        signers |= {facts["replaces"] for seq, facts in changes if before <= seq < row["size"]} - {None}
+        signers |= {[facts["key"] for seq, facts in changes if seq < row["size"]][-1]}
+        for vkey in signers:
+            try:
+                checkpoint.verify(row["note"], VerifyKey.parse(vkey))
+            except MFTError as error:
+                raise AssertionError(f"the checkpoint over {row['size']} leaves: {error}") from None
+        before = row["size"]
+    signing = SigningKey.load(home / "keys" / SIGNING_KEY).verify_key.vkey
+    assert signing == changes[-1][1]["key"], "audit.key is not the key that the log says is in force"
+    assert (home / "keys" / VERIFY_KEY).read_text() == f"{signing}\n"
+    assert not (home / "keys" / NEXT_SIGNING_KEY).exists(), "a change of the signing key is not finished"
 
 
 # --- power ---

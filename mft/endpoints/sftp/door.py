@@ -217,8 +217,8 @@ class SftpDoor:
     def folders(self, principal: Principal) -> list[bytes]:
         """Every folder of a partner's profile, absolute, each behind the one it lies in."""
         profile = self.directory().profiles.get(principal.connection)
-        acknowledgments = profile.connection.ack_folders if profile else []
-        return [*(INBOUND + b"/" + folder for folder in self.rules(principal).all_folders), *acknowledgments]
+        ours = profile.connection.out_folders if profile else []
+        return [*(INBOUND + b"/" + folder for folder in self.rules(principal).all_folders), *ours]
 
     # Quotas
 

@@ -1,5 +1,6 @@
 """mft.toml and the environment: what is wrong is said with its file, its line and what was perhaps meant."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def test_the_file_that_init_writes_has_every_key_with_its_default() -> None:
             if isinstance(value, dict):
                 walk(value, *above, name)
             else:
-                found[*above, name] = value
+                found[*above, name] = tuple(value) if isinstance(value, list) else value
 
     walk(said)
     assert found == leaves(Config())
@@ -57,7 +58,9 @@ def test_every_key_is_an_environment_variable(
     default = leaves(Config())[path]
     new: Any = (not default) if isinstance(default, bool) else default + 1 if isinstance(default, int) else ""
     new = {"listen": "[::1]:0", "url": "postgresql:///x"}.get(path[-1], new)
-    monkeypatch.setenv("MFT_" + "__".join(path).upper(), str(new))
+    new = ("/x",) if isinstance(default, tuple) else new
+    said = json.dumps(new) if isinstance(new, tuple) else str(new)
+    monkeypatch.setenv("MFT_" + "__".join(path).upper(), said)
     expected = leaves(Config.model_construct()) | {path: new}
     assert leaves(load_config(home)) == expected
 

@@ -114,7 +114,7 @@ def test_they_are_written_as_they_are_read(
 def test_folders_of_acknowledgments_come_behind_those_that_they_lie_in(tmp_path: Path) -> None:
     write(tmp_path, "a.toml", GOOD + '\n[[agreements]]\nack_folder = "/outbound/x/y"\n\n[[agreements]]\n')
     (profile,) = load_directory(tmp_path).profiles.values()
-    assert profile.connection.ack_folders == [b"/outbound", b"/outbound/x", b"/outbound/x/y"]
+    assert profile.connection.out_folders == [b"/outbound", b"/outbound/x", b"/outbound/x/y"]
 
 
 class TestGuidesBesideThem:

@@ -12,6 +12,7 @@ depends_on = None
 
 NOT_OK = sa.text("result <> 'ok'")
 NAMES = sa.text("field = 'name'")
+OPEN = sa.text("wrapped_dek IS NOT NULL")
 BLOBS = sa.text("blob IS NOT NULL")
 
 
@@ -42,6 +43,8 @@ def upgrade() -> None:
         _number("made_at", null=False),
         _number("in_force_at", null=False),
         _number("retired_at"),
+        _number("moved", null=False, default="0"),
+        _number("emptied_at"),
         _number("destroyed_at"),
     )
     _table("key_notice", _number("days_left", null=False), _number("at", null=False), key="key_id")
@@ -71,7 +74,13 @@ def upgrade() -> None:
     op.add_column("transfer", _number("erased", null=False, default="0"))
     op.drop_column("transfer", "legal_hold")
     op.drop_column("transfer", "retain_until")
-    op.create_index(op.f("ix_object_bucket"), "object", ["bucket"])
+    op.create_index(
+        op.f("ix_object_bucket_created_at"),
+        "object",
+        ["bucket", "created_at"],
+        sqlite_where=OPEN,
+        postgresql_where=OPEN,
+    )
     op.create_index("ix_object_blob", "object", ["created_at"], sqlite_where=BLOBS, postgresql_where=BLOBS)
     op.create_index(op.f("ix_leaf_actor_at"), "leaf", ["actor", "at"])
     op.create_index("ix_leaf_not_ok", "leaf", ["at"], sqlite_where=NOT_OK, postgresql_where=NOT_OK)

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,6 +37,9 @@ class Log:
                 self.done.append(f"numbered {self.waiting}")
                 future.set_result(self.waiting)
                 self.waiting = 0
+            elif "_note_step" in work.__code__.co_names:
+                work(None)
+                future.set_result(0)
             else:
                 self.done.append("checkpoint")
                 future.set_result(0)
@@ -57,11 +59,16 @@ def log() -> Log:
 @pytest.fixture
 def start(log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sequencer]]:
     monkeypatch.setattr(module, "_EVERY_SECONDS", 0.001)
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(module, "append", lambda books, kind, *, facts, **said: log.done.append(f"{kind} {facts}"))
     started: list[Sequencer] = []
 
     def begin(**limits: Any) -> Sequencer:
         made = Sequencer(
-            log.submit, KEY, log.told.append, **{"checkpoint_seconds": 3600, "checkpoint_leaves": 1000, **limits}
+            log.submit,
+            lambda books: KEY,
+            log.told.append,
+            **{"checkpoint_seconds": 3600, "checkpoint_leaves": 1000, **limits},
         )
         made.start()
         started.append(made)
@@ -103,10 +110,9 @@ def test_a_checkpoint_by_count(log: Log, start: Callable[..., Sequencer]) -> Non
     log.until("checkpoint", times=2)
 
 
-def test_a_checkpoint_by_time(log: Log, start: Callable[..., Sequencer], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_by_time(log: Log, start: Callable[..., Sequencer]) -> None:
     now = [1000.0]
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    sequencer = start(checkpoint_seconds=60)
+    sequencer = start(checkpoint_seconds=60, monotonic=lambda: now[0], wall=lambda: now[0])
     log.waiting = 1
     sequencer.wake()
     log.until("numbered 1")
@@ -120,6 +126,35 @@ def test_a_checkpoint_by_time(log: Log, start: Callable[..., Sequencer], monkeyp
     log.until("numbered 1", times=2)
     log.until("numbered 0", times=3)
     assert log.done.count("checkpoint") == 2
+
+
+@pytest.mark.parametrize("seconds", [3, -3600])
+def test_a_step_of_the_wall_clock_is_noted_and_signed_at_once(
+    log: Log, start: Callable[..., Sequencer], seconds: int
+) -> None:
+    wall, looked = [5000.0], threading.Semaphore(0)
+
+    def look() -> float:
+        looked.release()
+        return wall[0]
+
+    signed: list[str] = []
+    start(wall=look, monotonic=lambda: 1000.0, signed=lambda: signed.append("signed"))
+    assert signed == ["signed"]
+    wall[0] += 1.5  # What NTP may do without a word, again and again.
+    for _ in range(4):
+        assert looked.acquire(timeout=DEADLINE_SECONDS)
+    wall[0] += 1.5
+    for _ in range(4):
+        assert looked.acquire(timeout=DEADLINE_SECONDS)
+    assert log.done == ["checkpoint"]
+    wall[0] += seconds
+    log.until(f"clock.stepped {{'seconds': {seconds}}}")
+    log.until("checkpoint", times=2)
+    for _ in range(4):
+        assert looked.acquire(timeout=DEADLINE_SECONDS)
+    assert log.done.count("checkpoint") == 2, "told once"
+    assert len(signed) == 2
 
 
 def test_a_full_disk_is_waited_out(log: Log, start: Callable[..., Sequencer]) -> None:

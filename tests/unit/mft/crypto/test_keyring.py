@@ -33,7 +33,7 @@ def test_of_each_class_the_newest_seals_and_all_open(folder: Path) -> None:
 
 def test_a_class_without_a_key_is_told_with_the_remedy(folder: Path) -> None:
     for keyring in (FolderKeyring(folder), MemoryKeyring([OLD]), PublicKeyring([(STANDARD, OLD.public)])):
-        with pytest.raises(BadConfig, match="mft keys rotate --class payroll"):
+        with pytest.raises(BadConfig, match="mft keys rotate bucket --class payroll"):
             keyring.seal_for("payroll")
 
 
