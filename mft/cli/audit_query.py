@@ -176,6 +176,8 @@ def tail(
     kind: KindOption = None,
     actor: ActorOption = "",
     transfer: TransferOption = "",
+    name: NameOption = "",
+    control_number: NumberOption = "",
     result: ResultOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -190,7 +192,16 @@ def tail(
     from mft.cli.access import ledger_of
 
     with ledger_of(home) as books:
-        wanted = _wanted(books, partner=partner, kind=kind, transfer=transfer, result=result, actor=actor)
+        wanted = _wanted(
+            books,
+            partner=partner,
+            kind=kind,
+            transfer=transfer,
+            result=result,
+            actor=actor,
+            name=name,
+            control_number=control_number,
+        )
         last = last_number(books)
         page = list(leaves(books, most=lines, **wanted))[::-1] if lines else []
         Output(as_json).rows(page, _COLUMNS, empty="no leaf fits")
@@ -213,7 +224,13 @@ def _show(leaf: Mapping[str, Any], *, as_json: bool) -> None:
 
 def redact(
     leaf: Annotated[
-        str, typer.Option(metavar="ID", help="The private values of this leaf.", show_default=False, callback=utf8)
+        str,
+        typer.Option(
+            metavar="ID",
+            help="The private values of this leaf, by its id or its number.",
+            show_default=False,
+            callback=utf8,
+        ),
     ] = "",
     field: Annotated[
         str, typer.Option(help="Of the leaf only this one: name, sha256 …", show_default=False, callback=utf8)
