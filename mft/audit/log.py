@@ -86,6 +86,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("records.queried", "types revealed", "statement"),
         ("records.revealed", "types set map_version", ""),
         ("audit.redacted", "leaf fields", ""),
+        ("audit.exported", "leaves size range clear", ""),
     )
 }
 

@@ -195,6 +195,16 @@ def _split(leaves: int) -> int:
     return 1 << ((leaves - 1).bit_length() - 1)
 
 
+def cover(begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Name the full subtrees, from left to right and as few as can be, that make up the leaves `begin` up to `end`."""
+    while begin < end:
+        level = (end - begin).bit_length() - 1
+        if begin:
+            level = min(level, (begin & -begin).bit_length() - 1)
+        yield level, begin >> level
+        begin += 1 << level
+
+
 def _cover(begin: int, end: int) -> Iterator[tuple[int, int]]:
     """Name the full subtrees, largest first, that make up a subtree of the leaves `begin` up to `end`."""
     while begin < end:

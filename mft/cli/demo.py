@@ -377,7 +377,7 @@ def _verify(home: "Home", config: "Config") -> None:
     from mft.ledger.database import Ledger, reading
 
     with reading(Ledger(home.ledger_url(config))) as books:
-        verified = verify_log(books, VerifyKey.load(home.keys / VERIFY_KEY))
+        verified = verify_log(books, [VerifyKey.load(home.keys / VERIFY_KEY)])
     print("mft audit verify")
     print(f"     yes: {verified.leaves:,} leaves are as they were written, under {verified.checkpoints} checkpoints")
 

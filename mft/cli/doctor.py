@@ -187,7 +187,7 @@ def _log(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.ledger.database import Ledger, reading
 
     with reading(Ledger(home.ledger_url(config))) as books:
-        verified = verify_log(books, VerifyKey.load(home.keys / VERIFY_KEY))
+        verified = verify_log(books, [VerifyKey.load(home.keys / VERIFY_KEY)])
     yield Check("audit", "ok", f"{verified.leaves} leaves verify, {verified.checkpoints} checkpoints")
 
 

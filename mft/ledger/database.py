@@ -87,6 +87,12 @@ class Books:
         columns = [column[0] for column in self._cursor.description]
         return [dict(zip(columns, row, strict=True)) for row in self._cursor.fetchall()]
 
+    def tuples(self, statement: Executable, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
+        """Rows as the driver gives them: the fastest way to many of them that fit in memory."""
+        self.execute(statement, parameters)
+        found: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return found
+
     def first(self, statement: Executable, parameters: Parameters | None = None) -> Row | None:
         found = self.rows(statement, parameters)
         return found[0] if found else None

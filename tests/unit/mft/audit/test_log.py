@@ -116,7 +116,7 @@ class TestAppend:
 
         writer.run(work)
         with reading(writer._ledger) as books:
-            assert verify_log(books, KEY.verify_key).leaves == len(KINDS)
+            assert verify_log(books, [KEY.verify_key]).leaves == len(KINDS)
 
     def test_no_name_or_hash_of_content_stands_in_clear(self) -> None:
         for kind, (facts, _) in KINDS.items():
@@ -145,7 +145,7 @@ class TestSequence:
             assert books.rows(select(CHECKPOINT)) == []
         assert writer.run(lambda books: make_checkpoint(books, KEY, at=1)).root == root
         with reading(ledger) as books:
-            assert verify_log(books, KEY.verify_key).root == root.hex()
+            assert verify_log(books, [KEY.verify_key]).root == root.hex()
 
     def test_a_refused_command_leaves_no_number_behind(self, ledger: Ledger, writer: Writer) -> None:
         def refused(books: Books) -> None:
@@ -168,7 +168,7 @@ class TestCheckpoint:
             writer.run(lambda books: make_checkpoint(books, KEY, at=9))
         with reading(ledger) as books:
             rows = books.rows(_CHECKPOINTS)
-            verified = verify_log(books, KEY.verify_key)
+            verified = verify_log(books, [KEY.verify_key])
         assert [row["size"] for row in rows] == [2, 5]
         assert notes.verify(rows[-1]["note"], KEY.verify_key).size == 5
         assert (verified.leaves, verified.unsigned, verified.checkpoints, verified.size) == (5, 0, 2, 5)
@@ -180,5 +180,5 @@ class TestCheckpoint:
         writer.run(sequence)
         writer.run(stopped)
         with reading(ledger) as books:
-            verified = verify_log(books, KEY.verify_key)
+            verified = verify_log(books, [KEY.verify_key])
         assert (verified.leaves, verified.unsigned, verified.size) == (3, 2, 1)
