@@ -139,4 +139,7 @@ def _questions(count: int) -> dict[str, list[dict[str, Any]]]:
             lambda index, who: {"actor": f"connection:{who}", "until": _at(index + count // 2)}
         ),
         "of a transfer": some(lambda index, who: {"transfer": _transfer(index)}),  # noqa: ARG005
+        "of a file's name": some(lambda index, who: {"name": f"claims-{index // 5 * 5 + 1}.edi"}),  # noqa: ARG005
+        "refused before a moment": some(lambda index, who: {"result": "refused", "until": _at(index + 1000)}),  # noqa: ARG005
+        "of many kinds before a moment": some(lambda index, who: {"kind": "transfer.*", "until": _at(index + 1000)}),  # noqa: ARG005
     }

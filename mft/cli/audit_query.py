@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -31,7 +32,11 @@ class Result(StrEnum):
 
 PartnerOption = Annotated[str, typer.Option(help="Only this partner's.", show_default=False)]
 KindOption = Annotated[
-    str, typer.Option(help="Only this kind: transfer.received, transfer.*, login.refused.", show_default=False)
+    list[str] | None,
+    typer.Option(
+        help="Only this kind: transfer.received, transfer.*, login.refused. Given again: any of them.",
+        show_default=False,
+    ),
 ]
 ActorOption = Annotated[
     str, typer.Option(help="Only by this actor: server, cli:0, connection:ID.", show_default=False, callback=utf8)
@@ -85,21 +90,22 @@ _CSV: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
 
 
 def _wanted(
-    books: "Books", *, partner: str, kind: str, transfer: str, result: Result | None, **others: Any
+    books: "Books", *, partner: str, kind: list[str] | None, transfer: str, result: Result | None, **others: Any
 ) -> dict[str, Any]:
     """What `leaves` and `numbered` are asked for. Raises Missing: no such partner or transfer."""
     from mft.audit.log import KINDS
     from mft.ledger.profiles import connection_named
     from mft.ledger.transfers import transfer_row
 
-    beginning = kind.removesuffix("*")
-    if kind and not (kind in KINDS or (kind != beginning and any(one.startswith(beginning) for one in KINDS))):
-        near = difflib.get_close_matches(beginning, KINDS, n=1)
-        raise typer.BadParameter(
-            f"{kind!r} is no kind of leaf" + (f"; did you mean {near[0]}?" if near else ""), param_hint="--kind"
-        )
+    for asked in kind or ():
+        beginning = asked.removesuffix("*")
+        if not (asked in KINDS or (asked != beginning and any(one.startswith(beginning) for one in KINDS))):
+            near = difflib.get_close_matches(beginning, KINDS, n=1)
+            raise typer.BadParameter(
+                f"{asked!r} is no kind of leaf" + (f"; did you mean {near[0]}?" if near else ""), param_hint="--kind"
+            )
     return {
-        "kind": kind,
+        "kind": tuple(kind or ()),
         "connection": connection_named(books, partner) if partner else "",
         "transfer": transfer_row(books, transfer)["id"] if transfer else "",
         "result": result.value if result else "",
@@ -109,7 +115,7 @@ def _wanted(
 
 def query(
     partner: PartnerOption = "",
-    kind: KindOption = "",
+    kind: KindOption = None,
     actor: ActorOption = "",
     transfer: TransferOption = "",
     name: NameOption = "",
@@ -151,15 +157,15 @@ def query(
             since=since or 0,
             until=until or 0,
         )
-        found = leaves(books, before=before, most=limit, **wanted)
+        found = leaves(books, before=before, most=limit and limit + (form is Form.TABLE), **wanted)
         if form is Form.CSV:
             write_csv(list(_CSV), ([show(leaf) for show in _CSV.values()] for leaf in found), sys.stdout)
         elif form is Form.JSON:
             Output(as_json=True).rows(found, _COLUMNS, empty="")
         else:
-            shown = list(found)
-            Output(as_json=False).rows(shown, _COLUMNS, empty="no leaf fits")
-            if limit and len(shown) == limit and sys.stdout.isatty():
+            shown = list(islice(found, limit)) if limit else []
+            Output(as_json=False).rows(shown or found, _COLUMNS, empty="no leaf fits")
+            if shown and next(found, None) is not None:
                 print(f"the next page: --before {shown[-1]['id']}", file=sys.stderr)
 
 
@@ -167,9 +173,11 @@ def tail(
     lines: Annotated[int, typer.Option("-n", min=0, help="So many to begin with.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     partner: PartnerOption = "",
-    kind: KindOption = "",
+    kind: KindOption = None,
     actor: ActorOption = "",
     transfer: TransferOption = "",
+    name: NameOption = "",
+    control_number: NumberOption = "",
     result: ResultOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -184,7 +192,16 @@ def tail(
     from mft.cli.access import ledger_of
 
     with ledger_of(home) as books:
-        wanted = _wanted(books, partner=partner, kind=kind, transfer=transfer, result=result, actor=actor)
+        wanted = _wanted(
+            books,
+            partner=partner,
+            kind=kind,
+            transfer=transfer,
+            result=result,
+            actor=actor,
+            name=name,
+            control_number=control_number,
+        )
         last = last_number(books)
         page = list(leaves(books, most=lines, **wanted))[::-1] if lines else []
         Output(as_json).rows(page, _COLUMNS, empty="no leaf fits")
@@ -207,7 +224,13 @@ def _show(leaf: Mapping[str, Any], *, as_json: bool) -> None:
 
 def redact(
     leaf: Annotated[
-        str, typer.Option(metavar="ID", help="The private values of this leaf.", show_default=False, callback=utf8)
+        str,
+        typer.Option(
+            metavar="ID",
+            help="The private values of this leaf, by its id or its number.",
+            show_default=False,
+            callback=utf8,
+        ),
     ] = "",
     field: Annotated[
         str, typer.Option(help="Of the leaf only this one: name, sha256 …", show_default=False, callback=utf8)

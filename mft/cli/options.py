@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ HomeOption = Annotated[
         show_default=False,
     ),
 ]
+_MEASURED = 1000  # Rows that are held back until the widths of their columns are known.
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
@@ -37,27 +39,39 @@ class Output:
         *,
         empty: str,
     ) -> None:
-        """A table with a heading for each column; `empty` is said where there are no rows."""
+        """A table with a heading for each column, as wide as its first rows; `empty` is said where there are none."""
         if self.as_json:
             for row in rows:
                 self.object(row)
             return
-        lines = [list(columns)] + [[show(row) for show in columns.values()] for row in rows]
-        if len(lines) == 1:
+        lines = ([show(row) for show in columns.values()] for row in rows)
+        first = list(islice(lines, _MEASURED))
+        if not first:
             print(empty)
             return
-        table(lines)
+        widths = table([list(columns), *first])
+        for line in lines:
+            print(_line(line, widths))
 
     def object(self, value: Mapping[str, Any]) -> None:
         print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-def table(lines: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell, a terminal's bold for the heading; plain text in a pipe."""
+def table(lines: Sequence[Sequence[str]]) -> list[int]:
+    """Columns as wide as their widest cell, a terminal's bold for the heading; plain text in a pipe.
+
+    Returns:
+        The widths.
+    """
     widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
     for number, line in enumerate(lines):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        text = _line(line, widths)
         print(typer.style(text, bold=True) if number == 0 and sys.stdout.isatty() else text)
+    return widths
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def utf8(text: str) -> str:

@@ -1,13 +1,19 @@
 """Forgetting private values of one leaf: the leaf, its commitments and every proof stay as they are."""
 
+import re
+
 import msgspec
 from sqlalchemy import and_, bindparam, delete, select
 
-from mft.errors import Missing
+from mft.errors import Missing, NotAllowed
+from mft.ledger.holds import hold_on
 from mft.ledger.tables import LEAF, LEAF_CLEAR
 from mft.pipeline.journal import Journal
 
-_LEAF = select(LEAF.c.id, LEAF.c.connection, LEAF.c.transfer_id).where(LEAF.c.id == bindparam("leaf"))
+_COLUMNS = select(LEAF.c.id, LEAF.c.connection, LEAF.c.transfer_id)
+_LEAF = _COLUMNS.where(LEAF.c.id == bindparam("leaf"))
+_NUMBERED = _COLUMNS.where(LEAF.c.seq == bindparam("number"))
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")  # An id begins with a zero, and is longer.
 _FIELDS = select(LEAF_CLEAR.c.field).where(LEAF_CLEAR.c.leaf_id == bindparam("leaf")).order_by(LEAF_CLEAR.c.field)
 _FORGET = delete(LEAF_CLEAR).where(
     and_(LEAF_CLEAR.c.leaf_id == bindparam("leaf"), LEAF_CLEAR.c.field == bindparam("what"))
@@ -15,7 +21,7 @@ _FORGET = delete(LEAF_CLEAR).where(
 
 
 class Redact(msgspec.Struct, frozen=True, tag=True):
-    """Forget one private value of a leaf, or all; with a leaf that says so."""
+    """Forget one private value of a leaf, or all; with a leaf that says so. It is named by its id, or its number."""
 
     leaf: str
     field: str | None
@@ -27,11 +33,17 @@ def redact(journal: Journal, command: Redact) -> bool:
 
     Raises:
         Missing: there is no such leaf.
+        NotAllowed: a legal hold covers the transfer that it is of.
     """
     books = journal.books
-    row = books.first(_LEAF, {"leaf": command.leaf})
+    if _NUMBER.fullmatch(command.leaf):
+        row = books.first(_NUMBERED, {"number": int(command.leaf)})
+    else:
+        row = books.first(_LEAF, {"leaf": command.leaf})
     if row is None:
         raise Missing(f"there is no leaf {command.leaf}")
+    if row["transfer_id"] is not None and (hold := hold_on(books, row["transfer_id"])) is not None:
+        raise NotAllowed(f"transfer {row['transfer_id']} is under legal hold {hold['id']}: lift that first")
     there = [one["field"] for one in books.rows(_FIELDS, {"leaf": row["id"]})]
     forgotten = [one for one in there if command.field in {None, one}]
     for field in forgotten:

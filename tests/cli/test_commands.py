@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -119,6 +120,27 @@ def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() in {0, 1}  # What typer makes of it; nobody reads that code behind a pipe.
+
+
+def test_what_is_followed_comes_once_and_ctrl_c_ends_it(mft: Mft, home: Path) -> None:
+    asked = ("--kind", "server.stopped", "--kind", "transfer.op*", "--json", "-n", "1", "--home", str(home))
+    process = subprocess.Popen(
+        [*MFT, "audit", "tail", "--follow", *asked], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        assert json.loads(process.stdout.readline())["kind"] == "server.stopped"
+        row = next(row for row in map(json.loads, mft("transfer", "list", "--json").out.splitlines()))
+        for name in ("first", "second"):
+            assert mft("transfer", "get", row["id"], "--out", name).code == 0
+        opened = [json.loads(process.stdout.readline()) for _ in range(2)]
+        assert [leaf["kind"] for leaf in opened] == ["transfer.opened"] * 2
+        assert opened[0]["seq"] < opened[1]["seq"]
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == 130
+    finally:
+        process.kill()
 
 
 def test_a_fault_of_ours_is_said_so_without_a_traceback(mft: Mft, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from mft.audit.log import make_checkpoint
 from mft.audit.query import REDACTED, leaves
 from mft.audit.verify import verify_log
 from mft.crypto.signing import SigningKey
-from mft.errors import Missing
+from mft.errors import Missing, NotAllowed
+from mft.ledger.holds import add_hold
 from mft.pipeline.erase import Erase
 from mft.pipeline.redact import Redact
 
@@ -61,6 +62,25 @@ def test_again_there_is_nothing_to_forget_and_no_leaf(desk: "Desk", transfer: st
     assert not desk.core.run(Redact(leaf, None, "cli:0"))
     assert not desk.core.run(Redact(leaf, "nothing", "cli:0"))
     assert len(list(leaves(desk.books, kind="audit.redacted"))) == 1
+
+
+def test_by_its_number(desk: "Desk", transfer: str) -> None:
+    verifies(desk)  # Which numbers it.
+    number = the_leaf(desk, transfer)["seq"]
+    assert desk.core.run(Redact(str(number), "sha256", "cli:0"))
+    facts = the_leaf(desk, transfer)["facts"]
+    assert isinstance(facts, dict)
+    assert (facts["name"], facts["sha256"]) == ("a.txt", REDACTED)
+    with pytest.raises(Missing, match="no leaf 999999"):
+        desk.core.run(Redact("999999", None, "cli:0"))
+
+
+def test_under_a_legal_hold_nothing_is_forgotten(desk: "Desk", transfer: str) -> None:
+    desk.core.writer.run(lambda books: add_hold(books, "a suit", at=1, by="cli:0", transfer=transfer))
+    leaf = the_leaf(desk, transfer)
+    with pytest.raises(NotAllowed, match="under legal hold"):
+        desk.core.run(Redact(str(leaf["id"]), None, "cli:0"))
+    assert the_leaf(desk, transfer) == leaf
 
 
 def test_no_such_leaf(desk: "Desk") -> None:
