@@ -14,7 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from mft.crypto.keyring import SIGNING_KEY, VERIFY_KEY, credentials, key_file
+from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, Missing
+from mft.pipeline.retention import Limits
 from partners.strict_toml import BadFile, explain, read_toml
 
 
@@ -158,6 +160,33 @@ class Records(_Strict):
     compact_seconds: Annotated[int, Field(ge=1, description="How often new records are looked for to be cached.")] = 60
 
 
+class KeptFor(_Strict):
+    """Keys of `[retention]`, which are of the standard class, and of each `[retention.classes.NAME]`."""
+
+    originals_days: Annotated[int, Field(ge=0, description="Files are kept for so long; 0: for ever.")] = 0
+    records_days: Annotated[int, Field(ge=0, description="The same of the records made of them,")] = 0
+    names_days: Annotated[int, Field(ge=0, description="and of names in log, transfers and events.")] = 0
+
+    def limits(self) -> Limits:
+        return Limits(self.originals_days, self.records_days, self.names_days)
+
+
+def _classes(found: dict[str, KeptFor]) -> dict[str, KeptFor]:
+    for name in found:
+        if not is_retention_class(name) or name == STANDARD:
+            raise ValueError(f"`{name}` is no name of a class: lower-case letters, digits and dashes; not standard")
+    return found
+
+
+class Retention(KeptFor):
+    """Keys of `[retention]`."""
+
+    classes: Annotated[dict[str, KeptFor], AfterValidator(_classes)] = {}
+
+    def limits_by_class(self) -> dict[str, Limits]:
+        return {STANDARD: self.limits(), **{name: kept.limits() for name, kept in self.classes.items()}}
+
+
 class Vault(_Strict):
     """Keys of `[vault]`."""
 
@@ -201,6 +230,7 @@ class Config(BaseSettings):
     audit: Audit = Audit()
     events: Events = Events()
     records: Records = Records()
+    retention: Retention = Retention()
     vault: Vault = Vault()
     keys: Keys = Keys()
     ledger: Ledger = Ledger()
@@ -392,6 +422,12 @@ DEFAULT_CONFIG = """\
 
 [records]
 # compact_seconds = 60        # How often new records are looked for, to be cached for queries.
+
+[retention]
+# originals_days = 0          # Files are kept for so long; 0: for ever.
+# records_days = 0            # The same of the records made of them,
+# names_days = 0              # and of names in the audit log, in transfers and events.
+# Other classes are named by partner files: [retention.classes.claims], with the same keys.
 
 [vault]
 # blobs_hours = 24            # Small files lie in the ledger for so long, and then in the vault; 0: for ever.

@@ -38,6 +38,7 @@ from mft.pipeline import (
     receive,
     redact,
     replay,
+    retention,
     runner,
     small_objects,
 )
@@ -120,6 +121,10 @@ Command = (
     | emit.DeliveryFailed
     | deadlines.Due
     | erase.Erase
+    | retention.EraseDue
+    | retention.Swept
+    | retention.MakeHold
+    | retention.LiftHold
     | redact.Redact
     | small_objects.BlobsMoved
     | keys.KeepKey
@@ -189,6 +194,10 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,
     erase.Erase: erase.erase,
+    retention.EraseDue: retention.erase_due,
+    retention.Swept: retention.swept,
+    retention.MakeHold: retention.make_hold,
+    retention.LiftHold: retention.lift_hold,
     redact.Redact: redact.redact,
     small_objects.BlobsMoved: small_objects.blobs_moved,
     keys.KeepKey: keys.keep_key,

@@ -100,6 +100,8 @@ class Arrival:
     client_version: str
     folder: bytes
     name: bytes
+    feed: str | None = None  # Of the partner's feeds, by its name.
+    retention: str | None = None  # None: the standard class.
 
 
 @dataclass(frozen=True, slots=True)

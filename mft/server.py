@@ -22,7 +22,7 @@ from mft.audit.sequencer import Sequencer
 from mft.audit.signing_keys import SigningKeys
 from mft.config import Config, Home
 from mft.core import ChangeSigningKey, CommandSocket, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
-from mft.crypto.keyring import FolderKeyring
+from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.crypto.stream import plain_size
 from mft.durable import write_file
 from mft.endpoints.limits import Admission
@@ -43,6 +43,7 @@ from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings
 from mft.pipeline.receipts import Receipts
 from mft.pipeline.receive import Salvage
+from mft.pipeline.retention import Sweep
 from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
 from mft.pipeline.small_objects import Mover
@@ -69,6 +70,23 @@ def load_partners(home: Home) -> Directory:
     if found := list(problems(directory)):
         raise BadConfig("\n".join(found))
     return directory
+
+
+def check_retention(directory: Directory, config: Config, keyring: Keyring) -> None:
+    """Raises BadConfig: partner files name a class that mft.toml does not, or a class has no key."""
+    known = config.retention.limits_by_class()
+    found = [
+        f"{profile.path}: retention class `{name}` is not in mft.toml: add [retention.classes.{name}], or name another"
+        for profile in directory.profiles.values()
+        for name in sorted(profile.connection.retention_classes - known.keys())
+    ]
+    for name in known:
+        try:
+            keyring.seal_for(name)
+        except BadConfig as error:
+            found.append(str(error))
+    if found:
+        raise BadConfig("\n".join(found))
 
 
 def destinations(config: Config) -> list[Destination]:
@@ -175,6 +193,7 @@ class Server:
         cleanup.callback(lock.release)
         directory = load_partners(home)
         keyring = self._keyring = FolderKeyring(home.keys)
+        check_retention(directory, config, keyring)
         vault = Vault(home.vault, keyring)
         signing = self._signing = SigningKeys(home.keys)
         ledger = Ledger(home.ledger_url(config))
@@ -257,6 +276,9 @@ class Server:
         compaction.start()
         cleanup.callback(compaction.stop)
 
+        keeping = Sweep(readers.get, core.run, broken, config.retention.limits_by_class())
+        keeping.start()
+        cleanup.callback(keeping.stop)
         if config.vault.blobs_hours:
             mover = Mover(vault, readers.get, core.run, broken, after_hours=config.vault.blobs_hours)
             mover.start()
@@ -372,6 +394,7 @@ class Server:
         async with self._reloading:
             try:
                 directory = await asyncio.to_thread(load_partners, self.home)
+                check_retention(directory, self.config, self._keyring)
             except BadConfig:
                 refused = Note("config.loaded", command.actor, result="refused")
                 await asyncio.wrap_future(self.core.submit(refused))

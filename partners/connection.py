@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from partners.agreement import Agreement, OutFolder
+from partners.feed import Feed, RetentionClass
 from partners.uploads import Uploads
 
 KEY_TYPES = (
@@ -109,6 +110,8 @@ class Connection(_Strict):
     receipts: Receipts = Receipts()
     logins: Annotated[list[Login], Field(min_length=1)]
     agreements: tuple[Agreement, ...] = ()
+    retention: RetentionClass | None = None
+    feeds: tuple[Feed, ...] = ()
 
     @model_validator(mode="after")
     def _users_differ(self) -> "Connection":
@@ -116,6 +119,26 @@ class Connection(_Strict):
         if len(users) != len(set(users)):
             raise ValueError("two logins have the same user")
         return self
+
+    @model_validator(mode="after")
+    def _feeds_differ(self) -> "Connection":
+        names = [feed.name for feed in self.feeds]
+        if len(names) != len(set(names)):
+            raise ValueError("two feeds have the same name")
+        return self
+
+    def feed_of(self, folder: bytes, name: bytes) -> Feed | None:
+        """The feed that a file in /inbound or below is of, if it is of one."""
+        return next((feed for feed in self.feeds if feed.matches(folder, name)), None)
+
+    def retention_of(self, feed: Feed | None) -> str | None:
+        """The retention class of a feed's files, or of files of none; None is the standard one."""
+        return (feed.retention if feed is not None else None) or self.retention
+
+    @property
+    def retention_classes(self) -> set[str]:
+        """Every class that is named here."""
+        return {one for one in (self.retention, *(feed.retention for feed in self.feeds)) if one is not None}
 
     @property
     def out_folders(self) -> list[bytes]:

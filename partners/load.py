@@ -119,6 +119,8 @@ def render(connection: Connection) -> str:
         f'name = "{connection.name}"',
         f"enabled = {str(connection.enabled).lower()}",
     ]
+    if connection.retention is not None:
+        lines.append(f'retention = "{connection.retention}"')
     uploads = connection.uploads.model_dump(exclude_defaults=True)
     if uploads:
         lines += ["", "[uploads]", *(f"{key} = {json.dumps(value)}" for key, value in uploads.items())]
@@ -130,9 +132,10 @@ def render(connection: Connection) -> str:
             lines += ["", "[[logins.keys]]", f'key = "{_escaped(key.key)}"']
             if key.expires is not None:
                 lines.append(f"expires = {key.expires.isoformat()}")
-    for agreement in connection.agreements:
-        said = agreement.model_dump(mode="json", exclude_defaults=True)
-        lines += ["", "[[agreements]]", *(f"{key} = {_toml(value)}" for key, value in said.items())]
+    for heading, tables in (("feeds", connection.feeds), ("agreements", connection.agreements)):
+        for table in tables:
+            said = table.model_dump(mode="json", exclude_defaults=True)
+            lines += ["", f"[[{heading}]]", *(f"{key} = {_toml(value)}" for key, value in said.items())]
     return "\n".join(lines) + "\n"
 
 

@@ -61,6 +61,17 @@ class Uploads(BaseModel):
                 return True
         return False
 
+    def final_name(self, name: bytes) -> bytes:
+        """What a temporary name is going to be, as far as it tells: `a.edi` of `a.edi.tmp`; another name as it is."""
+        lower = name.lower()
+        for pattern in self.temporary:
+            text = pattern.strip("*").lower().encode()
+            if pattern.startswith("*") and lower.endswith(text) and len(name) > len(text):
+                return name[: -len(text)]
+            if pattern.endswith("*") and lower.startswith(text) and len(name) > len(text):
+                return name[len(text) :]
+        return name
+
     def is_staging(self, folder: bytes) -> bool:
         """Whether files wait in this folder, named below /inbound, to be moved out."""
         return any(folder == text or folder.startswith(text + b"/") for text in map(str.encode, self.staging))

@@ -26,6 +26,7 @@ from mft.cli import (
     partner,
     records,
     restore,
+    retention,
     serve,
     transfer,
     validate,
@@ -73,6 +74,7 @@ app.add_typer(records.app, name="records")
 app.add_typer(ack.app, name="ack")
 app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
+app.add_typer(retention.app, name="retention")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
 

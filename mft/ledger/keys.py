@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, or_, select, update
 
-from mft.domain import TENANT
+from mft.domain import STANDARD, TENANT
 from mft.ledger.database import Books, Row
 from mft.ledger.holds import COVERS
 from mft.ledger.tables import KEY_NOTICE, KEY_PAIR, LEGAL_HOLD, OBJECT, RECORDS, RECORDS_PART, TRANSFER
@@ -65,6 +65,16 @@ _HELD_UNDER = (
     .join(LEGAL_HOLD, COVERS)
     .where(or_(_sealed_under(TRANSFER.c.object_id), _RECORDS_UNDER))
     .limit(1)
+)
+_CLASS = func.coalesce(TRANSFER.c.retention, STANDARD)
+_MISPLACED = (
+    select(_O.id, _O.tenant_id, _O.bucket, _O.wrapped_dek, _CLASS.label("retention"))
+    .select_from(TRANSFER)
+    .join(OBJECT, _O.id == TRANSFER.c.object_id)
+    .join(KEY_PAIR, _K.id == _O.bucket)
+    .where(_K.retention != _CLASS, _K.destroyed_at.is_(None), _OPEN)
+    .order_by(_O.id)
+    .limit(bindparam("most"))
 )
 _GOES_ON = select(_O.id).where(_O.continues == bindparam("object_id")).limit(1)
 _OWNER = select(TRANSFER.c.id).where(TRANSFER.c.object_id == bindparam("object_id")).limit(1)
@@ -136,6 +146,11 @@ def objects_under(books: Books, key: str) -> int:
 def wrapped_under(books: Books, key: str, *, most: int, newest_first: bool = False) -> list[Row]:
     """Some objects that are wrapped to a key: id, tenant_id, bucket, wrapped_dek."""
     return books.rows(_NEWEST if newest_first else _OLDEST, {"key": key, "most": most})
+
+
+def misplaced(books: Books, *, most: int) -> list[Row]:
+    """Some files that are wrapped to a key of another class than their transfer's: as above, and that `retention`."""
+    return books.rows(_MISPLACED, {"most": most})
 
 
 def rewrap_object(books: Books, object_id: str, *, bucket: str, old: bytes, to: str, new: bytes) -> bool:

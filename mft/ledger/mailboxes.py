@@ -49,7 +49,13 @@ _ANY_IN = select(_T.id).where(_VISIBLE).limit(1)
 _RELABEL = (
     update(TRANSFER)
     .where(_T.id == bindparam("transfer"))
-    .values(folder_bytes=bindparam("new_folder"), name_bytes=bindparam("new_name"), updated_at=bindparam("now"))
+    .values(
+        folder_bytes=bindparam("new_folder"),
+        name_bytes=bindparam("new_name"),
+        feed=bindparam("new_feed"),
+        retention=bindparam("new_retention"),
+        updated_at=bindparam("now"),
+    )
 )
 _UNLIST = update(TRANSFER).where(_T.id == bindparam("transfer")).values(listed=0, updated_at=bindparam("now"))
 _RELIST = (
@@ -81,8 +87,12 @@ def has_files(books: Books, connection: str, folder: bytes, *, since: int) -> bo
     return books.first(_ANY_IN, {"whose": connection, "folder": folder, "since": since}) is not None
 
 
-def relabel(books: Books, transfer: str, folder: bytes, name: bytes, *, at: int) -> None:
-    books.execute(_RELABEL, {"transfer": transfer, "new_folder": folder, "new_name": name, "now": at})
+def relabel(
+    books: Books, transfer: str, folder: bytes, name: bytes, *, feed: str | None, retention: str | None, at: int
+) -> None:
+    """Give a transfer another name, and what follows from it."""
+    named = {"new_folder": folder, "new_name": name, "new_feed": feed, "new_retention": retention}
+    books.execute(_RELABEL, {"transfer": transfer, **named, "now": at})
 
 
 def unlist(books: Books, transfer: str, *, at: int) -> None:

@@ -16,7 +16,7 @@ _MOVE = (
 )
 _FORGET = delete(RECEIPT_MARK).where(_M.connection == bindparam("who"))
 _RECEIVED = (
-    select(LEAF.c.id, LEAF.c.seq, LEAF.c.transfer_id, TRANSFER.c.name_bytes)
+    select(LEAF.c.id, LEAF.c.seq, LEAF.c.transfer_id, TRANSFER.c.name_bytes, TRANSFER.c.retention)
     .join(TRANSFER, TRANSFER.c.id == LEAF.c.transfer_id)
     .where(
         LEAF.c.seq >= bindparam("since"),
@@ -48,5 +48,5 @@ def forget_mark(books: Books, connection: str) -> None:
 
 
 def received_leaves(books: Books, connection: str, since: int, until: int, most: int) -> list[Row]:
-    """Leaves of published uploads, oldest first: id, seq, transfer_id, name_bytes."""
+    """Leaves of published uploads, oldest first: id, seq, transfer_id, name_bytes, retention."""
     return books.rows(_RECEIVED, {"who": connection, "since": since, "until": until, "most": most})

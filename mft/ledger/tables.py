@@ -135,6 +135,12 @@ TRANSFER = Table(
         postgresql_where=text("speaks_of_bytes IS NOT NULL"),
     ),
     Index(None, "received_at"),
+    Index(
+        "ix_transfer_child",
+        "parent_id",
+        sqlite_where=text("parent_id IS NOT NULL"),
+        postgresql_where=text("parent_id IS NOT NULL"),
+    ),
 )
 
 INTERCHANGE = Table(

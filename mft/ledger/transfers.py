@@ -5,15 +5,18 @@ Every function works in the caller's transaction.
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from mft.clock import LAST_ID
-from mft.domain import TENANT, Arrival, Direction, Stage, printable
+from mft.domain import STANDARD, TENANT, Arrival, Direction, Stage, printable
 from mft.errors import Missing
 from mft.ledger.database import Books, Row
 from mft.ledger.tables import FINDING, FUNCTIONAL_GROUP, INTERCHANGE, PROFILE, RECORDS, TRANSACTION_SET, TRANSFER
+
+ERASED: Final = {"original": 1, "records": 2, "names": 4}
+"""Bits of a transfer's column `erased`."""
 
 _T = TRANSFER.c
 _INSERT = insert(TRANSFER)
@@ -103,6 +106,8 @@ def insert_transfer(
             "standard": standard,
             "sets": sets,
             "usage": usage,
+            "feed": arrival.feed,
+            "retention": arrival.retention,
             "listed_at": at,
             "received_at": at,
             "updated_at": at,
@@ -172,6 +177,8 @@ def public(row: Row) -> dict[str, Any]:
         "usage": row["usage"],
         "feed": row["feed"],
         "business_date": row["business_date"],
+        "retention": row["retention"] or STANDARD,
+        "erased": [kind for kind, bit in ERASED.items() if row["erased"] & bit],
         "received_at": row["received_at"],
         "updated_at": row["updated_at"],
         "reason": row["reason"],

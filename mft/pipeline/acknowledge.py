@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from mft.clock import new_id
-from mft.domain import TENANT, Arrival, Principal, Stage
+from mft.domain import STANDARD, TENANT, Arrival, Principal, Stage
 from mft.errors import Busy, Missing
 from mft.ledger.acknowledgments import DUPLICATE, InterchangeKey, acknowledgments_of, came_before
 from mft.ledger.control_numbers import Scope, allocate
@@ -325,10 +325,10 @@ class Desk:
         repeats: str | None = None,
     ) -> None:
         job, opened, transfer = self._job, interchange.opened, new_id()
-        sealed, sha256 = self._vault.seal(TENANT, content)
+        sealed, sha256 = self._vault.seal(TENANT, content, retention=job["retention"] or STANDARD)
         name, *others = _names(agreement, job["name_bytes"], kinds[-1], opened.control_number, control_number, transfer)
         principal = Principal(job["connection"], "", "", "", self._agreed.profile or job["profile_hash"])
-        arrival = Arrival(principal, "server", "", "", agreement.ack_folder.encode(), name)
+        arrival = Arrival(principal, "server", "", "", agreement.ack_folder.encode(), name, retention=job["retention"])
         facts: dict[str, Fact] = {"kinds": " ".join(kinds), "verdict": verdict, "control_number": control_number}
         deposit = Deposit(
             transfer,

@@ -16,14 +16,11 @@ from mft.ledger.holds import hold_on
 from mft.ledger.objects import erase_object, pieces_of
 from mft.ledger.record_parts import forget
 from mft.ledger.tables import DELIVERY, LEAF, LEAF_CLEAR, OUTBOX, RECORDS, TRANSFER
-from mft.ledger.transfers import transfer_row
+from mft.ledger.transfers import ERASED, transfer_row
 from mft.pipeline.journal import Journal
 
 Kind = Literal["original", "records", "names"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-ERASED: Final[dict[Kind, int]] = {"original": 1, "records": 2, "names": 4}
-"""Bits of the column `erased`."""
-
 NAMELESS: Final = b"(erased)"
 
 _RECORDS = select(RECORDS.c.object_id).where(RECORDS.c.transfer_id == bindparam("transfer"))
@@ -47,6 +44,7 @@ _UNNAME = (
 )
 _EVENTS = select(OUTBOX.c.id).where(OUTBOX.c.transfer_id == bindparam("transfer"))
 _DROP_DELIVERIES = delete(DELIVERY).where(DELIVERY.c.event_id == bindparam("event"))
+_ABOUT_IT = select(TRANSFER).where(TRANSFER.c.parent_id == bindparam("transfer"))
 _DROP_EVENT = delete(OUTBOX).where(OUTBOX.c.id == bindparam("event"))
 
 
@@ -94,6 +92,9 @@ def erase_kinds(journal: Journal, row: Row, kinds: tuple[Kind, ...], *, reason: 
     journal.leaf("transfer.erased", actor=actor, connection=row["connection"], transfer=transfer, facts=facts)
     if "names" in due:
         _erase_names(books, transfer)
+        for child in books.rows(_ABOUT_IT, {"transfer": transfer}):  # Its acknowledgments, reports and receipts.
+            told: tuple[Kind, ...] = ("names",) if child["standard"] else ("original", "names")
+            erase_kinds(journal, child, told, reason=reason, actor=actor)
     return True
 
 

@@ -34,6 +34,8 @@ class Rename(msgspec.Struct, frozen=True, tag=True):
     new_folder: bytes
     new_name: bytes
     since: int
+    feed: str | None = None
+    retention: str | None = None
     replace: bool = False
     publish: bool = False
     repeat_since: int = 0
@@ -163,7 +165,15 @@ def rename(journal: Journal, command: Rename) -> str | None:
             repeat(journal, earlier, who.connection, folder, name, size_bytes=size, instead=row)
             return str(earlier["id"])
     displace(journal, who.connection, command.new_folder, command.new_name, but=row["id"])
-    mailboxes.relabel(books, row["id"], command.new_folder, command.new_name, at=journal.at)
+    mailboxes.relabel(
+        books,
+        row["id"],
+        command.new_folder,
+        command.new_name,
+        feed=command.feed,
+        retention=command.retention,
+        at=journal.at,
+    )
     journal.leaf("transfer.renamed", actor=by, connection=who.connection, transfer=row["id"], private=names)
     if not publish:
         return None

@@ -14,7 +14,7 @@ import msgspec
 from mft.audit.log import newest_checkpoint
 from mft.audit.receipt import receipt_of
 from mft.clock import new_id
-from mft.domain import TENANT, Arrival, Principal
+from mft.domain import STANDARD, TENANT, Arrival, Principal
 from mft.errors import Broken, Busy, StageConflict
 from mft.ledger import receipts
 from mft.ledger.database import Books, Row
@@ -132,12 +132,12 @@ class Receipts:
     def _deposit(self, books: Books, profile: Profile, row: Row) -> Deposit:
         made = receipt_of(books, row["id"])
         assert made is not None, "a checkpoint covers it"
-        sealed, sha256 = self._vault.seal(TENANT, made.encode())
+        sealed, sha256 = self._vault.seal(TENANT, made.encode(), retention=row["retention"] or STANDARD)
         transfer, folder = new_id(), profile.connection.receipts.folder
         assert folder is not None
         principal = Principal(profile.connection.id, "", "", "", profile.hash)
         name, other = _names(row["name_bytes"], row["transfer_id"])
-        arrival = Arrival(principal, "server", "", "", folder.encode(), name)
+        arrival = Arrival(principal, "server", "", "", folder.encode(), name, retention=row["retention"])
         return Deposit(transfer, arrival, sealed, sha256, parent=row["transfer_id"], others=(other,))
 
 

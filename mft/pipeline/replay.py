@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from mft.audit.log import Fact
-from mft.domain import TENANT, SealedObject
+from mft.domain import STANDARD, TENANT, SealedObject
 from mft.errors import Refused
 from mft.events import RecordsReady
 from mft.ledger import record_parts, transfers
@@ -215,7 +215,7 @@ class Replay:
         )
 
     def writer(self) -> ObjectWriter:
-        return self._vault.writer(TENANT)
+        return self._vault.writer(TENANT, retention=self.transfer["retention"] or STANDARD)
 
     def forget(self) -> None:
         for one in self.sealed:

@@ -77,6 +77,20 @@ class Rewrapping:
             self._run(Rewrap(to.id, wrapped))
         return len(rows)
 
+    def misplaced(self) -> int:
+        """Wrap a batch of what is wrapped to the key of another class than its transfer's; returns how many it moved."""
+        held, moved = self._keyring.held, 0
+        if len(held.newest) < 2:
+            return 0
+        rows = keys.misplaced(self._books(), most=self._batch)
+        for retention in {row["retention"] for row in rows} & held.newest.keys():
+            to = held.seal_for(retention)
+            made = [self._wrapped(row, to) for row in rows if row["retention"] == retention]
+            wrapped = tuple(one for one in made if one is not None)
+            if wrapped:
+                moved += self._run(Rewrap(to.id, wrapped))
+        return moved
+
     def _wrapped(self, row: Row, to: BucketPublicKey) -> Wrapped | None:
         about, old = context(row["tenant_id"], row["id"]), bytes(row["wrapped_dek"])
         try:
@@ -156,6 +170,8 @@ class Leftovers:
                 pass
             if not self._stop:
                 self._rewrapping.finish(key)
+        while not self._stop and self._rewrapping.misplaced():
+            pass
         for key in keys.shredded_keys(self._books()):
             if keys.objects_under(self._books(), key):
                 for _ in erase_shredded(self._books, self._run_command, key, actor="server", batch=_SMALL_BATCH):

@@ -19,7 +19,7 @@ import msgspec
 import mft
 import parsers
 from mft.clock import new_id
-from mft.domain import ERRORS, TENANT, Arrival, Principal, Stage, printable
+from mft.domain import ERRORS, STANDARD, TENANT, Arrival, Principal, Stage, printable
 from mft.errors import Broken, Busy, MFTError, Refused, StageConflict
 from mft.ledger import runners, transfers
 from mft.ledger.database import Books, Readers, Row
@@ -140,6 +140,7 @@ class _Pass:
     def __init__(self, vault: Vault, job: Row, agreed: Agreed = NOTHING_AGREED) -> None:
         self._vault = vault
         self._job = job
+        self._retention: str = job["retention"] or STANDARD
         self._agreed = agreed
         self._collector = Collector()
         self._judged: list[JudgedInterchange] = []
@@ -161,7 +162,7 @@ class _Pass:
             case RecordBatch():
                 writer = self._open.get(event.set)
                 if writer is None:
-                    writer = self._open[event.set] = self._vault.writer(TENANT)
+                    writer = self._open[event.set] = self._vault.writer(TENANT, retention=self._retention)
                 writer.append(event.ndjson)
                 writer.flush()
             case Finding():
@@ -444,10 +445,10 @@ class _Pass:
             verdict=verdict,
             findings=self.findings,
         )
-        sealed, sha256 = self._vault.seal(TENANT, text.encode())
+        sealed, sha256 = self._vault.seal(TENANT, text.encode(), retention=self._retention)
         name = job["name_bytes"] + b"." + job["id"].encode() + b".txt"
         principal = Principal(job["connection"], "", "", "", job["profile_hash"])
-        arrival = Arrival(principal, "server", "", "", ERRORS, name)
+        arrival = Arrival(principal, "server", "", "", ERRORS, name, retention=job["retention"])
         return Deposit(new_id(), arrival, sealed, sha256, parent=job["id"])
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mft.clock import new_id
-from mft.domain import Arrival, SealedObject
+from mft.domain import STANDARD, Arrival, SealedObject
 from mft.errors import FileGone, NotSupported, NotWhole, QuotaExceeded, StageConflict
 from mft.pipeline.receive import Begin, Keep, Receive
 from mft.vault.scratch import Scratch
@@ -83,7 +83,9 @@ class Upload:
         self.size = self._frontier
 
     def _new_writer(self, *, after: str | None = None) -> ObjectWriter:
-        writer = self._vault.writer(self._tenant, digest=self._digest, continues=after)
+        writer = self._vault.writer(
+            self._tenant, retention=self.arrival.retention or STANDARD, digest=self._digest, continues=after
+        )
         self._made.append(writer.id)
         return writer
 

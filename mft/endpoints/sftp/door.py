@@ -26,7 +26,7 @@ from mft.errors import Broken, Busy
 from mft.ledger import uploads
 from mft.ledger.database import Readers
 from mft.vault.store import Vault
-from partners.connection import fingerprint
+from partners.connection import Connection, fingerprint
 from partners.load import Directory
 from partners.uploads import Uploads
 
@@ -209,15 +209,20 @@ class SftpDoor:
         """The oldest arrival, in microseconds, whose sender may still repeat it because our yes was lost."""
         return now_us() - self._retry_us
 
+    def connection(self, principal: Principal) -> Connection | None:
+        """A partner as their file stands now; None where it is gone."""
+        profile = self.directory().profiles.get(principal.connection)
+        return profile.connection if profile else None
+
     def rules(self, principal: Principal) -> Uploads:
         """How a partner uploads, as their file says now."""
-        profile = self.directory().profiles.get(principal.connection)
-        return profile.connection.uploads if profile else Uploads()
+        connection = self.connection(principal)
+        return connection.uploads if connection else Uploads()
 
     def folders(self, principal: Principal) -> list[bytes]:
         """Every folder of a partner's profile, absolute, each behind the one it lies in."""
-        profile = self.directory().profiles.get(principal.connection)
-        ours = profile.connection.out_folders if profile else []
+        connection = self.connection(principal)
+        ours = connection.out_folders if connection else []
         return [*(INBOUND + b"/" + folder for folder in self.rules(principal).all_folders), *ours]
 
     # Quotas

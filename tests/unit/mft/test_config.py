@@ -21,10 +21,12 @@ def home(tmp_path: Path) -> Home:
 
 
 def leaves(model: BaseModel, *above: str) -> dict[tuple[str, ...], Any]:
-    """Every key with its value, by its path."""
+    """Every key with its value, by its path; without tables that people name, as `[retention.classes.claims]`."""
     found: dict[tuple[str, ...], Any] = {}
     for name in type(model).model_fields:
         value = getattr(model, name)
+        if isinstance(value, dict):
+            continue
         found |= leaves(value, *above, name) if isinstance(value, BaseModel) else {(*above, name): value}
     return found
 

@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 NOT_OK = sa.text("result <> 'ok'")
+CHILDREN = sa.text("parent_id IS NOT NULL")
 NAMES = sa.text("field = 'name'")
 OPEN = sa.text("wrapped_dek IS NOT NULL")
 BLOBS = sa.text("blob IS NOT NULL")
@@ -72,6 +73,7 @@ def upgrade() -> None:
     _table("receipt_mark", _number("seq", null=False), key="connection")
     op.add_column("transfer", _text("retention"))
     op.add_column("transfer", _number("erased", null=False, default="0"))
+    op.create_index("ix_transfer_child", "transfer", ["parent_id"], sqlite_where=CHILDREN, postgresql_where=CHILDREN)
     op.drop_column("transfer", "legal_hold")
     op.drop_column("transfer", "retain_until")
     op.create_index(
