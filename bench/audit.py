@@ -107,7 +107,7 @@ def _asking(folder: Path) -> list[Row]:
             p95 = sorted(took)[int(len(took) * 0.95)]
             rows.append(Row(f"audit: {name}, 100 of {count:,} leaves, p95", p95, None, "ms", None, 50, 10))
         begun = time.perf_counter()
-        verify_log(books, KEY.verify_key)
+        verify_log(books, [KEY.verify_key])
         rate = count / (time.perf_counter() - begun)
     return [*rows, Row(f"audit: verifying {count:,} leaves", rate, None, "leaves/s", None, 200_000, 1_000_000)]
 

@@ -197,13 +197,12 @@ class Restore:
             )
         try:
             with reading(ledger) as books:
-                for key in keys:
-                    pins: list[str | None] = [note for _, note in within]
-                    for pinned in pins or [None]:
-                        verify_log(
-                            books, key, pinned=pinned,
-                            progress=lambda done: self._progress("audit log", done, manifest.contents.leaves),
-                        )  # fmt: skip
+                verify_log(
+                    books,
+                    keys,
+                    pinned=[note for _, note in within],
+                    progress=lambda done: self._progress("audit log", done, manifest.contents.leaves),
+                )
         except database_errors(ledger.dialect_name) as error:
             raise AuditMismatch(f"the audit log cannot be read: {error}") from None
         return lost

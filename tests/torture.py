@@ -108,6 +108,7 @@ def rotations(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally
     scenes.check_keys(site.home)
     scenes.check_promises(site.home, sent)
     scenes.check_books(site.home)
+    scenes.check_log(site)
 
 
 def cuts(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:

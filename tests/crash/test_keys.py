@@ -29,6 +29,7 @@ def test_rotations_that_are_killed_harm_nobody(site: Site, acme: Partner) -> Non
     scenes.check_keys(site.home)
     scenes.check_promises(site.home, sent)
     scenes.check_books(site.home)
+    scenes.check_log(site)
 
 
 @pytest.mark.parametrize(

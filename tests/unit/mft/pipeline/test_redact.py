@@ -30,7 +30,7 @@ def the_leaf(desk: "Desk", transfer: str) -> dict[str, object]:
 
 def verifies(desk: "Desk") -> int:
     desk.core.writer.run(lambda books: make_checkpoint(books, KEY, at=1))
-    return verify_log(desk.books, KEY.verify_key).unsigned
+    return verify_log(desk.books, [KEY.verify_key]).unsigned
 
 
 def test_one_field_is_forgotten_and_the_log_says_so(desk: "Desk", transfer: str) -> None:
