@@ -522,9 +522,9 @@ class TestRestoring:
         writer.run(lambda books: make_checkpoint(books, kept.signing, at=now_us()))
         writer.close()
         with reading(Ledger(f"sqlite:{home.data / 'ledger.db'}")) as books:
-            verify_log(books, key)
+            verify_log(books, [key])
             with pytest.raises(AuditMismatch):
-                verify_log(books, key, pinned=later)
+                verify_log(books, [key], pinned=[later])
 
     def test_a_checkpoint_of_another_history_is_refused(self, kept: Kept) -> None:
         kept.back_up()
