@@ -12,7 +12,7 @@ from mft.ledger.transfers import ERASED
 
 _T = TRANSFER.c
 _AT_WORK: Final = (
-    Stage.RECEIVING, Stage.PARTIAL, Stage.RECEIVED, Stage.IDENTIFIED, Stage.UNWRAPPED, Stage.PARSED, Stage.VALIDATED,
+    Stage.RECEIVING, Stage.PARTIAL, Stage.RECEIVED, Stage.IDENTIFIED, Stage.PARSED, Stage.VALIDATED,
     Stage.CANONICALIZED, Stage.ACKNOWLEDGED,
 )  # fmt: skip
 _CLASS = func.coalesce(_T.retention, literal_column(f"'{STANDARD}'"))

@@ -78,7 +78,7 @@ class Rewrapping:
         return len(rows)
 
     def misplaced(self) -> int:
-        """Wrap a batch of what is wrapped to the key of another class than its transfer's; returns how many it moved."""
+        """Wrap a batch of what is wrapped to the key of another class than its transfer's; returns how many moved."""
         held, moved = self._keyring.held, 0
         if len(held.newest) < 2:
             return 0
