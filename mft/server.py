@@ -1,10 +1,8 @@
 """Builds every object once, runs them, drains them. Doors open last and close first."""
 
 import asyncio
-import ctypes
 import json
 import os
-import resource
 import signal
 import socket
 import sys
@@ -17,16 +15,19 @@ from mft.config import HOST_KEYS, SIGNING_KEY, Config, Home
 from mft.core import CommandSocket, Core, HomeLock, KeepProfile, Note, Reload
 from mft.crypto.keyring import FolderKeyring
 from mft.crypto.signing import SigningKey
-from mft.crypto.stream import plain_size
+from mft.crypto.stream import context, plain_size
 from mft.durable import write_file
 from mft.endpoints.limits import Admission
-from mft.endpoints.sftp import SftpDoor
-from mft.errors import BadConfig, Broken, Missing
+from mft.endpoints.process import Handover, Profiles, PublicKeys, Settings
+from mft.endpoints.processes import DoorProcesses
+from mft.endpoints.sftp import SftpDoor, bind
+from mft.errors import BadConfig, Broken, MFTError, Missing
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.migrate import migrate, version
 from mft.ledger.objects import erased_objects, object_files, sealed_object
 from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
+from mft.own_process import keep_to_ourselves
 from mft.pipeline.agreements import problems
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
@@ -38,7 +39,6 @@ from mft.vault.store import Vault
 from partners.load import EMPTY, Directory, load_directory
 from partners.strict_toml import BadFile
 
-_PR_SET_DUMPABLE = 4  # prctl(2)
 ORPHAN_SECONDS = 7 * 86_400
 
 
@@ -58,10 +58,10 @@ def open_vault(home: Home) -> Vault:
     return Vault(home.vault, FolderKeyring(home.keys))
 
 
-def salvage(core: Core, ledger: Ledger, vault: Vault) -> int:
-    """Keep what is whole of uploads that were under way when the server died; returns how many."""
+def salvage(core: Core, ledger: Ledger, vault: Vault, only: set[str] | None = None) -> int:
+    """Keep what is whole of uploads (or `only` of these) whose process died; returns how many."""
     with reading(ledger) as books:
-        found = under_way(books)
+        found = [row for row in under_way(books) if only is None or row["id"] in only]
         pieces = [sealed_object(books, row["object_id"]) if row["object_id"] else None for row in found]
     for row, piece in zip(found, pieces, strict=True):
         size = vault.salvage(piece) if piece is not None and piece.cut else 0
@@ -130,7 +130,7 @@ class Server:
     async def _start(self) -> None:
         home, config, cleanup = self.home, self.config, self._cleanup
         loop = asyncio.get_running_loop()
-        _keep_to_ourselves()
+        keep_to_ourselves()
         lock = HomeLock(home.lock)
         cleanup.callback(lock.release)
         directory = load_partners(home)
@@ -205,32 +205,111 @@ class Server:
         compaction.start()
         cleanup.callback(compaction.stop)
 
-        self._commands = CommandSocket(home.socket, core, self._reload)
+        self._vault, self._readers, self._ledger, self._broken = vault, readers, ledger, broken
+        self._commands = CommandSocket(home.socket, core, self._reload, unwrap=self._dek, on_gone=self._salvage)
         await self._commands.start()
-        host, _, port = config.doors.sftp.listen.rpartition(":")
-        self._door = SftpDoor(
-            host=host.strip("[]"),
-            port=int(port),
-            host_keys=[path for name in HOST_KEYS if (path := home.keys / name).exists()],
-            directory=lambda: self._directory,
-            on_broken=broken,
-            submit=core.submit,
-            readers=readers,
-            vault=vault,
-            admission=Admission(
-                unproven_max=config.doors.sftp.unproven_max,
-                unproven_per_source_max=config.doors.sftp.unproven_per_source_max,
-                arrivals_per_second_max=config.doors.sftp.arrivals_per_second_max,
-            ),
-            login_seconds=config.doors.sftp.login_seconds,
-            idle_seconds=config.doors.sftp.idle_seconds,
-            visible_seconds=config.doors.sftp.visible_seconds,
-            retry_seconds=config.receive.retry_seconds,
-            free_mib_min=config.receive.free_mib_min,
-        )
-        self.sftp_address = await self._door.start()
+        self.sftp_address = await (self._start_processes() if config.doors.processes else self._start_door())
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
         cleanup.callback(lambda: home.ports.unlink(missing_ok=True))
+
+    # The door, in here or as processes
+
+    async def _start_door(self) -> tuple[str, int]:
+        settings = self._settings()
+        host, port = self._listen_at()
+        self._door = SftpDoor(
+            host=host,
+            port=port,
+            host_keys=self._host_keys(),
+            directory=lambda: self._directory,
+            on_broken=self._broken,
+            submit=self.core.submit,
+            readers=self._readers,
+            vault=self._vault,
+            admission=Admission(
+                unproven_max=settings.unproven_max,
+                unproven_per_source_max=settings.unproven_per_source_max,
+                arrivals_per_second_max=settings.arrivals_per_second_max,
+            ),
+            login_seconds=settings.login_seconds,
+            idle_seconds=settings.idle_seconds,
+            visible_seconds=settings.visible_seconds,
+            retry_seconds=settings.retry_seconds,
+            free_mib_min=settings.free_mib_min,
+        )
+        return await self._door.start()
+
+    async def _start_processes(self) -> tuple[str, int]:
+        listener = bind(*self._listen_at())
+        host_keys = self._host_keys()
+
+        def handover() -> Handover:
+            return Handover(
+                core=os.getpid(),
+                ledger_url=self.home.ledger_url(self.config),
+                vault=str(self.home.vault),
+                command_socket=str(self.home.socket),
+                host_keys=host_keys,
+                profiles=self._profiles(),
+                public_keys=self._public_keys(),
+                settings=self._settings(),
+            )
+
+        self._processes = DoorProcesses(
+            count=self.config.doors.processes,
+            listener=listener,
+            handover=handover,
+            on_death=lambda how: print(how, file=sys.stderr, flush=True),
+            on_broken=self._broken,
+        )
+        host, port = listener.getsockname()[:2]
+        await self._processes.start()
+        return str(host), int(port)
+
+    def _listen_at(self) -> tuple[str, int]:
+        host, _, port = self.config.doors.sftp.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def _host_keys(self) -> list[bytes]:
+        return [path.read_bytes() for name in HOST_KEYS if (path := self.home.keys / name).exists()]
+
+    def _settings(self) -> Settings:
+        sftp, receive = self.config.doors.sftp, self.config.receive
+        return Settings(
+            unproven_max=sftp.unproven_max,
+            unproven_per_source_max=sftp.unproven_per_source_max,
+            arrivals_per_second_max=sftp.arrivals_per_second_max,
+            login_seconds=sftp.login_seconds,
+            idle_seconds=sftp.idle_seconds,
+            visible_seconds=sftp.visible_seconds,
+            retry_seconds=receive.retry_seconds,
+            free_mib_min=receive.free_mib_min,
+        )
+
+    def _profiles(self) -> Profiles:
+        return Profiles([profile.body for profile in self._directory.profiles.values()])
+
+    def _public_keys(self) -> PublicKeys:
+        keyring = self._vault.keyring
+        assert isinstance(keyring, FolderKeyring)
+        return PublicKeys({retention: key.public_bytes for retention, key in keyring.held.newest.items()})
+
+    async def keys_changed(self) -> None:
+        """Tell door processes what to seal for; to be called when the keyring has been read again."""
+        if hasattr(self, "_processes"):
+            await self._processes.tell(self._public_keys())
+
+    def _dek(self, object_id: str) -> bytes:
+        """Raises Missing: no such object; UnsealFailed: no key for it."""
+        sealed = sealed_object(self._readers.get(), object_id)
+        return self._vault.keyring.unwrap(sealed.bucket, sealed.wrapped_dek, context(sealed.tenant, sealed.id))
+
+    async def _salvage(self, transfers: set[str]) -> None:
+        """A door process is gone: what it was receiving becomes partials, as at a start."""
+        try:
+            await asyncio.to_thread(salvage, self.core, self._ledger, self._vault, transfers)
+        except MFTError as error:
+            self._broken(error if isinstance(error, Broken) else Broken(str(error)))
 
     def _load(self, core: Core, directory: Directory, *, actor: str) -> dict[str, int]:
         """Put partner files into force; returns how many were added, changed and removed."""
@@ -266,7 +345,10 @@ class Server:
                 await asyncio.wrap_future(self.core.submit(refused))
                 raise
             diff = await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
-        self._door.part_with_strangers()
+        if hasattr(self, "_processes"):
+            await self._processes.tell(self._profiles())
+        else:
+            self._door.part_with_strangers()
         return diff
 
     @property
@@ -282,8 +364,11 @@ class Server:
 
     async def stop(self) -> None:
         """Close the doors, finish what is in hand, sign the last checkpoint."""
+        drain_seconds = 0 if self.failure else self.config.doors.sftp.drain_seconds
         if hasattr(self, "_door"):
-            await self._door.drain(0 if self.failure else self.config.doors.sftp.drain_seconds)
+            await self._door.drain(drain_seconds)
+        if hasattr(self, "_processes"):
+            await self._processes.drain(drain_seconds)
         if hasattr(self, "_commands"):
             await self._commands.stop()
         await asyncio.to_thread(self._cleanup.close)
@@ -293,14 +378,6 @@ class Server:
             call()
         except Broken:
             return  # Said once already, by `failure`.
-
-
-def _keep_to_ourselves() -> None:
-    """No core file, no debugger: both would show plaintext and keys. And as many open files as we may have."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def notify(state: str) -> None:
