@@ -61,6 +61,7 @@ class Receive(_Strict):
 class Doors(_Strict):
     """Keys of `[doors]`."""
 
+    processes: Annotated[int, Field(ge=0, le=64, description="Door processes; 0: inside the core.")] = 0
     sftp: SftpDoor = SftpDoor()
 
 
@@ -371,6 +372,9 @@ def load_config(home: Home) -> Config:
 
 DEFAULT_CONFIG = """\
 # mft.toml: every key with its default. Each is also an environment variable: MFT_DOORS__SFTP__LISTEN=…
+
+[doors]
+# processes = 0               # Door processes, which hold no private key of the vault; 0: in the core.
 
 [doors.sftp]
 # listen = "127.0.0.1:2222"   # Port 0 takes a free one; run/ports.json tells which.

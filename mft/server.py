@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import os
-import resource
 import signal
 import socket
 import sys
@@ -23,11 +22,13 @@ from mft.audit.signing_keys import SigningKeys
 from mft.config import Config, Home
 from mft.core import ChangeSigningKey, CommandSocket, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring, Keyring
-from mft.crypto.stream import plain_size
+from mft.crypto.stream import context, plain_size
 from mft.durable import write_file
 from mft.endpoints.limits import Admission
-from mft.endpoints.sftp import SftpDoor
-from mft.errors import BadConfig, Broken, Missing
+from mft.endpoints.process import Handover, Profiles, PublicKeys, Settings
+from mft.endpoints.processes import DoorProcesses
+from mft.endpoints.sftp import SftpDoor, bind
+from mft.errors import BadConfig, Broken, MFTError, Missing
 from mft.keychain import change_signing_key, keep_host_keys, reload_keys, settle
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.keys import key_pairs
@@ -36,6 +37,7 @@ from mft.ledger.objects import erased_objects, is_blob, object_files, sealed_obj
 from mft.ledger.profiles import last_profiles, was_removed
 from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
+from mft.own_process import keep_to_ourselves
 from mft.pipeline.agreements import problems
 from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
@@ -48,7 +50,6 @@ from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
 from mft.pipeline.small_objects import Mover
 from mft.records.cache import Compaction, DropPart
-from mft.secrecy import leave_no_core
 from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
@@ -111,10 +112,10 @@ def open_vault(home: Home) -> Vault:
     return Vault(home.vault, FolderKeyring(home.keys))
 
 
-def salvage(core: Core, ledger: Ledger, vault: Vault) -> int:
-    """Keep what is whole of uploads that were under way when the server died; returns how many."""
+def salvage(core: Core, ledger: Ledger, vault: Vault, only: set[str] | None = None) -> int:
+    """Keep what is whole of uploads (or `only` of these) whose process died; returns how many."""
     with reading(ledger) as books:
-        found = under_way(books)
+        found = [row for row in under_way(books) if only is None or row["id"] in only]
         pieces = [sealed_object(books, row["object_id"]) if row["object_id"] else None for row in found]
     for row, piece in zip(found, pieces, strict=True):
         size = vault.salvage(piece) if piece is not None and piece.cut else 0
@@ -188,7 +189,7 @@ class Server:
     async def _start(self) -> None:
         home, config, cleanup = self.home, self.config, self._cleanup
         loop = asyncio.get_running_loop()
-        _keep_to_ourselves()
+        keep_to_ourselves()
         lock = HomeLock(home.lock)
         cleanup.callback(lock.release)
         directory = load_partners(home)
@@ -292,30 +293,10 @@ class Server:
         expiry.start()
         cleanup.callback(expiry.stop)
 
-        self._commands = CommandSocket(home.socket, core, self._answer)
+        self._vault, self._readers, self._ledger, self._broken = vault, readers, ledger, broken
+        self._commands = CommandSocket(home.socket, core, self._answer, unwrap=self._dek, on_gone=self._salvage)
         await self._commands.start()
-        host, _, port = config.doors.sftp.listen.rpartition(":")
-        self._door = SftpDoor(
-            host=host.strip("[]"),
-            port=int(port),
-            host_keys=home.host_keys,
-            directory=lambda: self._directory,
-            on_broken=broken,
-            submit=core.submit,
-            readers=readers,
-            vault=vault,
-            admission=Admission(
-                unproven_max=config.doors.sftp.unproven_max,
-                unproven_per_source_max=config.doors.sftp.unproven_per_source_max,
-                arrivals_per_second_max=config.doors.sftp.arrivals_per_second_max,
-            ),
-            login_seconds=config.doors.sftp.login_seconds,
-            idle_seconds=config.doors.sftp.idle_seconds,
-            visible_seconds=config.doors.sftp.visible_seconds,
-            retry_seconds=config.receive.retry_seconds,
-            free_mib_min=config.receive.free_mib_min,
-        )
-        self.sftp_address = await self._door.start()
+        self.sftp_address = await (self._start_processes() if config.doors.processes else self._start_door())
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
         cleanup.callback(lambda: home.ports.unlink(missing_ok=True))
 
@@ -333,6 +314,103 @@ class Server:
                 facts["changed"], private["diff"] = changes(json.loads(last["body"]), settings, words)
             core.run(Note("settings.loaded", "server", facts=facts, private=private))
         core.run(KeepProfile(digest, CONFIG_FILE, CONFIG_FILE, body.decode(), "settings"))
+
+    # The door, in here or as processes
+
+    async def _start_door(self) -> tuple[str, int]:
+        settings = self._settings()
+        host, port = self._listen_at()
+        self._door = SftpDoor(
+            host=host,
+            port=port,
+            host_keys=self._host_keys(),
+            directory=lambda: self._directory,
+            on_broken=self._broken,
+            submit=self.core.submit,
+            readers=self._readers,
+            vault=self._vault,
+            admission=Admission(
+                unproven_max=settings.unproven_max,
+                unproven_per_source_max=settings.unproven_per_source_max,
+                arrivals_per_second_max=settings.arrivals_per_second_max,
+            ),
+            login_seconds=settings.login_seconds,
+            idle_seconds=settings.idle_seconds,
+            visible_seconds=settings.visible_seconds,
+            retry_seconds=settings.retry_seconds,
+            free_mib_min=settings.free_mib_min,
+        )
+        return await self._door.start()
+
+    async def _start_processes(self) -> tuple[str, int]:
+        listener = bind(*self._listen_at())
+        host_keys = self._host_keys()
+
+        def handover() -> Handover:
+            return Handover(
+                core=os.getpid(),
+                ledger_url=self.home.ledger_url(self.config),
+                vault=str(self.home.vault),
+                command_socket=str(self.home.socket),
+                host_keys=host_keys,
+                profiles=self._profiles(),
+                public_keys=self._public_keys(),
+                settings=self._settings(),
+            )
+
+        self._processes = DoorProcesses(
+            count=self.config.doors.processes,
+            listener=listener,
+            handover=handover,
+            on_death=lambda how: print(how, file=sys.stderr, flush=True),
+            on_broken=self._broken,
+        )
+        host, port = listener.getsockname()[:2]
+        await self._processes.start()
+        return str(host), int(port)
+
+    def _listen_at(self) -> tuple[str, int]:
+        host, _, port = self.config.doors.sftp.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def _host_keys(self) -> list[bytes]:
+        return [path.read_bytes() for path in self.home.host_keys]
+
+    def _settings(self) -> Settings:
+        sftp, receive = self.config.doors.sftp, self.config.receive
+        return Settings(
+            unproven_max=sftp.unproven_max,
+            unproven_per_source_max=sftp.unproven_per_source_max,
+            arrivals_per_second_max=sftp.arrivals_per_second_max,
+            login_seconds=sftp.login_seconds,
+            idle_seconds=sftp.idle_seconds,
+            visible_seconds=sftp.visible_seconds,
+            retry_seconds=receive.retry_seconds,
+            free_mib_min=receive.free_mib_min,
+        )
+
+    def _profiles(self) -> Profiles:
+        return Profiles([profile.body for profile in self._directory.profiles.values()])
+
+    def _public_keys(self) -> PublicKeys:
+        return PublicKeys({name: key.public_bytes for name, key in self._keyring.held.newest.items()})
+
+    async def keys_changed(self) -> None:
+        """Tell door processes what to seal for; to be called when the keyring has been read again."""
+        if hasattr(self, "_processes"):
+            await self._processes.tell(self._public_keys())
+
+    def _dek(self, object_id: str) -> bytes:
+        """Raises Missing: no such object; UnsealFailed: no key for it."""
+        sealed = sealed_object(self._readers.get(), object_id)
+        return self._vault.keyring.unwrap(sealed.bucket, sealed.wrapped_dek, context(sealed.tenant, sealed.id))
+
+    async def _salvage(self, transfers: set[str]) -> None:
+        """A door process is gone: what it was receiving becomes partials, as at a start."""
+        try:
+            await asyncio.to_thread(salvage, self.core, self._ledger, self._vault, transfers)
+        except MFTError as error:
+            self._broken(error if isinstance(error, Broken) else Broken(str(error)))
 
     def _load(self, core: Core, directory: Directory, *, actor: str) -> dict[str, int]:
         """Put partner files into force; returns how many were added, changed and removed."""
@@ -388,6 +466,7 @@ class Server:
         """Seal for the newest bucket keys from now on; returns their ids by class."""
         sealing = await asyncio.to_thread(reload_keys, self.core, self._keyring, command)
         self._leftovers.wake()
+        await self.keys_changed()
         return sealing
 
     async def _reload(self, command: Reload) -> dict[str, int]:
@@ -400,7 +479,10 @@ class Server:
                 await asyncio.wrap_future(self.core.submit(refused))
                 raise
             diff = await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
-        self._door.part_with_strangers()
+        if hasattr(self, "_processes"):
+            await self._processes.tell(self._profiles())
+        else:
+            self._door.part_with_strangers()
         self._receipts.wake()
         return diff
 
@@ -417,8 +499,11 @@ class Server:
 
     async def stop(self) -> None:
         """Close the doors, finish what is in hand, sign the last checkpoint."""
+        drain_seconds = 0 if self.failure else self.config.doors.sftp.drain_seconds
         if hasattr(self, "_door"):
-            await self._door.drain(0 if self.failure else self.config.doors.sftp.drain_seconds)
+            await self._door.drain(drain_seconds)
+        if hasattr(self, "_processes"):
+            await self._processes.drain(drain_seconds)
         if hasattr(self, "_commands"):
             await self._commands.stop()
         await asyncio.to_thread(self._cleanup.close)
@@ -428,13 +513,6 @@ class Server:
             call()
         except Broken:
             return  # Said once already, by `failure`.
-
-
-def _keep_to_ourselves() -> None:
-    """No core file, no debugger. And as many open files as we may have."""
-    leave_no_core()
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def notify(state: str) -> None:

@@ -31,7 +31,7 @@ from mft.clock import now_us
 from mft.crypto.stream import DEK_SIZE
 from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, UnsealFailed
-from mft.secrecy import leave_no_core
+from mft.own_process import leave_no_core
 
 SEED_SIZE: Final = 32
 PUBLIC_SIZE: Final = 1216  # ML-KEM-768's 1,184 bytes, then X25519's 32.

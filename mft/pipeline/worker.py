@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 import parsers
-from mft.secrecy import leave_no_core
+from mft.own_process import leave_no_core
 from parsers.guides import shelf
 from parsers.guides.terms import Judging
 from parsers.judging import DIALECTS, TREES

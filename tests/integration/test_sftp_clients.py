@@ -299,7 +299,7 @@ def test_a_client_ahead_of_the_disk_is_held_back(site: Site, acme: Partner, tmp_
         door = SftpDoor(
             host="127.0.0.1",
             port=0,
-            host_keys=[site.home / "keys" / "ssh_host_ed25519_key"],
+            host_keys=[(site.home / "keys" / "ssh_host_ed25519_key").read_bytes()],
             directory=lambda: directory,
             on_broken=lambda error: None,
             submit=submit,

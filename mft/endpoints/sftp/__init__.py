@@ -8,7 +8,7 @@ reading from a client that is ahead of the disk, and stops answering one that do
 Error handling: `STATUS` turns kinds of error into status codes; what is not our own kind of error ends that session.
 """
 
-from mft.endpoints.sftp.door import SftpDoor, admit, authenticate
+from mft.endpoints.sftp.door import SftpDoor, admit, authenticate, bind
 from mft.endpoints.sftp.session import STATUS, status_of
 
-__all__ = ["STATUS", "SftpDoor", "admit", "authenticate", "status_of"]
+__all__ = ["STATUS", "SftpDoor", "admit", "authenticate", "bind", "status_of"]

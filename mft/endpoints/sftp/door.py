@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import shutil
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -12,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import asyncssh
@@ -57,6 +57,7 @@ SIGNATURES: Final = (
     "rsa-sha2-256",
 )
 
+BACKLOG: Final = 256
 _ATTEMPTS_MAX: Final = 6  # Keys that one connection may offer in vain.
 _OFFERS_MAX: Final = 20  # Keys that it may offer at all: a known one with a bad signature is not in vain to us.
 _SILENT_SECONDS: Final = 20  # A writer that says nothing for so long gives way to another one of the name.
@@ -98,9 +99,25 @@ def admit(directory: Directory, user: str, offered: str, *, now: datetime) -> Pr
     )
 
 
-def _host_key(path: Path) -> asyncssh.SSHKeyPair:
+def _cannot_listen(address: str, error: OSError) -> Busy:
+    reason = os.strerror(error.errno).lower() if error.errno else str(error)
+    return Busy(
+        f"cannot listen on {address}: {reason}. Stop what uses the port, or set [doors.sftp] listen in mft.toml"
+    )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket for doors to share. Raises Busy: the address cannot be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise _cannot_listen(f"{host}:{port}", error) from None
+
+
+def _host_key(pem: bytes) -> asyncssh.SSHKeyPair:
     """Our own key, to sign with what we offer and nothing else: RSA would do so with SHA-1 too."""
-    key = asyncssh.read_private_key(path, unsafe_skip_rsa_key_validation=True)  # Ours: it need not be proven prime.
+    key = asyncssh.import_private_key(pem, unsafe_skip_rsa_key_validation=True)  # Ours: it need not be proven prime.
     (pair,) = asyncssh.load_keypairs(key)
     pair.host_key_algorithms = [name for name in pair.host_key_algorithms if name.decode() in SIGNATURES]
     return pair
@@ -122,7 +139,7 @@ class SftpDoor:
         *,
         host: str,
         port: int,
-        host_keys: list[Path],
+        host_keys: list[bytes],
         directory: Callable[[], Directory],
         on_broken: Callable[[Broken], None],
         submit: "Callable[[Command], Future[Any]]",
@@ -134,9 +151,12 @@ class SftpDoor:
         visible_seconds: int,
         retry_seconds: int,
         free_mib_min: int,
+        listener: socket.socket | None = None,
     ) -> None:
-        self._host, self._port = host, port
-        self._host_keys = [_host_key(path) for path in host_keys]  # Once: asyncssh would read files at every login.
+        """With a `listener` that is bound already, `host` and `port` are not looked at."""
+        self._address: dict[str, Any] = {"sock": listener} if listener else {"host": host, "port": port}
+        self._named = f"{host}:{port}"
+        self._host_keys = [_host_key(pem) for pem in host_keys]  # Once: asyncssh would read files at every login.
         self.directory = directory
         self.on_broken = on_broken
         self.submit = submit
@@ -166,8 +186,7 @@ class SftpDoor:
         logging.getLogger("asyncio").setLevel(logging.ERROR)  # It warns of each connection that was cut.
         try:
             self._acceptor = await asyncssh.listen(
-                self._host,
-                self._port,
+                **self._address,
                 server_factory=lambda: Login(self),
                 server_host_keys=self._host_keys,
                 server_version="mft",
@@ -189,14 +208,10 @@ class SftpDoor:
                 encoding=None,
                 keepalive_interval=30,
                 reuse_address=True,
-                backlog=256,
+                backlog=BACKLOG,
             )
         except OSError as error:
-            reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            raise Busy(
-                f"cannot listen on {self._host}:{self._port}: {reason}. "
-                "Stop what uses the port, or set [doors.sftp] listen in mft.toml"
-            ) from None
+            raise _cannot_listen(self._named, error) from None
         self._watch = asyncio.get_running_loop().create_task(self._end_idle())
         host, port = self._acceptor.sockets[0].getsockname()[:2]
         return str(host), int(port)
