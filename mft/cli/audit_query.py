@@ -165,7 +165,7 @@ def query(
         else:
             shown = list(islice(found, limit)) if limit else []
             Output(as_json=False).rows(shown or found, _COLUMNS, empty="no leaf fits")
-            if shown and next(found, None) is not None:
+            if shown and sys.stdout.isatty() and next(found, None) is not None:
                 print(f"the next page: --before {shown[-1]['id']}", file=sys.stderr)
 
 

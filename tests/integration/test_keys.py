@@ -253,7 +253,7 @@ SERVER = f"import sys; from mft import server\ndef told(state):\n {DUMPABLE}\nse
 @pytest.mark.parametrize("who", ["server", "parser", "command"])
 def test_nobody_can_look_into_the_memory(site: Site, who: str) -> None:
     script = {"server": SERVER, "parser": PARSER, "command": COMMAND}[who]
-    words = {"server": ["serve"], "parser": [], "command": ["keys", "list"]}[who]
+    words = {"server": ["serve"], "parser": [], "command": ["vault", "scrub"]}[who]
     options = ["--home", str(site.home)] if words else []
     env = {**environment(), "MFT_DOORS__SFTP__LISTEN": "127.0.0.1:0"}
     process = subprocess.Popen(
@@ -276,7 +276,7 @@ def test_the_folder_is_where_the_configuration_says(site: Site, acme: Partner, t
     elsewhere = tmp_path / "etc"
     (site.home / "keys").rename(elsewhere)
     assert Home(site.home, str(elsewhere)).keys == elsewhere
-    done = run_mft("keys", "list", home=site.home)
+    done = run_mft("vault", "scrub", home=site.home)
     assert done.returncode == 2
     (site.home / "config" / "mft.toml").write_text(f'[keys]\nfolder = "{elsewhere}"\n')
     site.start()

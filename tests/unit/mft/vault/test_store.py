@@ -332,3 +332,28 @@ def test_files_lists_objects_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "none" / "ab" / "abc").touch()
     (tmp_path / "none" / "README").touch()
     assert list(vault.files()) == ["abc"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "segments"), [(0, 10, 1), (FIRST - 5, 5, 1), (FIRST - 5, 6, 2), (FIRST + FULL, 1, 1)]
+)
+def test_a_range_is_read_without_the_rest(
+    vault: Vault, offset: int, size: int, segments: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = pattern(FIRST + 3 * FULL)
+    sealed = vault.seal(1, content)[0]
+    read, preadv = [], os.preadv
+
+    def counted(fd: int, buffers: Any, at: int) -> int:
+        count = preadv(fd, buffers, at)
+        read.append(count)
+        return count
+
+    reader = vault.open(sealed)
+    monkeypatch.setattr(os, "preadv", counted)
+    try:
+        assert reader.read_at(offset, size) == content[offset : offset + size]
+    finally:
+        reader.close()
+    assert len(read) == segments
+    assert sum(read) <= segments << 20
