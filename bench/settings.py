@@ -8,6 +8,7 @@ SETTINGS = {
     "BENCH_UPLOAD_MIB": (1024, "size of the file of upload"),
     "BENCH_DOWNLOAD_MIB": (1024, "size of the file of download"),
     "BENCH_FILES": (2000, "how many files of 8 KiB files sends in a round"),
+    "BENCH_READY_STAGED": (10_000, "staged things that ready finds"),
     "BENCH_SEALING_MIB": (512, "size of the file of sealing"),
     "BENCH_AUDIT_LEAVES": (50_000, "leaves that audit appends in a round"),
     "BENCH_AUDIT_ROWS": (1_000_000, "leaves that audit asks and verifies"),

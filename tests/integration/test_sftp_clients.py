@@ -284,7 +284,7 @@ def test_a_client_ahead_of_the_disk_is_held_back(site: Site, acme: Partner, tmp_
     key = BucketPrivateKey(bytes(range(32)))
     (tmp_path / "vault").mkdir()
     vault = Vault(tmp_path / "vault", PublicKeyring([(STANDARD, key.public)]))
-    vault.writer = lambda tenant, **options: Slow(vault.root, tenant, key.public, **options)  # type: ignore[method-assign]
+    vault.writer = lambda tenant, *, retention, **options: Slow(vault.root, tenant, key.public, **options)  # type: ignore[method-assign]
 
     async def play() -> None:
         received: asyncio.Future[object] = asyncio.get_running_loop().create_future()

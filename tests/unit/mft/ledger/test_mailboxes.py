@@ -92,14 +92,14 @@ class TestNames:
 
         writer.run(work)
 
-    def test_a_new_label_is_all_that_a_rename_changes(self, writer: Writer) -> None:
+    def test_a_new_label_and_what_follows_from_it_is_all_that_a_rename_changes(self, writer: Writer) -> None:
         def work(books: Books) -> None:
             transfer = received(books, b"a")
             before = transfer_row(books, transfer)
-            mailboxes.relabel(books, transfer, INBOUND, b"b", at=30)
+            mailboxes.relabel(books, transfer, INBOUND, b"b", feed="daily", retention="claims", at=30)
             after = transfer_row(books, transfer)
             changed = {key for key in before if before[key] != after[key]}
-            assert changed == {"name_bytes", "updated_at"}
+            assert changed == {"name_bytes", "feed", "retention", "updated_at"}
             assert self.see(books) == [b"b"]
 
         writer.run(work)

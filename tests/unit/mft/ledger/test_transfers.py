@@ -15,7 +15,7 @@ from tests.unit.mft.ledger.entries import OTHER, received
 # The keys of `mft transfer list --json`: scripts depend on them.
 CONTRACT = {
     "id", "partner", "connection", "direction", "folder", "name", "stage", "size_bytes", "sha256", "standard", "sets",
-    "sets_accepted", "sets_rejected", "usage", "feed", "business_date", "received_at", "updated_at", "reason",
+    "sets_accepted", "sets_rejected", "usage", "feed", "business_date", "retention", "erased", "received_at", "updated_at", "reason",
 }  # fmt: skip
 
 
