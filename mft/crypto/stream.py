@@ -107,21 +107,30 @@ class Sealer:
         self._buffer: bytearray | None = None  # Segment `_index`, being filled by `append`.
         self._filled = 0
 
-    def seal_segment(self, index: int, buffer: bytearray | memoryview, size: int, *, last: bool = False) -> memoryview:
-        """Seal one segment in place. May run in any thread, one call at a time.
+    def seal_segment(
+        self,
+        index: int,
+        buffer: bytearray | memoryview,
+        size: int,
+        *,
+        last: bool = False,
+        into: memoryview | None = None,
+    ) -> memoryview:
+        """Seal one segment, in place if it is not sealed `into` other memory. In any thread, one call at a time.
 
         Args:
             index: 0, 1, 2 …
-            buffer: plaintext in its first `size` bytes, then room for 16 more.
+            buffer: plaintext in its first `size` bytes, then, to be sealed in place, room for 16 more.
             size: `capacity(index)` bytes, or up to that when `last`.
             last: nothing follows. Decide late: a full segment may be the last, an empty one only at index 0.
+            into: room for `size` + 16 bytes.
 
         Returns:
-            The sealed bytes to write, a view of `buffer`: `size` + 16 bytes.
+            The sealed bytes to write, a view of `buffer` or `into`: `size` + 16 bytes.
         """
         if self._buffer is not None:
             raise AssertionError("what append holds comes first, and only finish seals it")
-        return self._seal(index, buffer, size, last=last)
+        return self._seal(index, buffer, size, last=last, into=into)
 
     def append(self, data: bytes | bytearray | memoryview) -> list[memoryview]:
         """Take in the next bytes of the object, any number.
@@ -155,16 +164,25 @@ class Sealer:
         self._buffer = None
         return self._seal(self._index, buffer, self._filled, last=True)
 
-    def _seal(self, index: int, buffer: bytearray | memoryview, size: int, *, last: bool) -> memoryview:
+    def _seal(
+        self,
+        index: int,
+        buffer: bytearray | memoryview,
+        size: int,
+        *,
+        last: bool,
+        into: memoryview | None = None,
+    ) -> memoryview:
         ended, self._ended = self._ended, True  # Until this segment turns out well.
         if ended or index != next(self._indexes):
             raise AssertionError(f"segment {index} is out of order, sealed already, or behind the last one")
         full = capacity(index)
         smallest = full if not last else min(index, 1)
-        view = memoryview(buffer)[: size + TAG_SIZE]
-        if not smallest <= size <= full or len(view) != size + TAG_SIZE:
+        plain = memoryview(buffer)[:size]
+        view = (memoryview(buffer) if into is None else into)[: size + TAG_SIZE]
+        if not smallest <= size <= full or len(plain) != size or len(view) != size + TAG_SIZE:
             raise AssertionError(f"segment {index} cannot be {size} bytes in a buffer of {len(buffer)}")
-        self._key.seal(index, view, last=last)
+        self._key.seal(index, plain, view, last=last)
         self._ended = last
         return view
 
@@ -295,8 +313,8 @@ class _ObjectKey:
     def _nonce(self, index: int, *, last: bool) -> bytes:
         return self._prefix + index.to_bytes(4, "big") + bytes([last])
 
-    def seal(self, index: int, view: memoryview, *, last: bool) -> None:
-        self._aead.encrypt_into(self._nonce(index, last=last), view[:-TAG_SIZE], None, view)
+    def seal(self, index: int, plain: memoryview, into: memoryview, *, last: bool) -> None:
+        self._aead.encrypt_into(self._nonce(index, last=last), plain, None, into)
 
     def open(self, index: int, sealed: memoryview, *, last: bool) -> bytes:
         try:

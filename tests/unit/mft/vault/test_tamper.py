@@ -209,7 +209,8 @@ def test_a_planted_fault_is_accepted_somewhere(vault: Vault, fault: str, monkeyp
         def opens(self: stream._ObjectKey, index: int, sealed: memoryview, **_: bool) -> bytes:
             return bytes(sealed[:-TAG_SIZE])
 
-        def seals(self: stream._ObjectKey, index: int, view: memoryview, **_: bool) -> None:
+        def seals(self: stream._ObjectKey, index: int, plain: memoryview, view: memoryview, **_: bool) -> None:
+            view[:-TAG_SIZE] = plain
             view[-TAG_SIZE:] = bytes(TAG_SIZE)
 
         monkeypatch.setattr(key, "open", opens)
