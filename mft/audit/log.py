@@ -47,7 +47,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("settings.loaded", "digest changed", "diff"),
         ("guide.loaded", "guide digest", ""),
         ("vault.swept", "orphans salvaged", ""),
-        ("vault.scrubbed", "objects size_bytes damaged complete", ""),
+        ("vault.scrubbed", "objects size_bytes damaged strangers complete", ""),
         ("vault.damaged", "object error", ""),
         ("login.accepted", "door fingerprint", "account source_address"),
         ("login.refused", "door attempts", "account source_address"),

@@ -70,7 +70,8 @@ def scrub(
         for one in looked.damaged:
             facts: dict[str, str | int | None] = {"object": one.object, "error": one.code}
             run(Note("vault.damaged", actor(), one.connection, one.transfer, "refused", facts))
-        counts = {"objects": looked.objects, "size_bytes": looked.size_bytes, "damaged": len(looked.damaged)}
+        counts = {"objects": looked.objects, "size_bytes": looked.size_bytes}
+        counts |= {"damaged": len(looked.damaged), "strangers": len(looked.strangers)}
         run(Note("vault.scrubbed", actor(), facts={**counts, "complete": int(complete)}))
     _tell(looked, complete=complete, as_json=as_json)
     if not complete:
@@ -86,11 +87,13 @@ def _tell(looked: "Scrub", *, complete: bool, as_json: bool) -> None:
     ]
     if as_json:
         said: dict[str, Any] = {"objects": looked.objects, "size_bytes": looked.size_bytes}
-        Output(as_json).object({**said, "complete": complete, "damaged": damaged})
+        Output(as_json).object({**said, "complete": complete, "damaged": damaged, "strangers": looked.strangers})
         return
     for one in damaged:
         of = f"transfer {one['transfer']}" if one["transfer"] else "no single transfer"
         print(f"DAMAGED  {one['message']}\n         of {of}")
+    for stranger in looked.strangers:
+        print(f"STRANGER {stranger}: the ledger does not know this file; the next start sets it aside")
     verdict = "all is whole" if not damaged else f"{len(damaged)} are damaged: put their files back from a backup"
     print(f"{looked.objects:,} objects, {size(looked.size_bytes)}: {verdict}" + ("" if complete else ", so far"))
 

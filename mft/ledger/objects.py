@@ -40,6 +40,7 @@ _FORGET_BLOB = (
     .where(OBJECT.c.id == bindparam("object_id"), OBJECT.c.blob.is_not(None), OBJECT.c.erased_at.is_(None))
     .values(blob=None)
 )
+_KNOWN = select(OBJECT.c.id).where(OBJECT.c.id == bindparam("object_id"))
 _HAS_BLOB = select(OBJECT.c.id).where(OBJECT.c.id == bindparam("object_id"), OBJECT.c.blob.is_not(None))
 _DROP = delete(OBJECT).where(OBJECT.c.id == bindparam("object_id"))
 
@@ -179,6 +180,11 @@ def blobs_before(books: Books, before: int, *, most: int) -> list[Row]:
 def forget_blob(books: Books, object_id: str) -> bool:
     """The bytes of an object are a file now; returns whether they were in the ledger until now."""
     return books.execute(_FORGET_BLOB, {"object_id": object_id}) == 1
+
+
+def is_known(books: Books, object_id: str) -> bool:
+    """Whether there is a row of an object, also of one that was erased."""
+    return books.first(_KNOWN, {"object_id": object_id}) is not None
 
 
 def is_blob(books: Books, object_id: str) -> bool:

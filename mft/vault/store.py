@@ -457,6 +457,13 @@ class Vault:
     def has_file(self, object_id: str) -> bool:
         return (self.root / object_id[:2] / object_id).exists()
 
+    def quiet(self, object_id: str, *, since: float) -> bool:
+        """Whether the object's file is there, and nobody has written to it since a moment."""
+        try:
+            return (self.root / object_id[:2] / object_id).stat().st_mtime < since
+        except FileNotFoundError:
+            return False
+
     def lay_out(self) -> None:
         """Make the folders ahead of the first upload in each, which would wait for two syncs more."""
         for first, second in itertools.product(ALPHABET[:8], ALPHABET):  # The first digit holds three bits.

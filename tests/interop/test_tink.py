@@ -8,8 +8,10 @@ import pytest
 from mft.crypto.keys import BucketPrivateKey
 from mft.crypto.stream import (
     FIRST_SEGMENT_CAPACITY,
+    HEADER_SIZE,
     SEGMENT_CAPACITY,
     SEGMENT_SIZE,
+    Opener,
     context,
     open_bytes,
     seal_bytes,
@@ -68,11 +70,36 @@ def test_tink_opens_what_we_seal(streaming: "streaming_aead.StreamingAead", size
 
 @pytest.mark.parametrize("size", SIZES)
 def test_we_open_what_tink_seals(streaming: "streaming_aead.StreamingAead", size: int) -> None:
+    assert open_bytes(DEK, CONTEXT, sealed_by_tink(streaming, plaintext(size))) == plaintext(size)
+
+
+def sealed_by_tink(streaming: "streaming_aead.StreamingAead", content: bytes, about: bytes = CONTEXT) -> bytes:
     written = io.BytesIO()
     written.close = lambda: None  # type: ignore[method-assign]  # Tink closes what it writes to.
-    with streaming.new_encrypting_stream(written, CONTEXT) as stream:
-        stream.write(plaintext(size))
-    assert open_bytes(DEK, CONTEXT, written.getvalue()) == plaintext(size)
+    with streaming.new_encrypting_stream(written, about) as stream:
+        stream.write(content)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_a_segment_of_what_tink_seals_opens_without_the_others(
+    streaming: "streaming_aead.StreamingAead", index: int
+) -> None:
+    content = plaintext(SIZES[-1])
+    image = sealed_by_tink(streaming, content)
+    opener = Opener(DEK, CONTEXT, image[:HEADER_SIZE], len(image))
+    begin, length = opener.segment_range(index)
+    at, size = opener.plain_range(index)
+    assert opener.open_segment(index, image[begin : begin + length]) == content[at : at + size]
+
+
+def test_tink_opens_the_pieces_of_a_file_one_by_one(streaming: "streaming_aead.StreamingAead") -> None:
+    content, opened = plaintext(SIZES[-1]), []
+    for name, piece in (("6f1d", content[:70_000]), ("6f1e", content[70_000:])):  # A DEK for each, but in this test.
+        sealed = seal_bytes(DEK, context(1, name), piece)
+        with streaming.new_decrypting_stream(io.BytesIO(sealed), context(1, name)) as stream:
+            opened.append(stream.read())
+    assert b"".join(opened) == content
 
 
 @pytest.mark.parametrize("under", [b"", context(1, "6f1e")])

@@ -1,6 +1,8 @@
 """Scrubbing: whatever is damaged is found and named, what is erased meanwhile is not, and nobody is hurried."""
 
-from typing import TYPE_CHECKING
+import errno
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -108,6 +110,38 @@ def test_a_blob_a_row_and_records(desk: "Desk", filled: dict[str, str]) -> None:
     assert {(one.object, one.transfer) for one in damage(desk)} == {
         (small, filled["small"]), (records, filled["claims"]),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ["open", "pread", "preadv"])
+def test_a_disk_that_cannot_read_one_file_does_not_end_it(
+    desk: "Desk", filled: dict[str, str], call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object_id, read = object_of(desk, filled["large"]), getattr(os, call)
+
+    def bad_sector(file: Any, *rest: Any) -> Any:
+        path = str(file) if call == "open" else os.readlink(f"/proc/self/fd/{file}")  # noqa: PTH115
+        if path.endswith(object_id):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(file, *rest)
+
+    whole = scrub(desk)
+    monkeypatch.setattr(os, call, bad_sector)
+    looked = scrub(desk)
+    monkeypatch.undo()
+    (found,) = looked.damaged
+    assert (found.object, found.transfer) == (object_id, filled["large"])
+    assert "Input/output error" in found.message
+    assert looked.objects == whole.objects
+
+
+def test_files_that_no_row_speaks_of_are_named_once_they_are_quiet(desk: "Desk", filled: dict[str, str]) -> None:
+    stranger = desk.vault.seal(TENANT, BIG)[0].id  # Never entered.
+    desk.core.run(Erase(filled["pieces"], ("original",), "test", "cli:0"))  # Erased is no stranger, file or not.
+    at = (desk.vault.root / stranger[:2] / stranger).stat().st_mtime
+    for later, named in ((0, []), (3500, []), (3700, [stranger])):
+        looked = Scrub(desk.vault, desk.books, Pace(0), wall_clock=lambda later=later: at + later)
+        assert sum(looked.run()) > 0
+        assert (looked.damaged, looked.strangers) == ([], named)
 
 
 def test_an_earlier_piece(desk: "Desk", filled: dict[str, str]) -> None:

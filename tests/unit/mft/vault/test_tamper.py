@@ -6,6 +6,7 @@ Accepted would be: all of it was read without an error, and it is not what was s
 import dataclasses
 import hashlib
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -113,23 +114,65 @@ def file_cases(vault: Vault) -> Iterator[Case]:
         yield lambda mixed=mixed: _image(vault, sealed, path, image, mixed)
 
 
-def _byte(vault: Vault, sealed: SealedObject, path: Path, at: int, flip: int) -> bool:
+def cut_cases(vault: Vault) -> Iterator[Case]:
+    """An object whose writer died behind three full segments: its bytes, its lengths, and what its row says of it."""
+    writer = vault.writer(1)
+    writer.append(LARGE)
+    writer.flush()
+    os.close(writer._fd)
+    row = writer.under_way()
+    size = vault.salvage(row)
+    assert size == 3 * SEGMENT_SIZE
+    sealed = dataclasses.replace(row, plain_size=stream.plain_size(size, cut=True), sealed_size=size)
+    content, path = LARGE[: sealed.plain_size], path_of(vault, sealed)
+    image = path.read_bytes()
+    assert not accepted(vault, sealed, content)
+    assert accepted(vault, sealed, b"else")
+    dice = Random(3)  # noqa: S311
+    for at in sorted({*range(HEADER_SIZE), size - 1, *(dice.randrange(size) for _ in range(100))}):
+        yield lambda at=at: _byte(vault, sealed, path, at, 1, content)
+    for length in (0, HEADER_SIZE, SEGMENT_SIZE, 2 * SEGMENT_SIZE, size - 1):
+        yield lambda length=length: _image(vault, sealed, path, image, image[:length], content)
+    cuts = [image[at : at + SEGMENT_SIZE] for at in range(0, size, SEGMENT_SIZE)]
+    for order in sorted({*itertools.product(range(3), repeat=3)} - {(0, 1, 2)}):
+        mixed = b"".join(cuts[index] for index in order)
+        yield lambda mixed=mixed: _image(vault, sealed, path, image, mixed, content)
+    whole = sealed_for(vault, LARGE)
+    twin = path_of(vault, whole).read_bytes()
+    yield lambda: _image(vault, sealed, path, image, twin[:size], content)
+    for change in (
+        {"cut": False}, {"tenant": 2}, {"id": whole.id}, {"wrapped_dek": whole.wrapped_dek},
+        {"sealed_size": size + SEGMENT_SIZE, "plain_size": sealed.plain_size + SEGMENT_CAPACITY},
+        {"sealed_size": size - 1}, {"sealed_size": size - 1, "plain_size": sealed.plain_size - 1},
+        {"plain_size": sealed.plain_size - 1}, {"plain_size": sealed.plain_size + 1},
+    ):  # fmt: skip
+        changed = dataclasses.replace(sealed, **change)  # type: ignore[arg-type]
+        yield lambda changed=changed: accepted(vault, changed, content)
+    for segments in (1, 2):  # Nothing in its bytes tells where it ends: what the ledger's SHA-256 is for.
+        shorter = segments * SEGMENT_SIZE
+        row = dataclasses.replace(sealed, sealed_size=shorter, plain_size=stream.plain_size(shorter, cut=True))
+        yield lambda row=row: _digest_fits(vault, row, hashlib.sha256(content).digest())
+
+
+def _byte(vault: Vault, sealed: SealedObject, path: Path, at: int, flip: int, content: bytes = LARGE) -> bool:
     with path.open("r+b", buffering=0) as file:
         file.seek(at)
         was = file.read(1)
         file.seek(at)
         file.write(bytes([was[0] ^ flip]))
         try:
-            return accepted(vault, sealed, LARGE)
+            return accepted(vault, sealed, content)
         finally:
             file.seek(at)
             file.write(was)
 
 
-def _image(vault: Vault, sealed: SealedObject, path: Path, image: bytes, changed: bytes) -> bool:
+def _image(
+    vault: Vault, sealed: SealedObject, path: Path, image: bytes, changed: bytes, content: bytes = LARGE
+) -> bool:
     path.write_bytes(changed)
     try:
-        return accepted(vault, sealed, LARGE)
+        return accepted(vault, sealed, content)
     finally:
         path.write_bytes(image)
 
@@ -183,7 +226,7 @@ def _digest_fits(vault: Vault, sealed: SealedObject, digest: bytes) -> bool:
 
 
 def all_cases(vault: Vault) -> Iterator[Case]:
-    for cases in (blob_cases, file_cases, row_cases, piece_cases):
+    for cases in (blob_cases, file_cases, cut_cases, row_cases, piece_cases):
         yield from cases(vault)
 
 
