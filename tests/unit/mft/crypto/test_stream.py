@@ -395,8 +395,8 @@ class TestTampering:
         # One who holds the DEK could write this; there is one way only to seal an object, so it is refused.
         key = stream._ObjectKey(DEK, CONTEXT, header := Sealer(DEK, CONTEXT).header)
         first, end = bytearray(SEGMENT_SIZE - HEADER_SIZE), bytearray(TAG_SIZE)
-        key.seal(0, memoryview(first), last=False)
-        key.seal(1, memoryview(end), last=True)
+        key.seal(0, memoryview(first)[:-TAG_SIZE], memoryview(first), last=False)
+        key.seal(1, memoryview(end)[:-TAG_SIZE], memoryview(end), last=True)
         with pytest.raises(UnsealFailed):
             open_bytes(DEK, CONTEXT, header + first + end)
 
