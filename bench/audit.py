@@ -38,7 +38,7 @@ def measure(folder: Path) -> list[Row]:
 
 def _leaf(books: Books, index: int, at: int) -> None:
     """A leaf of an upload, now and then a refused login; five for each transfer."""
-    who = f"connection{index * 7919 % CONNECTIONS:016}"
+    who = f"connection{index // 5 * 7919 % CONNECTIONS:016}"
     if index % 50 == 0:
         private = {"account": who, "source_address": "192.0.2.7"}
         append(books, "login.refused", at=at, actor="server", result="refused", facts={"door": "sftp"}, private=private)
