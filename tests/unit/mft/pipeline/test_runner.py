@@ -16,7 +16,7 @@ from mft.errors import NoSpace, SyncFailed, UnsealFailed
 from mft.ledger import mailboxes, transfers
 from mft.ledger.database import Books
 from mft.ledger.tables import METADATA, RECORDS, TRANSFER
-from mft.pipeline import parse, runner
+from mft.pipeline import parse, reading, runner
 from mft.pipeline.parse import Parser, ParserDied, ParserTooSlow
 from mft.pipeline.runner import Claim, Release, Runner
 from parsers.events import Finished, Identified, SetClosed
@@ -333,7 +333,7 @@ def test_a_file_that_never_comes_to_an_end_is_parked(desk: Desk, parser: Parser)
 def test_too_many_sets_in_one_file_are_parked_with_words(
     desk: Desk, parser: Parser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_SETS_MAX", 2)
+    monkeypatch.setattr(reading, "_SETS_MAX", 2)
     transfer = desk.receive(b"large.edi", of_sets(*(order(number) for number in range(1, 4))))
     desk.turn(parser)
     assert desk.row(transfer)["stage"] == "quarantined"
@@ -343,7 +343,7 @@ def test_too_many_sets_in_one_file_are_parked_with_words(
 def test_too_many_interchanges_in_one_file_are_parked_with_words(
     desk: Desk, parser: Parser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_INTERCHANGES_MAX", 2)
+    monkeypatch.setattr(reading, "_INTERCHANGES_MAX", 2)
     transfer = desk.receive(b"large.edi", b"".join(numbered(number) for number in range(3)))
     desk.turn(parser)
     assert desk.row(transfer)["stage"] == "quarantined"
@@ -399,7 +399,7 @@ class TestThreads:
         large = of_sets(*(order(number) for number in range(1, 1000)))
         transfer = desk.receive(b"large.edi", large)
         killed: list[int] = []
-        take = runner._Pass.take
+        take = reading.Reading.take
 
         def taking(self: Any, event: Any) -> None:
             if not killed and first._process is not None and isinstance(event, SetClosed):
@@ -407,7 +407,7 @@ class TestThreads:
                 os.kill(first._process.pid, signal.SIGKILL)
             take(self, event)
 
-        monkeypatch.setattr(runner._Pass, "take", taking)
+        monkeypatch.setattr(reading.Reading, "take", taking)
         try:
             assert desk.turn(first) == 1
             assert (desk.row(transfer)["stage"], desk.kinds(transfer)) == ("received", ["transfer.received"])
