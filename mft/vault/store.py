@@ -17,7 +17,7 @@ import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -106,6 +106,7 @@ class ObjectWriter:
         self._buffer: mmap.mmap | None = None
         self._filled = HEADER_SIZE
         self._full: deque[mmap.mmap] = deque()
+        self._hashed: tuple[Future[None], mmap.mmap] | None = None  # A segment, while it is hashed.
         self._written = 0
         self._index = 0
         self._synced = 0
@@ -156,10 +157,8 @@ class ObjectWriter:
             NoSpace, SyncFailed: the object must be abandoned.
         """
         for _ in range(len(self._full)):  # Not what comes in meanwhile: the caller looks how far the disk is behind.
-            buffer = self._full[0]
-            self._write(buffer, _FULL, last=False)
+            self._write(self._full[0], _FULL, last=False)
             self._full.popleft()
-            _spare.append(buffer)
             if self._written - self._synced >= SYNC_EVERY:
                 sync_data(self._fd)
                 self._synced = self._written
@@ -167,7 +166,8 @@ class ObjectWriter:
     def _write(self, buffer: mmap.mmap, end: int, *, last: bool) -> None:
         """Hash, seal and write a segment: the header before the first, then plaintext up to `end`, then the tag.
 
-        It is hashed while it is sealed into other memory and written: hashing alone takes as long as both.
+        It is hashed while it is sealed into other memory and written, and while the next one fills: hashing alone
+        takes longer than all of that.
         """
         view, into = memoryview(buffer), _buffer()
         begin = 0
@@ -176,17 +176,22 @@ class ObjectWriter:
             self._fd = create_file(self._path)
             begin = HEADER_SIZE
             into[:begin] = self._sealer.header
-        hashed = _hashing.submit(self.digest.update, view[begin:end])
-        try:
-            sealed = memoryview(into)
-            self._sealer.seal_segment(self._index, view[begin:], end - begin, last=last, into=sealed[begin:])
-            self._index += 1
-            if last:
-                through_cache(self._fd)
-            self._write_all(sealed[: end + TAG_SIZE])
-        finally:
-            hashed.result()
+        self._await_hash()
+        self._hashed = _hashing.submit(self.digest.update, view[begin:end]), buffer
+        sealed = memoryview(into)
+        self._sealer.seal_segment(self._index, view[begin:], end - begin, last=last, into=sealed[begin:])
+        self._index += 1
+        if last:
+            through_cache(self._fd)
+        self._write_all(sealed[: end + TAG_SIZE])
         _spare.append(into)
+
+    def _await_hash(self) -> None:
+        """The digest has taken in every segment so far, and none of them is read any more."""
+        if self._hashed is not None:
+            (hashed, buffer), self._hashed = self._hashed, None
+            hashed.result()
+            _spare.append(buffer)
 
     def _write_all(self, view: memoryview) -> None:
         self._written += len(view)
@@ -239,7 +244,7 @@ class ObjectWriter:
         assert self._buffer is not None
         self.flush()
         self._write(self._buffer, self._filled, last=True)
-        _spare.append(self._buffer)
+        self._await_hash()
 
     def _sealed(self, *, plain_size: int, size: int, blob: bytes | None = None, cut: bool = False) -> SealedObject:
         self._wrapped = self._wrapped or self._bucket.wrap(self._dek, context(self._tenant, self.id))
@@ -249,6 +254,7 @@ class ObjectWriter:
 
     def abandon(self) -> None:
         """Forget the object: nothing of it stays."""
+        self._await_hash()
         self._full.clear()
         self._small = bytearray()
         self._dek = b""
