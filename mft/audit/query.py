@@ -36,6 +36,7 @@ REDACTED: Final = "(redacted)"
 """What stands for a private value that a leaf commits to and nobody can tell any more."""
 
 _PAGE: Final = 500
+_MERGED_PAGE: Final = 16  # Of one of several walks, of each of which perhaps little is wanted.
 _AT_ONCE: Final = 50  # Leaves whose clear values one statement fetches.
 _L, _C = LEAF.c, LEAF_CLEAR.c
 _ONE = select(_L.id, _L.at).where(_L.id == bindparam("leaf"))
@@ -115,27 +116,31 @@ def leaves(
     else:
         behind = {"place_at": 1 << 62, "place": LAST_ID} if newest_first else {"place_at": -1, "place": ""}
 
-    def walk(*some: str) -> Iterator[dict[str, Any]]:
-        return _walk(books, given | _one_of(some), behind, most, newest_first=newest_first)
+    def walk(*some: str, first: int = _PAGE) -> Iterator[dict[str, Any]]:
+        return _walk(books, given | _one_of(some), behind, most, first, newest_first=newest_first)
 
     if kinds is None or len(kinds) == 1 or _leading(given):
         return walk(*kinds or ()) if kinds != () else iter(())
-    found = heapq.merge(*map(walk, kinds), key=itemgetter("at", "id"), reverse=newest_first)
+    walks = [walk(kind, first=_MERGED_PAGE) for kind in kinds]
+    found = heapq.merge(*walks, key=itemgetter("at", "id"), reverse=newest_first)
     return islice(found, most or None)
 
 
 def _walk(
-    books: Books, given: dict[str, Any], behind: dict[str, Any], most: int, *, newest_first: bool
+    books: Books, given: dict[str, Any], behind: dict[str, Any], most: int, size: int, *, newest_first: bool
 ) -> Iterator[dict[str, Any]]:
+    """Leaves by pages, of which the first has `size` and each other twice as many as the one before, up to _PAGE."""
     statement = _by_time(tuple(sorted(given)), books.dialect_name, newest_first=newest_first)
     left = most or 1 << 62
     while left > 0:
-        page = books.rows(statement, {**given, **behind, "most": min(left, _PAGE)})
+        asked = min(left, size)
+        page = books.rows(statement, {**given, **behind, "most": asked})
         yield from _public(books, page)
         left -= len(page)
-        if len(page) < _PAGE:
+        if len(page) < asked:
             return
         behind = {"place_at": page[-1]["at"], "place": page[-1]["id"]}
+        size = min(2 * size, _PAGE)
 
 
 def numbered(books: Books, *, after: int = -1, until_number: int = 1 << 62, **wanted: Any) -> Iterator[dict[str, Any]]:
