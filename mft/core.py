@@ -121,7 +121,7 @@ Command = (
     | runner.StartRunner
     | runner.EndRunner
     | runner.Claim
-    | runner.Release
+    | runner.GiveBack
     | acknowledge.AllocateNumbers
     | conclude.Conclude
     | replay.Supersede
@@ -194,7 +194,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     runner.StartRunner: runner.start_runner,
     runner.EndRunner: runner.end_runner,
     runner.Claim: runner.claim,
-    runner.Release: runner.release,
+    runner.GiveBack: runner.give_back,
     acknowledge.AllocateNumbers: acknowledge.allocate_numbers,
     conclude.Conclude: conclude.conclude,
     replay.Supersede: replay.supersede,

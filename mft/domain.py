@@ -105,6 +105,18 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a file may not pass: in `words` for people, as a `code` that a release waives.
+
+    `flow_hold` is what an operator has to lift, where it is that.
+    """
+
+    code: str
+    words: str
+    flow_hold: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SealedObject:
     """What the ledger must know of a sealed object. `blob` is its sealed bytes, or None where they are a file.
 

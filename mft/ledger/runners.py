@@ -42,7 +42,7 @@ _ADVANCE = (
             name: bindparam(f"new_{name}")
             for name in (
                 "standard", "version", "sets", "usage", "sets_accepted", "sets_rejected",
-                "parser_version", "map_version", "reason",
+                "parser_version", "map_version", "reason", "doubt", "flow_hold",
             )
         },
     )

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0005"  # The newest migration; a test holds it against the folder.
+HEAD = "0006"  # The newest migration; a test holds it against the folder.
 
 METADATA = MetaData(
     naming_convention={
@@ -110,11 +110,16 @@ TRANSFER = Table(
     _number("sets_accepted", null=False, default="0"),
     _number("sets_rejected", null=False, default="0"),
     _text("feed"),
+    _number("sequence"),  # As its name tells, by the pattern of its feed.
+    _number("in_order", null=False, default="0"),  # It waits until those of its feed before it are done.
     _text("business_date"),
     _text("guide_hash"),
     _text("parser_version"),
     _text("map_version"),
     _text("reason"),
+    _text("doubt"),  # Why it may not pass, as a code; null: nothing speaks against it.
+    _text("flow_hold"),  # It waits for this one to be lifted.
+    _text("waived"),  # Doubts that an operator let pass, blanks between them.
     # When
     _number("received_at"),
     _number("heard_at"),
@@ -141,6 +146,43 @@ TRANSFER = Table(
         sqlite_where=text("parent_id IS NOT NULL"),
         postgresql_where=text("parent_id IS NOT NULL"),
     ),
+    Index(
+        "ix_transfer_sequence",
+        "connection",
+        "feed",
+        "sequence",
+        sqlite_where=text("sequence IS NOT NULL"),
+        postgresql_where=text("sequence IS NOT NULL"),
+    ),
+    Index(
+        "ix_transfer_flow_hold",
+        "flow_hold",
+        sqlite_where=text("flow_hold IS NOT NULL"),
+        postgresql_where=text("flow_hold IS NOT NULL"),
+    ),
+    Index(
+        "ix_transfer_content",
+        "connection",
+        "sha256",
+    ),
+)
+
+# What an operator holds back: files that fit every column that says something, or what goes to a sink.
+FLOW_HOLD = Table(
+    "flow_hold",
+    METADATA,
+    _id(),
+    _tenant(),
+    _text("connection"),
+    _text("feed"),
+    _text("standard"),
+    _text("set_code"),
+    _text("sink"),
+    _text("why", null=False),
+    _number("until"),
+    _number("made_at", null=False),
+    _text("made_by", null=False),
+    _number("lifted_at"),
 )
 
 INTERCHANGE = Table(
@@ -157,6 +199,7 @@ INTERCHANGE = Table(
     _text("receiver_qualifier"),
     _text("control_number"),
     _text("usage"),
+    _text("trading_partner"),  # Its sender's name in the partner file.
     _text("verdict"),
     _number("start_offset", null=False),
     _number("end_offset"),

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mft.domain import printable
+from mft.domain import Doubt, printable
 from mft.errors import Missing, UnsealFailed
 from mft.ledger import companions
 from mft.ledger.database import Books, Row
@@ -67,7 +67,7 @@ class _Claim:
         return "of" if self.name is None else f"of {printable(self.name)}"
 
 
-def consult(books: Books, vault: Vault, job: Row) -> tuple[tuple[Witness, ...], str | None]:
+def consult(books: Books, vault: Vault, job: Row) -> tuple[tuple[Witness, ...], Doubt | None]:
     """Everything that is said about a transfer, or that it says, among files that were there before it.
 
     Returns:
@@ -189,8 +189,8 @@ def _matches(books: Books, vault: Vault, claim: _Claim, subject: Row) -> bool | 
     return digest.digest() == claim.digest
 
 
-def _doubt(claim: _Claim, subject: Row) -> str:
+def _doubt(claim: _Claim, subject: Row) -> Doubt:
     companion, name = printable(claim.companion["name_bytes"]), printable(subject["name_bytes"])
     said = f"{claim.size_bytes:,} bytes" if claim.size_bytes is not None else f"another {claim.algorithm}"
     has = f"it has {subject['size_bytes']:,}" if claim.size_bytes is not None else "it is not the file that was meant"
-    return f"{companion} says {said} of {name}, and {has}: ask the sender which of the two is right"
+    return Doubt("companion", f"{companion} says {said} of {name}, and {has}: ask the sender which of the two is right")

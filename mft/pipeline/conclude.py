@@ -3,12 +3,13 @@
 What one pass over the bytes found out comes as a `Conclude`; nothing of it counts until this is committed.
 """
 
+import json
 from typing import Any, Final
 
 import msgspec
 
 from mft.audit.log import Fact
-from mft.domain import TENANT, SealedObject, Stage, printable
+from mft.domain import TENANT, Arrival, Doubt, Principal, SealedObject, Stage, printable
 from mft.events import (
     AckSent,
     Event,
@@ -46,6 +47,24 @@ class SetRecords(msgspec.Struct, frozen=True):
     sealed: SealedObject
 
 
+class Child(msgspec.Struct, frozen=True):
+    """A part of a file that goes its own way from here on, as a transfer of its own.
+
+    Attributes:
+        kind: `member` of an archive or what was wrapped, `interchange` of a file that holds several.
+        doubt: where it may not pass, why.
+    """
+
+    transfer: str
+    kind: str
+    name: bytes
+    sealed: SealedObject
+    sha256: bytes
+    evidence: dict[str, Any] = {}
+    feed: str | None = None
+    doubt: Doubt | None = None
+
+
 class Conclude(msgspec.Struct, frozen=True, tag=True):
     """All that one pass found out about a transfer.
 
@@ -75,6 +94,7 @@ class Conclude(msgspec.Struct, frozen=True, tag=True):
     acknowledgments: tuple[Acknowledged, ...] = ()
     came_before: tuple[CameBefore, ...] = ()
     duplicate_of: str | None = None
+    children: tuple[Child, ...] = ()
 
 
 def conclude(journal: Journal, command: Conclude) -> None:
@@ -149,6 +169,63 @@ def conclude(journal: Journal, command: Conclude) -> None:
         deposit(journal, command.report)
     for acknowledged in command.acknowledgments:
         _acknowledge(journal, command, acknowledged)
+    if command.children:
+        parent = transfers.transfer_row(books, transfer)
+        for child in command.children:
+            _part(journal, command, parent, child)
+
+
+def _part(journal: Journal, command: Conclude, parent: Row, child: Child) -> None:
+    """Enter a part as a transfer that arrived as its parent did, and that its sender does not see."""
+    about: dict[str, Any] = {"connection": command.connection, "transfer": child.transfer}
+    stage = Stage.HELD if child.doubt else Stage.RECEIVED
+    principal = Principal(
+        parent["connection"],
+        command.partner,
+        parent["account"] or "",
+        parent["key_fingerprint"] or "",
+        parent["profile_hash"],
+    )
+    arrival = Arrival(
+        principal,
+        parent["door"],
+        parent["source_address"] or "",
+        parent["client_version"] or "",
+        bytes(parent["folder_bytes"]),
+        child.name,
+        child.feed,
+        parent["retention"],
+    )
+    insert_object(journal.books, child.sealed, at=journal.at)
+    transfers.insert_transfer(
+        journal.books,
+        child.transfer,
+        arrival,
+        at=journal.at,
+        stage=stage,
+        size_bytes=child.sealed.plain_size,
+        listed=False,
+        sha256=child.sha256,
+        object_id=child.sealed.id,
+        parent=parent["id"],
+        root=parent["root_id"],
+        reason=child.doubt.words if child.doubt else None,
+        doubt=child.doubt.code if child.doubt else None,
+        evidence=json.dumps(child.evidence) if child.evidence else None,
+    )
+    journal.leaf(
+        "transfer.split-off",
+        actor="server",
+        facts={"parent": parent["id"], "kind": child.kind, "size_bytes": child.sealed.plain_size},
+        private={"name": printable(child.name), "sha256": child.sha256.hex()},
+        **about,
+    )
+    if child.doubt is None:
+        journal.arrived = True
+        return
+    journal.leaf("transfer.held", actor="server", facts={"doubt": child.doubt.code}, **about)
+    name, words = printable(child.name), child.doubt.words
+    journal.announce(TransferHeld(**about, partner=command.partner, name=name, stage=stage.value, reason=words))
 
 
 def _acknowledge(journal: Journal, command: Conclude, sent: Acknowledged) -> None:

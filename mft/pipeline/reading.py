@@ -12,7 +12,7 @@ import msgspec
 import mft
 import parsers
 from mft.clock import new_id
-from mft.domain import ERRORS, STANDARD, TENANT, Arrival, Principal, Stage, printable
+from mft.domain import ERRORS, STANDARD, TENANT, Arrival, Doubt, Principal, Stage, printable
 from mft.errors import Refused
 from mft.ledger.database import Books, Row
 from mft.pipeline.acknowledge import Answered, Desk
@@ -54,6 +54,7 @@ class Reading:
     def __init__(self, vault: Vault, job: Row, agreed: Agreed = NOTHING_AGREED) -> None:
         self._vault = vault
         self._job = job
+        self._waived = frozenset((job["waived"] or "").split())
         self._retention: str = job["retention"] or STANDARD
         self._agreed = agreed
         self._collector = Collector()
@@ -219,7 +220,7 @@ class Reading:
         found = self._answered.duplicate_of
         return next(iter(found.values())) if found and len(found) == len(self.interchanges) else None
 
-    def conclusion(self, runner: str, partner: str, witnesses: tuple[Witness, ...], doubt: str | None) -> Conclude:
+    def conclusion(self, runner: str, partner: str, witnesses: tuple[Witness, ...], doubt: Doubt | None) -> Conclude:
         """The verdict on the whole file, ready to be committed. With a `doubt` about it, it is held."""
         identified, finished = self.identified, self.finished
         assert identified is not None
@@ -255,19 +256,20 @@ class Reading:
         ]
         opaque, reason = False, finished.reason
         match finished.outcome:
-            case "empty" if speaks_of(self._job["name_bytes"], 0) is not None:
+            case "empty" if speaks_of(self._job["name_bytes"], 0) is not None or "empty" in self._waived:
                 opaque = True  # That it is there is all that it says.
                 passed.append((Stage.DONE.value, {"sets_accepted": 0, "sets_rejected": 0}))
             case outcome if doubt is not None and outcome not in {"empty", "incomplete"}:
                 self.abandon()
-                reason = doubt
-                passed.append((Stage.HELD.value, {}))
+                reason = doubt.words
+                passed.append((Stage.HELD.value, {"doubt": doubt.code}))
             case "opaque":
                 opaque = True
                 passed.append((Stage.DONE.value, {"sets_accepted": 0, "sets_rejected": 0}))
             case "empty":
                 reason = finished.reason or "the file is empty"
-                passed.append((Stage.HELD.value, {}))
+                doubt = Doubt("empty", reason)
+                passed.append((Stage.HELD.value, {"doubt": doubt.code}))
             case "unsupported":
                 passed.append((Stage.UNSUPPORTED.value, {"standard": identified.standard}))
             case "incomplete":
@@ -306,6 +308,7 @@ class Reading:
                 ]
                 reason = reason or _no_map(self.sets)
         stage = Stage(passed[-1][0])
+        held = doubt if stage is Stage.HELD else None
         usages = {row["usage"] for row in self.interchanges.values()} - {None}
         job = self._job
         conclusion = Conclude(
@@ -328,6 +331,8 @@ class Reading:
                 parser_version=mft.__version__,
                 map_version=" ".join(sorted({records.map_version for records in self.records})) or None,
                 reason=reason,
+                doubt=held.code if held else None,
+                flow_hold=held.flow_hold if held else None,
             ),
             evidence=_trailer(self.interchanges, finished),
             witnesses=witnesses,
@@ -368,7 +373,7 @@ class Reading:
 
 _FOUND: Final = (
     "standard", "version", "sets", "usage", "sets_accepted", "sets_rejected",
-    "parser_version", "map_version", "reason",
+    "parser_version", "map_version", "reason", "doubt", "flow_hold",
 )  # fmt: skip
 
 

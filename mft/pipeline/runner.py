@@ -56,7 +56,7 @@ class EndRunner(msgspec.Struct, frozen=True, tag=True):
     runner: str
 
 
-class Release(msgspec.Struct, frozen=True, tag=True):
+class GiveBack(msgspec.Struct, frozen=True, tag=True):
     """The attempt failed, another may not."""
 
     transfer: str
@@ -96,7 +96,7 @@ def claim(journal: Journal, command: Claim) -> list[Row]:
     return runners.claim(journal.books, command.runner, most=command.most, at=journal.at)
 
 
-def release(journal: Journal, command: Release) -> None:
+def give_back(journal: Journal, command: GiveBack) -> None:
     runners.release(
         journal.books,
         command.transfer,
@@ -219,7 +219,7 @@ class Runner:
         """Let the transfer be tried again; with a full disk, once there is room to say so."""
         while True:
             try:
-                self._submit(Release(job["id"], self.id, job["attempt"], counts))
+                self._submit(GiveBack(job["id"], self.id, job["attempt"], counts))
             except StageConflict:
                 return
             except Busy:

@@ -16,6 +16,7 @@ from tests.unit.mft.ledger.entries import OTHER, received
 CONTRACT = {
     "id", "partner", "connection", "direction", "folder", "name", "stage", "size_bytes", "sha256", "standard", "sets",
     "sets_accepted", "sets_rejected", "usage", "feed", "business_date", "retention", "erased", "received_at", "updated_at", "reason",
+    "doubt", "parent",
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from mft.ledger.database import Books
 from mft.ledger.tables import METADATA, RECORDS, TRANSFER
 from mft.pipeline import parse, reading, runner
 from mft.pipeline.parse import Parser, ParserDied, ParserTooSlow
-from mft.pipeline.runner import Claim, Release, Runner
+from mft.pipeline.runner import Claim, GiveBack, Runner
 from parsers.events import Finished, Identified, SetClosed
 from parsers.guides.terms import Judging
 from tests.harness import eventually, sample
@@ -325,7 +325,7 @@ def test_a_file_that_never_comes_to_an_end_is_parked(desk: Desk, parser: Parser)
     transfer = desk.receive(b"orders.edi", ORDERS)
     for attempt in range(1, runner._CLAIMS_MAX + 1):  # As if the server had died with it, over and over.
         desk.core.run(Claim(desk.runner.id, 1))
-        desk.core.run(Release(transfer, desk.runner.id, attempt))
+        desk.core.run(GiveBack(transfer, desk.runner.id, attempt))
     desk.turn(parser)
     assert desk.row(transfer)["stage"] == "quarantined"
 
@@ -356,7 +356,7 @@ def test_a_claim_that_was_lost_counts_for_nothing(desk: Desk, parser: Parser, th
     files = desk.files()
 
     def lose() -> None:
-        desk.core.run(Release(transfer, desk.runner.id, 1))
+        desk.core.run(GiveBack(transfer, desk.runner.id, 1))
 
     ends = {"concludes": FINISHED, "dies": ParserDied("died"), "is refused": UnsealFailed("altered")}[then]
     desk.turn(Fake(IDENTIFIED, lose, ends))  # type: ignore[arg-type]
