@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mft.crypto.keyring import SIGNING_KEY, VERIFY_KEY, credentials, key_file
 from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, Missing
+from mft.pipeline.pgp import PgpKeys
 from mft.pipeline.retention import Limits
 from partners.strict_toml import BadFile, explain, read_toml
 
@@ -299,6 +300,11 @@ class Home:
         """The private keys by which partners know us."""
         paths = [key_file(self.keys, name) for name in HOST_KEYS]
         return [path for path in paths if path.exists()]
+
+    @property
+    def pgp_keys(self) -> PgpKeys:
+        """Our secret keys for PGP, and partners' public ones."""
+        return PgpKeys(self.keys / "pgp", self.root / "config" / "pgp")
 
     @property
     def data(self) -> Path:

@@ -260,6 +260,7 @@ class Server:
             memory_mib=config.pipeline.parser_memory_mib,
             seconds=config.pipeline.parse_seconds,
             directory=lambda: self._directory,
+            pgp=home.pgp_keys,
         )
         runner.start()
         cleanup.callback(lambda: self._unless_broken(runner.stop))

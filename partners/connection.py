@@ -131,6 +131,9 @@ class Connection(_Strict):
         """The feed that a file in /inbound or below is of, if it is of one."""
         return next((feed for feed in self.feeds if feed.matches(folder, name)), None)
 
+    def feed_named(self, name: str) -> Feed | None:
+        return next((feed for feed in self.feeds if feed.name == name), None)
+
     def retention_of(self, feed: Feed | None) -> str | None:
         """The retention class of a feed's files, or of files of none; None is the standard one."""
         return (feed.retention if feed is not None else None) or self.retention

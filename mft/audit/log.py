@@ -63,6 +63,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("folder.made", "", "name"),
         ("folder.removed", "", "name"),
         ("transfer.identified", "standard version", ""),
+        ("transfer.unwrapped", "kind members signed_by", ""),
         ("transfer.parsed", "interchanges sets findings", ""),
         ("transfer.validated", "findings sets_accepted sets_rejected guides profile", ""),
         ("transfer.canonicalized", "records", ""),

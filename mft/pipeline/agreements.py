@@ -11,23 +11,29 @@ from parsers.guides.text import GuideError, read_guide
 from parsers.judged import JudgedInterchange
 from parsers.judging import check, named
 from partners.agreement import Agreement
+from partners.feed import Feed
 from partners.load import EMPTY, Directory, GuideFile, Profile
 from partners.strict_toml import line_of
 
 _DEFAULT: Final = Agreement()
+_NO_FEED: Final = Feed(name="none")
 
 
 class Agreed:
     """What is agreed with one connection.
 
     Attributes:
+        connection: its partner file as it stands now; None where there is none any more.
+        feed: that of the file in question; without one, all defaults.
         profile: the hash of its partner file as it stands now; None where there is none any more.
         judging: for the parser.
     """
 
-    def __init__(self, directory: Directory, connection: str) -> None:
+    def __init__(self, directory: Directory, connection: str, feed: str | None = None) -> None:
         found = directory.profiles.get(connection)
         self.profile = found.hash if found else None
+        self.connection = found.connection if found else None
+        self.feed = (found.connection.feed_named(feed) if found and feed else None) or _NO_FEED
         self.agreements: tuple[Agreement, ...] = found.connection.agreements if found else ()
         self.judging = judging(self.agreements, directory.guides)
 

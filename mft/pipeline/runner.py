@@ -28,7 +28,9 @@ from mft.pipeline.companions import consult
 from mft.pipeline.conclude import Conclude
 from mft.pipeline.journal import Journal
 from mft.pipeline.parse import Parser, ParserDied
+from mft.pipeline.pgp import NO_KEYS, PgpKeys, sweep_homes
 from mft.pipeline.reading import Reading, columns_found
+from mft.pipeline.unwrap import Unwrapping, wrapped_in
 from mft.threads import watched
 from mft.vault.store import Vault
 from partners.load import EMPTY
@@ -126,9 +128,12 @@ class Runner:
         memory_mib: int,
         seconds: int,
         directory: DirectoryNow = lambda: EMPTY,
+        pgp: PgpKeys = NO_KEYS,
     ) -> None:
         self.id: Final = new_id()
         self._directory = directory
+        self._pgp = pgp
+        self._seconds = seconds
         self._vault = vault
         self._readers = readers
         self._submit = submit
@@ -138,6 +143,7 @@ class Runner:
         self._threads = [watched(f"runner-{number}", self._run, on_broken) for number in range(1, threads + 1)]
 
     def start(self) -> None:
+        sweep_homes()
         self._submit(StartRunner(self.id, boot_id(), os.getpid()))
         for thread in self._threads:
             thread.start()
@@ -178,17 +184,23 @@ class Runner:
         if job["attempt"] > _CLAIMS_MAX:
             self._quarantine(job, partner, f"was begun {job['attempt'] - 1} times and never finished")
             return
-        agreed = Agreed(self._directory(), job["connection"])
-        found = Reading(self._vault, job, agreed)
+        agreed = Agreed(self._directory(), job["connection"], job["feed"])
+        found: Reading | Unwrapping
+        found = reading = Reading(self._vault, job, agreed)
         try:
             opened = self._vault.open(sealed_object(self._readers.get(), job["object_id"]))
             try:
-                for event in parser.read(opened.chunks(), agreed.judging):
-                    found.take(event)
+                wrapped = wrapped_in(opened, agreed)
+                if wrapped is None:
+                    for event in parser.read(opened.chunks(), agreed.judging):
+                        reading.take(event)
+                else:
+                    found = Unwrapping(self._vault, job, agreed, wrapped, keys=self._pgp, seconds=self._seconds)
+                    found.run(self._readers.get(), opened)
             finally:
                 opened.close()
             witnesses, doubt = consult(self._readers.get(), self._vault, job)
-            if doubt is None:
+            if doubt is None and isinstance(found, Reading):
                 found.answer(self._readers.get(), self._submit)
             self._submit(found.conclusion(self.id, partner, witnesses, doubt))
         except Broken:
