@@ -23,12 +23,13 @@ from typing import Final
 from mft.errors import MFTError, Refused
 
 _PIPE: Final = 1 << 16
+_PASSPHRASE_ERRORS: Final = {11, 177}  # GPG_ERR_BAD_PASSPHRASE, GPG_ERR_NO_PASSPHRASE
 _SAID_MAX: Final = 1 << 18  # Of what gpg says about one message.
 _PREFIX: Final = "mft-pgp-"
 _IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 _TURN_SECONDS: Final = 1.0
 _COMMAND_SECONDS: Final = 60.0
-_QUIET: Final = ("--batch", "--no-tty", "--no-options", "--quiet", "--disable-dirmngr", "--no-auto-key-retrieve")
+_QUIET: Final = ("--batch", "--no-tty", "--no-options", "--disable-dirmngr", "--no-auto-key-retrieve")
 PASSPHRASE: Final = "passphrase"  # noqa: S105  The name of a file.
 
 NO_RELEASE: Final = "a release tries again, and does not let it pass"
@@ -194,6 +195,7 @@ class _Said:
     encrypted: int = 0  # Layers of encryption,
     protected: int = 0  # and those of them that nobody can alter unnoticed.
     decrypted: int = 0
+    locked: bool = False
     signatures: list[list[str]] = field(
         default_factory=list
     )  # Of each, its verdict and the fingerprints it is valid for.
@@ -202,10 +204,14 @@ class _Said:
         marker, word, *rest = [*line.split(" "), ""]
         if marker != "[GNUPG:]":
             return
+        if word == "ERROR":
+            word = f"{word} {rest[0]}"
         self.words.add(word)
         match word:
-            case "PLAINTEXT":
+            case "PLAINTEXT" | "ERROR proc_pkt.plaintext":  # The second stands for one that it saw and left out.
                 self.plaintexts += 1
+            case "ERROR pkdecrypt_failed":
+                self.locked |= rest[1].isdigit() and int(rest[1]) & 0xFFFF in _PASSPHRASE_ERRORS
             case "DECRYPTION_INFO":
                 self.encrypted += 1
                 mdc, aead = rest[0], rest[2] if len(rest) > 3 else "0"
@@ -354,7 +360,7 @@ def _judged(said: _Said, code: int, wanted: Sequence[str]) -> str | None:
         )
     if "BADMDC" in words:
         raise PgpRefused(f"the message was altered or cut on its way: ask for it again; {NO_RELEASE}")
-    if "BAD_PASSPHRASE" in words or "MISSING_PASSPHRASE" in words:
+    if said.locked and not said.decrypted:
         raise PgpRefused(f"keys/pgp/{PASSPHRASE} does not open the secret key: mend it and release the file")
     if "NO_SECKEY" in words and not said.decrypted:
         raise PgpRefused(
@@ -374,7 +380,7 @@ def _judged(said: _Said, code: int, wanted: Sequence[str]) -> str | None:
     signer = said.signer(wanted)
     if wanted and signer is None:
         raise PgpRefused(f"{_unsigned(verdicts)}; a release lets it pass unsigned")
-    if code or words & {"ERROR", "FAILURE", "UNEXPECTED", "NODATA"}:
+    if code or words & {"FAILURE", "UNEXPECTED", "NODATA"}:
         raise PgpRefused(f"gpg does not vouch for the message as a whole: it is damaged, or cut short; {NO_RELEASE}")
     return signer
 

@@ -33,6 +33,7 @@ class People:
     partner: str
     stranger: str
     expired: str
+    old: str
     secret: bytes
     locked: str
     locked_secret: bytes
@@ -53,15 +54,14 @@ def people() -> Iterator[People]:
             made[name] = gpg.make_key(name)
             gpg.add_subkey(made[name])
         expired = gpg.make_key("expired", *YEAR, expires="30d")
-        locked = gpg.make_key("locked")
-        gpg.run("--passphrase", "open sesame", "--quick-add-key", locked, "rsa2048", "encr", "0")
+        old = gpg.make_key("old", *YEAR)
         secret = gpg.secret(made["ours"])
         with gpg_home(Path(tempfile.mkdtemp(dir="/dev/shm"))) as other:
             locked = other.make_key("locked", passphrase="open sesame")
             other.run("--quick-add-key", locked, "rsa2048", "encr", "0", passphrase="open sesame")
             locked_secret = other.secret(locked, "open sesame")
             gpg.run("--import", content=other.public(locked))
-        yield People(gpg, made["ours"], made["partner"], made["stranger"], expired, secret, locked, locked_secret)
+        yield People(gpg, made["ours"], made["partner"], made["stranger"], expired, old, secret, locked, locked_secret)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def keys(people: People, tmp_path: Path) -> PgpKeys:
     found.secret.mkdir(parents=True)
     found.public.mkdir(parents=True)
     put_secret(found, "ours.asc", people.secret)
-    for name in ("partner", "stranger", "expired"):
+    for name in ("partner", "stranger", "expired", "old"):
         (found.public / f"{name}.asc").write_bytes(people.gpg.public(getattr(people, name)))
     return found
 
@@ -165,7 +165,7 @@ class TestRefusals:
         assert "not in config/pgp" in refused(keys, signed, people.partner, people.stranger)
 
     def test_by_a_key_that_has_expired(self, people: People, keys: PgpKeys) -> None:
-        signed = people.message(ORDERS, *YEAR, signed_by=people.expired)
+        signed = people.gpg.run(*YEAR, "--sign", "--local-user", people.expired, content=ORDERS)
         assert "has expired" in refused(keys, signed, people.expired)
 
     def test_by_a_key_that_was_revoked(self, people: People, keys: PgpKeys, tmp_path: Path) -> None:
@@ -181,10 +181,9 @@ class TestRefusals:
 
     def test_a_signature_that_has_expired(self, people: People, keys: PgpKeys) -> None:
         signed = people.gpg.run(
-            "--faked-system-time", f"{int(time.time()) - 90_000}", "--ignore-time-conflict", "--sign",
-            "--default-sig-expire", "1d", "--local-user", people.partner, content=ORDERS,
-        )  # fmt: skip
-        assert "signature has expired" in refused(keys, signed, people.partner)
+            *YEAR, "--sign", "--default-sig-expire", "1d", "--local-user", people.old, content=ORDERS
+        )
+        assert "signature has expired" in refused(keys, signed, people.old)
 
     def test_altered_behind_its_signature(self, people: People, keys: PgpKeys) -> None:
         signed = people.gpg.run("--sign", "--compress-algo", "none", "--local-user", people.partner, content=ORDERS)
@@ -290,7 +289,7 @@ class TestThisMachine:
 
     def test_keys_are_listed_with_their_ends(self, people: People, keys: PgpKeys) -> None:
         found = {key.fingerprint: key for key in listed(keys)}
-        assert set(found) == {people.ours, people.partner, people.stranger, people.expired}
+        assert set(found) == {people.ours, people.partner, people.stranger, people.expired, people.old}
         assert (found[people.ours].secret, found[people.ours].ends_at) == (True, None)
         ends_at = found[people.expired].ends_at
         assert ends_at is not None

@@ -4,9 +4,14 @@ import gzip
 import io
 import json
 import random
+import shutil
+import subprocess
+import sys
+import tempfile
 import zipfile
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -23,8 +28,8 @@ from mft.vault.store import ObjectWriter
 from partners.connection import Connection, Key, Login
 from partners.feed import Feed
 from partners.load import Directory, profile_of
-from tests.archives import Member, handmade, nested_gzip, overlapping, zipped
-from tests.harness import sample
+from tests.archives import Member, gpg_home, handmade, nested_gzip, overlapping, zipped
+from tests.harness import ROOT, sample
 from tests.unit.mft.ledger.entries import ACME, arrival
 from tests.unit.mft.pipeline.conftest import _KEY_LINE, Desk
 
@@ -443,3 +448,40 @@ class TestFailures:
         wrapped.runner._work(parser, {**job, "attempt": 7})
         assert set(wrapped.files()) == files
         assert children(wrapped, transfer) == []
+
+
+def test_memory_is_bounded_whatever_is_unwrapped(made_ledger: Path, tmp_path: Path) -> None:
+    """Each in its turn, in one process: what it grows by is measured from what receiving them took."""
+    folder = tmp_path / "in"
+    (tmp_path / "vault").mkdir()
+    (tmp_path / "scratch").mkdir()
+    folder.mkdir()
+    shutil.copy(made_ledger, tmp_path / "ledger.db")
+    large = noise(1, 1 << 20) * 100
+    contents = {
+        "large.gz": gzip.compress(large, 1),
+        "large.zip": zipped({"a": large, "b": large}, method=zipfile.ZIP_STORED),
+        "bomb.gz": gzip.compress(bytes(500 << 20), 9),
+        "bomb.zip": handmade(Member(content=bytes(500 << 20))),
+        "many.zip": zipped({f"{number}.txt": noise(number, 2000) for number in range(10_000)}),
+        "names.zip": zipped({f"{'d' * 200}/" * 4 + f"{number}.txt": b"x" for number in range(10_000)}),
+        "comment.zip": handmade(*(Member(b"%d" % number, b"x") for number in range(100)), comment=bytes(60_000)),
+    }
+    if shutil.which("gpg"):
+        with gpg_home(Path(tempfile.mkdtemp(dir="/dev/shm"))) as gpg:
+            contents["large.pgp"] = gpg.run("--store", content=large)
+            contents["bomb.pgp"] = gpg.run("--store", "--compress-algo", "bzip2", content=bytes(200 << 20))
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.unit.mft.pipeline.unwrap_memory", tmp_path, *sorted(folder.iterdir())],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}
+    print(done.stdout)
+    del told["warm.zip"]
+    assert told.keys() == contents.keys()
+    for name, row in told.items():
+        assert row["grown"] < 64 << 10, row
+        assert row["stage"] == ("held" if "bomb" in name else "done"), row
