@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from mft.endpoints.limits import Admission
 from mft.endpoints.process import Handover, Profiles, PublicKeys, Settings
 from mft.endpoints.processes import DoorProcesses
 from mft.endpoints.sftp import SftpDoor, bind
-from mft.errors import BadConfig, Broken, MFTError, Missing
+from mft.errors import BadConfig, Broken, MFTError, Missing, Refused
 from mft.keychain import change_signing_key, keep_host_keys, reload_keys, settle
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.keys import key_pairs
@@ -42,7 +42,8 @@ from mft.pipeline.agreements import problems
 from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
-from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings
+from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings, pgp_endings
+from mft.pipeline.pgp import NoGpg, listed
 from mft.pipeline.receipts import Receipts
 from mft.pipeline.receive import Salvage
 from mft.pipeline.retention import Sweep
@@ -453,6 +454,8 @@ class Server:
         days_max = {"host": ages.host_days_max, "bucket": ages.bucket_days_max, "signing": ages.signing_days_max}
         yield from partners_endings(self._directory, now)
         yield from our_endings(key_pairs(self._readers.get()), days_max, now)
+        with suppress(Refused, NoGpg):  # `mft doctor` tells of it.
+            yield from pgp_endings(listed(self.home.pgp_keys), now)
 
     async def _answer(self, request: Request) -> dict[str, Any]:
         match request:

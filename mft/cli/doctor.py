@@ -44,7 +44,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     except MFTError as error:
         checks.append(Check("home", "wrong", str(error)))
     else:
-        for look in (_files, _partners, _ledger, _vault, _log, _anchors, _parser, _door):
+        for look in (_files, _partners, _pgp, _ledger, _vault, _log, _anchors, _parser, _door):
             try:
                 checks += look(found, config)
             except MFTError as error:
@@ -130,6 +130,43 @@ def _partners(home: "Home", config: "Config") -> Iterator[Check]:
     count = len(directory.profiles)
     fix = "" if count else "mft partner add NAME --ssh-key FILE"
     yield Check("partners", "ok" if count else "warning", f"{count} partners", fix)
+
+
+def _pgp(home: "Home", config: "Config") -> Iterator[Check]:
+    """What a feed needs whose files are unwrapped from PGP."""
+    import time
+
+    from mft.pipeline.pgp import listed, memory_folder
+    from mft.server import load_partners
+
+    feeds = [
+        (profile.connection.name, feed)
+        for profile in load_partners(home).profiles.values()
+        for feed in profile.connection.feeds
+        if feed.unwrap is not None and "pgp" in feed.unwrap.allow
+    ]
+    if not feeds:
+        return
+    if shutil.which("gpg") is None or shutil.which("gpgconf") is None:
+        yield Check("pgp", "wrong", "gpg is not installed, and feeds unwrap PGP", "apt-get install gnupg")
+        return
+    place = memory_folder()
+    keys = {key.fingerprint: key for key in listed(home.pgp_keys)}
+    now = time.time()
+    for key in keys.values():
+        if key.ends_at is not None and key.ends_at < now:
+            yield Check("pgp", "warning", f"key {key.fingerprint} has expired", "ask for a new one, or make one")
+    for name, feed in feeds:
+        for wanted in feed.pgp.signed_by:
+            if wanted not in keys:
+                message = f"{name}, feed {feed.name}: key {wanted} of `signed_by` is not there"
+                yield Check("pgp", "wrong", message, "put the public key into config/pgp, as NAME.asc")
+    secret = sum(key.secret for key in keys.values())
+    if secret:
+        yield Check("pgp", "ok", f"{secret} secret keys, {len(keys) - secret} public ones; gpg works in {place}")
+    else:
+        fix = 'put one into keys/pgp, as NAME.asc; or leave PGP out: unwrap = { allow = ["gzip", "zip"] }'
+        yield Check("pgp", "warning", "feeds unwrap PGP, and there is no secret key", fix)
 
 
 def _ledger(home: "Home", config: "Config") -> Iterator[Check]:
