@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mft.clock import now_us
+from mft.domain import TENANT
 from mft.errors import Missing
 from mft.ledger import flow_holds
 from mft.ledger.acknowledgments import acknowledgments_of
@@ -15,10 +16,11 @@ from mft.pipeline.conclude import Conclude
 from mft.pipeline.deadlines import Due
 from mft.pipeline.parse import Parser
 from mft.pipeline.release import AddFlowHold, LiftFlowHold, NotWaiting, RejectHeld, ReleaseHeld
+from mft.pipeline.upload import Upload
 from partners.feed import Feed
 from partners.trading_partner import TradingPartner
 from tests.harness import sample
-from tests.unit.mft.ledger.entries import ACME
+from tests.unit.mft.ledger.entries import ACME, OTHER, arrival
 from tests.unit.mft.pipeline.conftest import Desk
 from tests.unit.mft.pipeline.test_acknowledge import elements, lying, send
 from tests.unit.mft.pipeline.test_runner import ORDERS, numbered
@@ -107,6 +109,11 @@ class TestAFeed:
         (records, *_) = [one for one in desk.events(row["id"]) if one["type"] == "mft.records.ready.v1"]
         assert (row["usage"], records["usage"]) == ("T", "T")
 
+    def test_each_interchange_says_for_itself_whether_it_is_a_test(self, desk: Desk, parser: Parser) -> None:
+        row = send(desk, parser, b"a.edi", numbered(1) + usage(numbered(2), b"P"))
+        usages = [one["usage"] for one in desk.events(row["id"]) if one["type"] == "mft.records.ready.v1"]
+        assert usages == ["T", "T", "P", "P"]
+
     def test_an_empty_file_is_held_and_can_be_let_pass(self, desk: Desk, parser: Parser) -> None:
         row = send(desk, parser, b"a.edi", b"")
         assert doubt_of(desk, row) == "empty"
@@ -143,9 +150,14 @@ class TestWhatCameBefore:
         assert row["reason"] == f"the same bytes came before, as transfer {first['id']}"
         assert release(desk, parser, row["id"])["stage"] == "done"
 
-    def test_not_those_of_another_connection_or_of_long_ago(
-        self, desk: Desk, parser: Parser, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_not_those_of_another_connection(self, desk: Desk, parser: Parser) -> None:
+        upload = Upload(desk.vault, TENANT, arrival(b"a.pdf", who=OTHER))
+        upload.write(0, memoryview(PDF))
+        desk.close(upload)
+        desk.turn(parser)
+        assert send(desk, parser, b"a.pdf", PDF)["stage"] == "done"
+
+    def test_not_those_of_long_ago(self, desk: Desk, parser: Parser, monkeypatch: pytest.MonkeyPatch) -> None:
         send(desk, parser, b"a.pdf", PDF)
         later = now_us() + 31 * 86_400_000_000
         monkeypatch.setattr("mft.core.now_us", lambda: later)
@@ -154,7 +166,8 @@ class TestWhatCameBefore:
     def test_one_that_was_never_processed_does_not_count(self, desk: Desk, parser: Parser) -> None:
         desk.agree(feeds=(Feed(name="daily", min_bytes=1_000_000),))
         assert send(desk, parser, b"a.pdf", PDF)["doubt"] == "bounds"
-        assert send(desk, parser, b"b.pdf", PDF)["doubt"] == "bounds"
+        desk.agree()
+        assert send(desk, parser, b"b.pdf", PDF)["stage"] == "done"
 
     def test_an_interchange_is_left_to_its_agreement(self, desk: Desk, parser: Parser) -> None:
         first = send(desk, parser, b"a.edi", ORDERS)
