@@ -41,6 +41,7 @@ from mft.pipeline import (
     receipts,
     receive,
     redact,
+    release,
     replay,
     retention,
     runner,
@@ -125,6 +126,10 @@ Command = (
     | acknowledge.AllocateNumbers
     | conclude.Conclude
     | replay.Supersede
+    | release.ReleaseHeld
+    | release.RejectHeld
+    | release.AddFlowHold
+    | release.LiftFlowHold
     | emit.Delivered
     | emit.DeliveryFailed
     | deadlines.Due
@@ -198,6 +203,10 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     acknowledge.AllocateNumbers: acknowledge.allocate_numbers,
     conclude.Conclude: conclude.conclude,
     replay.Supersede: replay.supersede,
+    release.ReleaseHeld: release.release_held,
+    release.RejectHeld: release.reject_held,
+    release.AddFlowHold: release.add_flow_hold,
+    release.LiftFlowHold: release.lift_flow_hold,
     emit.Delivered: emit.delivered,
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,

@@ -1,7 +1,7 @@
 """From what partner files say to what parsers do: which guide judges a file, how strictly, and what is answered."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from parsers.acknowledgment import Wish
 from parsers.guides import shelf
@@ -14,6 +14,7 @@ from partners.agreement import Agreement
 from partners.feed import Feed
 from partners.load import EMPTY, Directory, GuideFile, Profile
 from partners.strict_toml import line_of
+from partners.trading_partner import TradingPartner
 
 _DEFAULT: Final = Agreement()
 _NO_FEED: Final = Feed(name="none")
@@ -36,6 +37,12 @@ class Agreed:
         self.feed = (found.connection.feed_named(feed) if found and feed else None) or _NO_FEED
         self.agreements: tuple[Agreement, ...] = found.connection.agreements if found else ()
         self.judging = judging(self.agreements, directory.guides)
+
+    def trading_partner(self, interchange: Mapping[str, Any]) -> TradingPartner | None:
+        """Who of the connection's trading partners sent an interchange, a row of that table."""
+        if self.connection is None:
+            return None
+        return self.connection.sender(interchange["sender_qualifier"], interchange["sender"])
 
     def on(self, interchange: JudgedInterchange) -> Agreement:
         """The agreement by which an interchange is answered: that of its first set."""

@@ -200,6 +200,7 @@ class Runner:
             finally:
                 opened.close()
             witnesses, doubt = consult(self._readers.get(), self._vault, job)
+            doubt = found.weigh(self._readers.get(), doubt)
             if doubt is None and isinstance(found, Reading):
                 found.answer(self._readers.get(), self._submit)
             self._submit(found.conclusion(self.id, partner, witnesses, doubt))

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import mft
@@ -20,10 +21,11 @@ from mft.errors import Malformed
 from mft.ledger.database import Books, Row
 from mft.ledger.family import Totals, ancestors, totals
 from mft.ledger.transfers import transfer_row
-from mft.pipeline import zip_reader
+from mft.pipeline import doubts, zip_reader
 from mft.pipeline.agreements import Agreed
 from mft.pipeline.companions import Witness
 from mft.pipeline.conclude import Child, Conclude
+from mft.pipeline.doubts import Contents
 from mft.pipeline.pgp import Decryption, NoGpg, PgpKeys, PgpRefused
 from mft.pipeline.reading import columns_found
 from mft.pipeline.zip_reader import PIECE, BadZip
@@ -247,9 +249,16 @@ class Unwrapping:
         self._files.clear()
         self._children.clear()
 
+    def weigh(self, books: Books, doubt: Doubt | None) -> Doubt | None:
+        """What holds the file: a `doubt` that is known already, what it came with, or that it cannot be unwrapped."""
+        known = [doubt] if doubt else []
+        found = Contents(self._identified.standard, 0, (), numbered=False)
+        whole = doubts.of_arrival(books, self._job, self._agreed, found)
+        first = next((one for one in chain(known, whole) if one.code not in self._waived), None)
+        return first or self._doubt
+
     def conclusion(self, runner: str, partner: str, witnesses: tuple[Witness, ...], doubt: Doubt | None) -> Conclude:
         """The verdict, ready to be committed. With a `doubt` about the wrapped file, it is held, and its members go."""
-        doubt = doubt or self._doubt
         if doubt is not None:
             self.abandon()
         job, standard = self._job, self._identified.standard

@@ -216,8 +216,8 @@ def test_a_feed_gives_its_files_a_class() -> None:
     )
 
     def found(folder: bytes, name: bytes) -> tuple[str | None, str | None]:
-        feed = connection.feed_of(folder, connection.uploads.final_name(name))
-        return (feed.name if feed else None), connection.retention_of(feed)
+
+        return connection.kept_as(folder, connection.uploads.final_name(name))[:2]
 
     assert found(b"/inbound", b"a.837") == ("claims", "claims")
     assert found(b"/inbound", b"a.837.tmp") == ("claims", "claims")
