@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from mft.crypto.keyring import SIGNING_KEY, VERIFY_KEY, credentials, key_file
+from mft.crypto.keyring import PGP_KEYS, SIGNING_KEY, VERIFY_KEY, credentials, key_file
 from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, Missing
 from mft.pipeline.pgp import PgpKeys
@@ -304,7 +304,7 @@ class Home:
     @property
     def pgp_keys(self) -> PgpKeys:
         """Our secret keys for PGP, and partners' public ones."""
-        return PgpKeys(self.keys / "pgp", self.root / "config" / "pgp")
+        return PgpKeys(self.keys / PGP_KEYS, self.root / "config" / "pgp")
 
     @property
     def data(self) -> Path:

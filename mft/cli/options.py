@@ -137,6 +137,21 @@ def _moment(word: str, text: str, now: datetime) -> tuple[datetime, bool]:
         ) from None
 
 
+def parse_later(text: str) -> int:
+    """A moment to come that a person types, in microseconds: `2h` from now, `06:00` the next time; else as above."""
+    now = datetime.now(UTC)
+    word = text.strip().lower()
+    if (found := re.fullmatch(r"(\d{1,5})\s*([smhdw])", word)) is not None:
+        at = int((now + timedelta(**{_AGO[found[2]]: int(found[1])})).timestamp() * 1_000_000)
+    else:
+        at = parse_time(text, ends=True)
+        if re.fullmatch(r"\d{1,2}:\d{2}", word) and at <= now.timestamp() * 1_000_000:
+            at += 86_400_000_000
+    if at <= now.timestamp() * 1_000_000:
+        raise typer.BadParameter(f"{text!r} is past: name a moment to come")
+    return at
+
+
 def _parse_end(text: str) -> int:
     return parse_time(text, ends=True)
 

@@ -8,16 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from mft.cli import replay
+from mft.cli import decide, replay
 from mft.cli.options import HomeOption, JsonOption, Output, size, utf8, when
-from mft.domain import Direction, Stage, printable
+from mft.domain import Stage, printable
 from mft.errors import Missing, NameTaken
 
-app = typer.Typer(help="Transfers: list, show, get, replay.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Transfers: list, show, get, replay, release, reject.", no_args_is_help=True, rich_markup_mode=None
+)
 app.command()(replay.replay)
+app.command()(decide.release)
+app.command()(decide.reject)
 
-_PARTS_MAX = 10_000  # As many as come out of one file.
-_PARTS_SHOWN = 20
+_PARTS_SHOWN = 50  # Thousands may come out of an archive.
 
 IdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="A transfer's id, or a unique beginning of it.", callback=utf8)
@@ -75,18 +78,17 @@ def show(transfer_id: IdArgument, home: HomeOption = None, as_json: JsonOption =
     from mft.audit.query import leaves
     from mft.cli.access import ledger_of
     from mft.ledger import acknowledgments
-    from mft.ledger.family import parts_of
     from mft.ledger.outbox import events_of
-    from mft.ledger.transfers import parts, public, transfer_row
+    from mft.ledger.transfers import children_of, parts, public, transfer_row
 
     with ledger_of(home) as books:
         row = transfer_row(books, transfer_id)
         known = public(row)
-        known["evidence"] = json.loads(row["evidence"]) if row["evidence"] else {}
         known["parts"] = [
-            {"id": part["id"], "name": printable(part["name_bytes"]), "stage": part["stage"]}
-            for part in parts_of(books, row["id"], most=_PARTS_MAX)
+            {"id": one["id"], "name": printable(one["name_bytes"]), "stage": one["stage"]}
+            for one in children_of(books, row["id"])
         ]
+        known["evidence"] = json.loads(row["evidence"]) if row["evidence"] else {}
         known["timeline"] = list(leaves(books, transfer=row["id"], newest_first=False))
         known["interchanges"] = [_part(part) for part in parts(books, "interchange", row["id"])]
         known["groups"] = [_part(part) for part in parts(books, "functional_group", row["id"])]
@@ -135,12 +137,12 @@ def _tell(known: dict[str, Any]) -> None:
         print(f"  sha256    {known['sha256']}")
     if known["standard"]:
         print(f"  standard  {' '.join([known['standard'], *known['sets']])}")
-    if known["parent"] and known["direction"] == Direction.INBOUND:
+    if known["parent"]:
         print(f"  part of   transfer {known['parent']}")
     for part in known["parts"][:_PARTS_SHOWN]:
-        print(f"  part      transfer {part['id']}  {part['name']}, {part['stage']}")
+        print(f"  part      {part['name']}, {part['stage']}: transfer {part['id']}")
     if len(known["parts"]) > _PARTS_SHOWN:
-        print(f"  part      … and {len(known['parts']) - _PARTS_SHOWN:,} more: --json")
+        print(f"  part      … and {len(known['parts']) - _PARTS_SHOWN:,} more: --json has all")
     for what, said in known["evidence"].items():
         print(f"  evidence  {what.replace('_', ' ')}: {_said(said)}")
     for row in known["interchanges"]:

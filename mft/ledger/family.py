@@ -8,18 +8,12 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, func, select
 
 from mft.domain import Direction
-from mft.ledger.database import Books, Row
+from mft.ledger.database import Books
 from mft.ledger.tables import TRANSFER
 
 _T = TRANSFER.c
 _INBOUND = Direction.INBOUND.value
 _PARENT = select(_T.parent_id).where(_T.id == bindparam("transfer"))
-_PARTS = (
-    select(_T.id, _T.name_bytes, _T.stage)
-    .where(_T.parent_id == bindparam("transfer"), _T.direction == _INBOUND)
-    .order_by(_T.id)
-    .limit(bindparam("most"))
-)
 _below = (
     select(_T.id, _T.size_bytes)
     .where(_T.parent_id == bindparam("root"), _T.direction == _INBOUND)
@@ -52,8 +46,3 @@ def ancestors(books: Books, transfer: str) -> int:
 def totals(books: Books, root: str) -> Totals:
     row = books.rows(_TOTALS, {"root": root})[0]
     return Totals(row["parts"], int(row["size_bytes"]))
-
-
-def parts_of(books: Books, transfer: str, *, most: int) -> list[Row]:
-    """The first parts of a file, in the order in which they were in it."""
-    return books.rows(_PARTS, {"transfer": transfer, "most": most})

@@ -82,7 +82,7 @@ def test_what_is_wrapped_comes_out_and_is_answered(site: Site, acme: Partner, tm
     assert not {"claims.edi", "orders.edi"} & set(listed)  # Its sender sees what it sent.
 
     shown = run_mft("transfer", "show", found["day.zip"]["id"], home=site.home).stdout
-    assert f"part      transfer {found['orders.edi']['id']}  orders.edi, done" in shown
+    assert f"part      orders.edi, done: transfer {found['orders.edi']['id']}" in shown
     shown = run_mft("transfer", "show", found["orders.edi"]["id"], home=site.home).stdout
     assert f"part of   transfer {found['day.zip']['id']}" in shown
     assert "path: in/orders.edi" in shown
