@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -95,6 +95,23 @@ def _endpoint(text: str) -> str:
     if text and not (private and url.netloc and url.path in {"", "/"} and not url.query and "@" not in url.netloc):
         raise ValueError("expected https://HOST, or https://HOST:PORT; plain http is only for this host itself")
     return text
+
+
+def _scanner(text: str) -> str:
+    kind, _, where = text.partition(":")
+    if kind == "tcp":
+        _address(where)
+    elif text and (kind != "unix" or not where.startswith("/")):
+        raise ValueError("expected unix:/PATH or tcp:HOST:PORT, for example unix:/run/clamav/clamd.ctl")
+    return text
+
+
+class Scan(_Strict):
+    """Keys of `[scan]`."""
+
+    clamd: Annotated[str, AfterValidator(_scanner)] = ""
+    mib_max: Annotated[int, Field(ge=1, description="StreamMaxLength of clamd.conf: more it does not look at.")] = 25
+    too_large: Annotated[Literal["hold", "pass"], Field(description="What becomes of a larger file.")] = "hold"
 
 
 class SendMail(_Strict):
@@ -229,6 +246,7 @@ class Config(BaseSettings):
     doors: Doors = Doors()
     receive: Receive = Receive()
     pipeline: Pipeline = Pipeline()
+    scan: Scan = Scan()
     audit: Audit = Audit()
     events: Events = Events()
     records: Records = Records()
@@ -402,6 +420,11 @@ DEFAULT_CONFIG = """\
 # parsers = 2                 # Parser processes.
 # parse_seconds = 600         # One file must be read within this time.
 # parser_memory_mib = 1024    # Address space of one parser process.
+
+[scan]                        # For feeds with scan = true.
+# clamd = ""                  # unix:/run/clamav/clamd.ctl or tcp:HOST:PORT
+# mib_max = 25                # StreamMaxLength of clamd.conf: more it does not look at.
+# too_large = "hold"          # What becomes of a larger file: "hold", or "pass" unseen.
 
 [audit]
 # checkpoint_seconds = 60     # At most this long between two signed checkpoints,

@@ -49,10 +49,12 @@ from mft.pipeline.receive import Salvage
 from mft.pipeline.retention import Sweep
 from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
+from mft.pipeline.scan import Rescan, Scanning
 from mft.pipeline.small_objects import Mover
 from mft.records.cache import Compaction, DropPart
 from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
+from mft.sinks.clamd import Clamd
 from mft.sinks.file import FileSink
 from mft.vault.store import Vault
 from partners.connection import Connection
@@ -252,6 +254,7 @@ class Server:
             relay.start()
             cleanup.callback(relay.stop)
             core.on("announced", relay.wake)
+        scanner = Clamd(config.scan.clamd) if config.scan.clamd else None
         runner = Runner(
             vault=vault,
             readers=readers,
@@ -262,10 +265,15 @@ class Server:
             seconds=config.pipeline.parse_seconds,
             directory=lambda: self._directory,
             pgp=home.pgp_keys,
+            scanning=Scanning(scanner, config.scan.mib_max << 20, config.scan.too_large == "pass"),
         )
         runner.start()
         cleanup.callback(lambda: self._unless_broken(runner.stop))
         core.on("arrived", runner.wake)
+        if scanner is not None:
+            rescan = Rescan(scanner, readers.get, core.run, broken)
+            rescan.start()
+            cleanup.callback(rescan.stop)
         deadlines = Deadlines(
             core.run,
             broken,

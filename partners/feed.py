@@ -63,6 +63,7 @@ class Feed(BaseModel):
         in_order: a file waits until those of the feed before it are done.
         unwrap: what is unwrapped before it is read, and how far; without it, wrapped files are held as `unsupported`.
         pgp: whose signatures messages must bear.
+        scan: a file is looked at for malware before anything else is done with it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -84,6 +85,7 @@ class Feed(BaseModel):
     in_order: bool = False
     unwrap: UnwrapOrNot = None
     pgp: Pgp = Pgp()
+    scan: bool = False
 
     @field_validator("pattern")
     @classmethod

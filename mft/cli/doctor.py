@@ -44,7 +44,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     except MFTError as error:
         checks.append(Check("home", "wrong", str(error)))
     else:
-        for look in (_files, _partners, _pgp, _ledger, _vault, _log, _anchors, _parser, _door):
+        for look in (_files, _partners, _pgp, _scanner, _ledger, _vault, _log, _anchors, _parser, _door):
             try:
                 checks += look(found, config)
             except MFTError as error:
@@ -167,6 +167,23 @@ def _pgp(home: "Home", config: "Config") -> Iterator[Check]:
     else:
         fix = 'put one into keys/pgp, as NAME.asc; or leave PGP out: unwrap = { allow = ["gzip", "zip"] }'
         yield Check("pgp", "warning", "feeds unwrap PGP, and there is no secret key", fix)
+
+
+def _scanner(home: "Home", config: "Config") -> Iterator[Check]:
+    """What a feed needs whose files are scanned."""
+    from mft.server import load_partners
+    from mft.sinks.clamd import Clamd
+
+    profiles = load_partners(home).profiles.values()
+    if not any(feed.scan for profile in profiles for feed in profile.connection.feeds):
+        return
+    address = config.scan.clamd
+    if not address:
+        yield Check("scanner", "wrong", "feeds want a scan, and there is no scanner", "set [scan] clamd in mft.toml")
+    elif not Clamd(address, seconds=5).answers():
+        yield Check("scanner", "wrong", f"{address} does not answer", "systemctl start clamav-daemon")
+    else:
+        yield Check("scanner", "ok", f"{address} answers")
 
 
 def _ledger(home: "Home", config: "Config") -> Iterator[Check]:

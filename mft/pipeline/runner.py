@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -30,10 +30,14 @@ from mft.pipeline.journal import Journal
 from mft.pipeline.parse import Parser, ParserDied
 from mft.pipeline.pgp import NO_KEYS, PgpKeys, sweep_homes
 from mft.pipeline.reading import Reading, columns_found
+from mft.pipeline.scan import MALWARE, NO_SCANNER, Scanning
 from mft.pipeline.unwrap import Unwrapping, wrapped_in
 from mft.threads import watched
 from mft.vault.store import Vault
 from partners.load import EMPTY
+
+if TYPE_CHECKING:
+    from mft.audit.log import Fact
 
 _CLAIM_AT_ONCE: Final = 1  # More would let one long file keep the others from a thread that is free.
 _POLL_SECONDS: Final = 5.0
@@ -129,10 +133,12 @@ class Runner:
         seconds: int,
         directory: DirectoryNow = lambda: EMPTY,
         pgp: PgpKeys = NO_KEYS,
+        scanning: Scanning = NO_SCANNER,
     ) -> None:
         self.id: Final = new_id()
         self._directory = directory
         self._pgp = pgp
+        self._scanning = scanning
         self._seconds = seconds
         self._vault = vault
         self._readers = readers
@@ -190,6 +196,14 @@ class Runner:
         try:
             opened = self._vault.open(sealed_object(self._readers.get(), job["object_id"]))
             try:
+                if agreed.feed.scan:
+                    waived = (job["waived"] or "").split()
+                    seen = self._scanning.look(opened.chunks(), opened.size, waived)
+                    if seen is not None:
+                        found.abandon()
+                        stage = Stage.QUARANTINED if seen.code == MALWARE else Stage.HELD
+                        self._set_aside(job, partner, stage, seen.words, doubt=seen.code)
+                        return
                 wrapped = wrapped_in(opened, agreed)
                 if wrapped is None:
                     for event in parser.read(opened.chunks(), agreed.judging):
@@ -242,6 +256,11 @@ class Runner:
                 return
 
     def _quarantine(self, job: Row, partner: str, reason: str) -> None:
+        self._set_aside(job, partner, Stage.QUARANTINED, reason)
+
+    def _set_aside(self, job: Row, partner: str, stage: Stage, reason: str, *, doubt: str | None = None) -> None:
+        """It is not read."""
+        facts: dict[str, Fact] = {"doubt": doubt} if stage is Stage.HELD else {"attempts": job["attempt"]}
         conclusion = Conclude(
             transfer=job["id"],
             runner=self.id,
@@ -250,8 +269,8 @@ class Runner:
             partner=partner,
             name=printable(job["name_bytes"]),
             size_bytes=job["size_bytes"],
-            passed=((Stage.QUARANTINED.value, {"attempts": job["attempt"]}),),
-            found=columns_found(parser_version=mft.__version__, reason=reason),
+            passed=((stage.value, facts),),
+            found=columns_found(parser_version=mft.__version__, reason=reason, doubt=doubt),
         )
         try:
             self._submit(conclusion)
