@@ -301,6 +301,11 @@ class Home:
         return [path for path in paths if path.exists()]
 
     @property
+    def verify_key(self) -> Path:
+        """The public half of the key that signs the audit log."""
+        return key_file(self.keys, VERIFY_KEY)
+
+    @property
     def data(self) -> Path:
         return self.root / "data"
 
