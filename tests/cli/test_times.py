@@ -57,3 +57,9 @@ def test_what_people_type(typed: str, begins: str, ends: str) -> None:
 def test_what_is_no_time_is_told_with_examples(typed: str) -> None:
     with pytest.raises(typer.BadParameter, match="try 2h"):
         parse_time(typed)
+
+
+def test_the_last_day_there_is_has_no_end() -> None:
+    assert said(parse_time("9999-12-31")) == "9999-12-31 00:00:00"
+    with pytest.raises(typer.BadParameter, match="try 2h"):
+        parse_time("9999-12-31", ends=True)
