@@ -19,8 +19,9 @@ from mft.audit.changes import changes, masked, words_of
 from mft.audit.log import Fact, canonical
 from mft.audit.sequencer import Sequencer
 from mft.audit.signing_keys import SigningKeys
+from mft.command_socket import CommandSocket
 from mft.config import Config, Home
-from mft.core import ChangeSigningKey, CommandSocket, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
+from mft.core import ChangeSigningKey, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.crypto.stream import context, plain_size
 from mft.durable import write_file

@@ -11,8 +11,9 @@ from mft.audit.query import leaves
 from mft.audit.signing_keys import SigningKeys
 from mft.cli.options import when
 from mft.clock import now_us
+from mft.command_socket import CoreClient
 from mft.config import Config, Home, find_home, load_config
-from mft.core import ChangeSigningKey, Command, Core, CoreClient, HomeLock, Reload, ReloadKeys, Request
+from mft.core import ChangeSigningKey, Command, Core, HomeLock, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring
 from mft.domain import SealedObject
 from mft.errors import Broken, Missing

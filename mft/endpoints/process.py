@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from mft.core import CoreLine, UnwrapDek
+from mft.command_socket import CoreLine, UnwrapDek
 from mft.crypto.keyring import PublicKeyring
 from mft.crypto.keys import BucketPublicKey
 from mft.endpoints.limits import Admission
