@@ -19,11 +19,12 @@ from typing import Any, Final
 import msgspec
 
 from mft.core import Command, Core, Request
-from mft.errors import Broken, MFTError, NotAllowed, ProtocolViolation, Refused
-from mft.pipeline import receive
+from mft.errors import Broken, Busy, MFTError, NotAllowed, ProtocolViolation, Refused
+from mft.pipeline import mailbox, receive
 
 _MESSAGE_MAX: Final = 64 << 20
 _UNDER_WAY_MAX: Final = 1024  # Requests of one connection.
+_GIVE_WAY_SECONDS: Final = 5.0  # So long a door waits for a name that another one holds.
 
 
 class UnwrapDek(msgspec.Struct, frozen=True, tag=True):
@@ -32,8 +33,28 @@ class UnwrapDek(msgspec.Struct, frozen=True, tag=True):
     object_id: str
 
 
+class HoldName(msgspec.Struct, frozen=True, tag=True):
+    """Write a file of this name, alone among all doors: answered when no other does, refused while one goes on."""
+
+    connection: str
+    folder: bytes
+    name: bytes
+
+
+class FreeName(msgspec.Struct, frozen=True, tag=True):
+    """The writing has ended."""
+
+    connection: str
+    folder: bytes
+    name: bytes
+
+
+OfDoor = UnwrapDek | HoldName | FreeName
+"""What only a door in a process of its own asks for."""
+
+
 class _Request(msgspec.Struct):
-    command: Command | Request | UnwrapDek
+    command: Command | Request | OfDoor
     number: int = 0
 
 
@@ -61,12 +82,74 @@ async def _nobody_gone(_: set[str]) -> None:
     return
 
 
+async def _nobody_told(_: HoldName) -> None:
+    return
+
+
+class _Names:
+    """The names that files are written under, each by the door at the other end of one connection."""
+
+    def __init__(self, wanted: Callable[[HoldName], Awaitable[None]]) -> None:
+        self._wanted = wanted
+        self._held: dict[tuple[str, bytes, bytes], tuple[object, asyncio.Event]] = {}
+
+    async def hold(self, door: object, command: HoldName) -> None:
+        """Raises Busy: another door goes on writing it."""
+        name = (command.connection, command.folder, command.name)
+        try:
+            async with asyncio.timeout(_GIVE_WAY_SECONDS):
+                while (other := self._other(door, name)) is not None:
+                    await self._wanted(command)
+                    await other.wait()
+        except TimeoutError:
+            raise _busy() from None
+        self._held[name] = door, asyncio.Event()
+
+    def _other(self, door: object, name: tuple[str, bytes, bytes]) -> asyncio.Event | None:
+        """What tells when another door has ended to write a name, if one does."""
+        holder, freed = self._held.get(name, (door, None))
+        return None if holder is door else freed
+
+    def free(self, door: object, command: FreeName) -> None:
+        name = (command.connection, command.folder, command.name)
+        if name in self._held and self._held[name][0] is door:
+            self._held.pop(name)[1].set()
+
+    def free_all(self, door: object) -> None:
+        for name in [name for name, (holder, _) in self._held.items() if holder is door]:
+            self._held.pop(name)[1].set()
+
+    def check(self, door: object, command: Command) -> None:
+        """Raises Busy or NotAllowed: it changes a name that another door writes."""
+        match command:
+            case mailbox.Rename(who, folder, name, new_folder, new_name):
+                names = [(who.connection, folder, name), (who.connection, new_folder, new_name)]
+            case mailbox.Remove(who, folder, name):
+                names = [(who.connection, folder, name)]
+            case mailbox.MakeFolder(who, path):
+                folder, _, name = path.rpartition(b"/")
+                names = [(who.connection, folder, name)]
+            case mailbox.RemoveFolder(who, path):
+                inside = (name for name in self._held if name[:2] == (who.connection, path))
+                if any(self._other(door, name) for name in inside):
+                    raise NotAllowed("the folder is not empty")
+                return
+            case _:
+                return
+        if any(self._other(door, name) for name in names):
+            raise _busy()
+
+
+def _busy() -> Busy:
+    return Busy("another upload of that name is under way: try again later")
+
+
 class CommandSocket:
     """Takes commands from other processes of the same user.
 
     Commands of one connection are queued in the order in which they came, and answered as they are done. `unwrap`
-    gives the DEK of an object by its id. When a connection ends, `on_gone` gets the transfers that it had begun to
-    upload and neither finished nor kept.
+    gives the DEK of an object by its id; `on_wanted` tells all doors of a name that one wants and another one holds.
+    When a connection ends, `on_gone` gets the transfers that it had begun to upload and neither finished nor kept.
     """
 
     def __init__(
@@ -76,6 +159,7 @@ class CommandSocket:
         reload: Callable[[Any], Any],
         *,
         unwrap: Callable[[str], bytes] = _no_unwrap,
+        on_wanted: Callable[[HoldName], Awaitable[None]] = _nobody_told,
         on_gone: Callable[[set[str]], Awaitable[None]] = _nobody_gone,
     ) -> None:
         """`reload` answers a `Request`."""
@@ -84,6 +168,7 @@ class CommandSocket:
         self._reload = reload
         self._unwrap = unwrap
         self._on_gone = on_gone
+        self._names = _Names(on_wanted)
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[Any]] = set()
@@ -120,7 +205,7 @@ class CommandSocket:
 
         async def answer(packed: bytes, uid: int) -> None:
             try:
-                reply = msgspec.msgpack.encode(await self._answer(packed, uid, begun))
+                reply = msgspec.msgpack.encode(await self._answer(packed, uid, writer, begun))
                 async with lock:
                     writer.write(len(reply).to_bytes(4, "big") + reply)
                     with suppress(ConnectionError):
@@ -152,9 +237,10 @@ class CommandSocket:
             writer.close()
             if begun:
                 await self._on_gone(begun)
+            self._names.free_all(writer)
             self._serving.discard(serving)
 
-    async def _answer(self, packed: bytes, uid: int, begun: set[str]) -> _Reply:
+    async def _answer(self, packed: bytes, uid: int, door: object, begun: set[str]) -> _Reply:
         number = 0
         try:
             if uid not in {0, os.getuid()}:
@@ -165,6 +251,13 @@ class CommandSocket:
                 return _Reply(await self._reload(command), number=number)
             if isinstance(command, UnwrapDek):
                 return _Reply(await asyncio.to_thread(self._unwrap, command.object_id), number=number)
+            if isinstance(command, HoldName):
+                await self._names.hold(door, command)
+                return _Reply(number=number)
+            if isinstance(command, FreeName):
+                self._names.free(door, command)
+                return _Reply(number=number)
+            self._names.check(door, command)
             if isinstance(command, receive.Begin):
                 begun.add(command.transfer)
             result = await asyncio.wrap_future(self._core.submit(command))
@@ -259,7 +352,7 @@ class CoreLine:
         self._reader.start()
         threading.Thread(target=self._send, name="core-commands", daemon=True).start()
 
-    def submit(self, command: Command | UnwrapDek) -> Future[Any]:
+    def submit(self, command: Command | OfDoor) -> Future[Any]:
         """Queue a command; the future resolves when it is durable, or has the error it was refused with."""
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()  # On its way: nobody calls it back.
