@@ -11,7 +11,7 @@ import typer
 from mft.cli import decide, replay
 from mft.cli.options import HomeOption, JsonOption, Output, size, utf8, when
 from mft.domain import Stage, printable
-from mft.errors import Missing, NameTaken
+from mft.errors import NameTaken
 
 app = typer.Typer(
     help="Transfers: list, show, get, replay, release, reject.", no_args_is_help=True, rich_markup_mode=None
@@ -195,18 +195,15 @@ def get(
     \b
     mft transfer get 01m8283ew4 --out claims.edi
     """
-    from mft.cli.access import actor, ledger_of, open_home, writing
+    from mft.cli.access import actor, ledger_of, open_home, sealed_of, writing
     from mft.core import Note
-    from mft.ledger.objects import sealed_object
     from mft.ledger.transfers import transfer_row
     from mft.server import open_vault
 
     found, config = open_home(home)
     with ledger_of(home) as books:
         row = transfer_row(books, transfer_id)
-        if row["object_id"] is None:
-            raise Missing(f"nothing of transfer {row['id']} was kept: {row['reason'] or row['stage']}")
-        sealed = sealed_object(books, row["object_id"])
+        sealed = sealed_of(books, row, row["object_id"], "original")
     if out is not None and out.exists():
         raise NameTaken(f"{out} exists: name another file, or remove it first")
     if out is None and sys.stdout.isatty():
