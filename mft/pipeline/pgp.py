@@ -138,7 +138,7 @@ def _file_system(place: Path) -> str:
 
 def sweep_homes() -> None:
     """Remove homes whose process died before it could."""
-    with suppress(NoGpg):
+    with suppress(NoGpg, OSError):  # Another server on this machine may be removing its own.
         for home in memory_folder().glob(f"{_PREFIX}*"):
             pid = home.name.removeprefix(_PREFIX).partition("-")[0]
             if home.stat().st_uid == os.getuid() and pid.isdigit() and not Path(f"/proc/{pid}").exists():

@@ -20,6 +20,7 @@ from mft.domain import TENANT
 from mft.errors import NoSpace, UnsealFailed
 from mft.pipeline import runner as runner_module
 from mft.pipeline import unwrap, zip_reader
+from mft.pipeline.erase import Erase
 from mft.pipeline.parse import Parser
 from mft.pipeline.unwrap import Unwrapping
 from mft.pipeline.upload import Upload
@@ -317,6 +318,16 @@ class Bytes:
         assert offset >= 0
         assert size >= 0
         return self.content[offset : offset + size]
+
+
+def test_a_part_is_kept_when_the_wrapped_file_is_erased(wrapped: Desk, parser: Parser) -> None:
+    transfer = receive(wrapped, b"a.zip", zipped({"note.bin": b"\x00\x01"}))
+    until_quiet(wrapped, parser)
+    wrapped.core.run(Erase(transfer, ("original", "records", "names"), reason="test", actor="test"))
+    assert wrapped.row(transfer)["erased"]
+    (child,) = children(wrapped, transfer)
+    assert child["erased"] == 0
+    assert (child["name_bytes"], wrapped.opened(child["object_id"])) == (b"note.bin", b"\x00\x01")
 
 
 class TestLimits:
