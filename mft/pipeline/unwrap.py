@@ -135,6 +135,7 @@ class Unwrapping:
         self._children: list[Child] = []
         self._files: set[str] = set()
         self._blob_bytes = 0
+        self._document = False
         self._doubt: Doubt | None = None
         self._signed_by: str | None = None
 
@@ -177,11 +178,16 @@ class Unwrapping:
                 self._signed_by = message.signed_by
         if self._files:
             self._vault.sync_folders(self._files)
-        if not self._children and "empty" not in self._waived:
+        if not self._children and not self._document and "empty" not in self._waived:
             raise NotUnwrapped(Doubt("empty", "the archive has no file in it"))
 
     def _unzip(self, opened: Reader, allowance: _Allowance) -> None:
         entries = zip_reader.entries(opened, most=self._limits.members_max)
+        self._document = zip_reader.is_document(entries)
+        if self._document:
+            return
+        if len({entry.name for entry in entries}) != len(entries):
+            raise _refused("two files in it have the same name")
         allowance.announced(sum(entry.size_bytes for entry in entries))
         for entry in entries:
             allowance.member()
@@ -263,7 +269,11 @@ class Unwrapping:
             self.abandon()
         job, standard = self._job, self._identified.standard
         rest: list[tuple[str, dict[str, Fact]]]
-        if doubt is None:
+        reason = doubt.words if doubt else None
+        if doubt is None and self._document:
+            rest = [(Stage.UNSUPPORTED.value, {"standard": standard})]
+            reason = "a document that is a zip file by its form: nothing is taken out of it"
+        elif doubt is None:
             facts: dict[str, Fact] = {"kind": self._kind, "members": len(self._children), "signed_by": self._signed_by}
             rest = [(Stage.UNWRAPPED.value, facts), (Stage.DONE.value, {"sets_accepted": 0, "sets_rejected": 0})]
         else:
@@ -281,7 +291,7 @@ class Unwrapping:
                 standard=standard,
                 sets="[]",
                 parser_version=mft.__version__,
-                reason=doubt.words if doubt else None,
+                reason=reason,
                 doubt=doubt.code if doubt else None,
                 flow_hold=doubt.flow_hold if doubt else None,
             ),

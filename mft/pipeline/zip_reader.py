@@ -10,7 +10,7 @@ Spec: PKWARE APPNOTE 6.3.10, of which methods 0 and 8 and no encryption.
 import stat
 import struct
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -33,6 +33,7 @@ _STORED, _DEFLATED = 0, 8
 _PATH_MAX: Final = 1024
 _PACKED: Final = 1 << 16
 PIECE: Final = 1 << 18
+_OF_DOCUMENTS: Final = {b"[Content_Types].xml", b"mimetype", b"META-INF/MANIFEST.MF"}
 
 
 class BadZip(Malformed):
@@ -81,11 +82,12 @@ def entries(file: Readable, *, most: int) -> list[Entry]:
             found.append(entry)
     if at != end:
         raise BadZip("its directory is longer than its entries")
-    spans = _spans(file, found, end)
-    names = [entry.name for entry in spans if not entry.path.endswith(b"/")]
-    if len(set(names)) != len(names):
-        raise BadZip("two of its files have the same name")
-    return [entry for entry in spans if not entry.path.endswith(b"/")]
+    return [entry for entry in _spans(file, found, end) if not entry.path.endswith(b"/")]
+
+
+def is_document(found: Iterable[Entry]) -> bool:
+    """Whether an archive is one document: of Office or OpenDocument, an EPUB, a JAR. Its entries are no files."""
+    return any(entry.path in _OF_DOCUMENTS for entry in found)
 
 
 def _directory(file: Readable) -> tuple[int, int, int]:

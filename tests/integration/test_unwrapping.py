@@ -12,6 +12,7 @@ import pytest
 from mft.config import Home
 from mft.server import open_vault
 from tests.archives import Gpg, gpg_home, zipped
+from tests.clamd import EVIL, clamd
 from tests.harness import Partner, Site, eventually, run_mft, sample
 from tests.unit.mft.pipeline.test_unwrap import noise
 
@@ -118,3 +119,21 @@ def test_killed_before_the_commit_nothing_has_come_out_and_the_next_start_does_i
     assert len(list(vault.files())) == 3
     assert len(list((site.home / "data" / "orphans").iterdir())) == 2
     assert site.verify().returncode == 0
+
+
+def test_what_the_scanner_finds_goes_no_further(site: Site, acme: Partner, tmp_path: Path) -> None:
+    agree(site, '[[feeds]]\nname = "files"\nscan = true\nunwrap = true')
+    with clamd() as address:
+        env = {"MFT_SCAN__CLAMD": address, "MFT_DOORS__SFTP__LISTEN": "127.0.0.1:0"}
+        assert f"{address} answers" in run_mft("doctor", home=site.home, env=env).stdout
+        site.start(env=env)
+        put(site, acme, tmp_path, "good.edi.gz", gzip.compress(ORDERS))
+        put(site, acme, tmp_path, "evil.edi", ORDERS + EVIL)
+        assert site.rested("good.edi")["stage"] == "done"
+        evil = site.rested("evil.edi")
+        assert (evil["stage"], evil["doubt"]) == ("quarantined", "malware")
+    put(site, acme, tmp_path, "later.edi", ORDERS)
+    assert site.rested("later.edi")["doubt"] == "scanner"
+    checked = run_mft("doctor", home=site.home, env=env)
+    assert f"{address} does not answer" in checked.stdout
+    assert checked.returncode == 1

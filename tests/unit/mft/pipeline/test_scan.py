@@ -1,15 +1,10 @@
 """A real clamd, with a signature of our own: what it finds is quarantined, and without it files wait."""
 
 import gzip
-import os
-import shutil
 import socket
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -20,40 +15,18 @@ from mft.pipeline.scan import Rescan, ScannerDown, Scanning, TooLargeToScan
 from mft.sinks.clamd import Clamd
 from partners.feed import Feed
 from tests.archives import zipped
-from tests.harness import eventually, missing, sample
+from tests.clamd import EVIL, clamd
+from tests.harness import eventually, sample
 from tests.unit.mft.pipeline.conftest import Desk
 from tests.unit.mft.pipeline.test_unwrap import children, put_in_force, receive, until_quiet
 
 ORDERS = sample("orders-850.edi")
-EVIL = b"X5O!P%@AP-made-up-for-this-test"
 
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[str]:
-    """clamd on a socket of its own, that knows one signature; its address."""
-    found = shutil.which("clamd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        missing("clamd is not installed")
-        raise AssertionError
-    root = Path(tempfile.mkdtemp(prefix="clamd-"))  # A short path: it is a socket's.
-    (root / "db").mkdir()
-    (root / "db" / "local.ndb").write_text(f"Local.Made-Up:0:*:{EVIL.hex()}\n")
-    (root / "clamd.conf").write_text(
-        f"LocalSocket {root}/ctl\nDatabaseDirectory {root}/db\nForeground yes\nStreamMaxLength 1M\n"
-        f"TemporaryDirectory {root}\nLogFile {root}/log\nUser {Path('/proc/self').owner()}\n"
-    )
-    process = subprocess.Popen(
-        [found, "-c", str(root / "clamd.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    try:
-        address = f"unix:{root}/ctl"
-        eventually(lambda: Clamd(address).answers() or process.poll() is not None, what="clamd answers")
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+    with clamd() as address:
         yield address
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
-        shutil.rmtree(root)
 
 
 class TestClamd:

@@ -197,6 +197,16 @@ class TestMembers:
         assert {row["name_bytes"].decode(): wrapped.opened(row["object_id"]) for row in found} == contents
         assert 0 < len(wrapped.files()) < 20
 
+    @pytest.mark.parametrize("sign", ["[Content_Types].xml", "mimetype", "META-INF/MANIFEST.MF"])
+    def test_a_document_is_no_archive(self, wrapped: Desk, parser: Parser, sign: str) -> None:
+        transfer = receive(wrapped, b"prices.xlsx", zipped({"a/x.xml": b"<x/>", sign: b"", "b/x.xml": b"<x/>"}))
+        wrapped.turn(parser)
+        row = wrapped.row(transfer)
+        assert (row["stage"], row["doubt"]) == ("unsupported", None)
+        assert "a document" in row["reason"]
+        assert wrapped.types(transfer) == ["transfer.received", "transfer.held"]
+        assert children(wrapped, transfer) == []
+
 
 NAMES = {
     "a backslash": [b"a\\b.edi", b"..\\x"],
@@ -252,7 +262,7 @@ class TestHostileArchives:
         assert "two directories" in held(
             wrapped, parser, handmade(Member(), comment=handmade(Member(b"other"), comment=b"")[-22:])
         )
-        assert "same name" in held(wrapped, parser, handmade(Member(b"a/x"), Member(b"b/x")))
+        assert "the same name" in held(wrapped, parser, handmade(Member(b"a/x"), Member(b"b/x")))
 
     def test_entries_that_share_their_data(self, wrapped: Desk, parser: Parser) -> None:
         bomb = overlapping()
