@@ -44,6 +44,7 @@ class Member:
     packed_size: int | None = None
     packed: bytes | None = None
     local_path: bytes | None = None
+    local_size: int | None = None
     external: int = 0
     at: int | None = None  # Where the directory says that it is.
 
@@ -62,9 +63,10 @@ def handmade(*members: Member, comment: bytes = b"", count: int | None = None, s
         at = len(body) if one.at is None else one.at
         local_path = one.path if one.local_path is None else one.local_path
         flags = one.flags if one.local_flags is None else one.local_flags
+        local_size = size if one.local_size is None else one.local_size
         if one.at is None:
             body += struct.pack(
-                "<4s5H3L2H", b"PK\3\4", 20, flags, one.method, 0, 33, crc, packed_size, size, len(local_path), 0
+                "<4s5H3L2H", b"PK\3\4", 20, flags, one.method, 0, 33, crc, packed_size, local_size, len(local_path), 0
             )
             body += local_path + packed
         directory += struct.pack(

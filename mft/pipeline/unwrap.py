@@ -140,7 +140,7 @@ class Unwrapping:
         self._signed_by: str | None = None
 
     def run(self, books: Books, opened: Reader) -> None:
-        """Seal all that is in it; where that may not be, keep the reason, and nothing else."""
+        """Seal all that is in it; where that may not be, keep the reason."""
         try:
             self._unwrap(books, opened)
         except NotUnwrapped as error:
@@ -149,8 +149,6 @@ class Unwrapping:
             self._doubt = _refused(str(error)).doubt
         except (PgpRefused, NoGpg) as error:
             self._doubt = Doubt("pgp", str(error))
-        if self._doubt is not None:
-            self.abandon()
 
     def _unwrap(self, books: Books, opened: Reader) -> None:
         self._depth = ancestors(books, self._job["id"]) + 1
