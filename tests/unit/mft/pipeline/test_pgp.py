@@ -244,10 +244,30 @@ class TestRefusals:
     def test_garbage(self, keys: PgpKeys, garbage: bytes) -> None:
         assert "does not let it pass" in refused(keys, garbage)
 
-    def test_a_message_of_very_many_signatures(self, people: People, keys: PgpKeys) -> None:
-        one = people.gpg.run("--detach-sign", "--local-user", people.stranger, content=ORDERS)
-        message = one * 20_000 + _packet(11, b"b\0" + bytes(4) + ORDERS)
-        assert "pass" in refused(keys, message, people.partner)
+    def test_a_message_of_which_gpg_says_too_much(
+        self, people: People, keys: PgpKeys, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pgp, "_SAID_MAX", 200)
+        signed = people.message(ORDERS, signed_by=people.partner)
+        assert "too many parts and signatures" in refused(keys, signed, people.partner)
+
+    @pytest.mark.parametrize("keep", [0.5, 0.99, 0.9999])
+    @pytest.mark.parametrize("arguments", [(), ("--compress-algo", "none")])
+    def test_signed_alone_and_cut_short(
+        self, people: People, keys: PgpKeys, arguments: tuple[str, ...], keep: float
+    ) -> None:
+        whole = people.gpg.run("--sign", *arguments, "--local-user", people.partner, content=noise(1, 50_000))
+        cut = whole[: int(len(whole) * keep)]
+        assert "as a whole" in refused(keys, cut)
+        assert "is not signed" in refused(keys, cut, people.partner)
+
+    @pytest.mark.parametrize("behind", [b"garbage", bytes(50), b"\r\n\x1a"])
+    def test_something_behind_a_message(self, people: People, keys: PgpKeys, behind: bytes) -> None:
+        message = people.message(ORDERS, signed_by=people.partner) + behind
+        for wanted in ((), (people.partner,)):
+            assert "does not let it pass" in refused(keys, message, *wanted)
+        armored = people.message(ORDERS, "--armor")
+        assert decrypted(keys, b"Dear all,\r\n\r\n" + armored.replace(b"\n", b"\r\n") + b"\r\n")[0] == ORDERS
 
     def test_keys_that_others_can_read(self, people: People, keys: PgpKeys) -> None:
         (keys.secret / "ours.asc").chmod(0o440)
