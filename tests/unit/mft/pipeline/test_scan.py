@@ -136,6 +136,12 @@ class TestTransfers:
             scanned.turn(parser)
             assert scanned.row(transfer)["stage"] == "done"
 
+    def test_what_we_know_to_be_too_large_is_not_sent(self, scanned: Desk, parser: Parser, daemon: str) -> None:
+        scanned.runner._scanning = Scanning(Clamd(daemon), len(ORDERS) - 1)
+        transfer = receive(scanned, b"orders.edi", ORDERS)
+        scanned.turn(parser)
+        assert scanned.row(transfer)["doubt"] == "unscanned"
+
     def test_without_a_scanner_files_wait_and_go_on_by_themselves(
         self,
         scanned: Desk,
