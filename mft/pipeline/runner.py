@@ -31,7 +31,7 @@ from mft.pipeline.parse import Parser, ParserDied
 from mft.pipeline.pgp import NO_KEYS, PgpKeys, sweep_homes
 from mft.pipeline.reading import Reading, columns_found
 from mft.pipeline.scan import MALWARE, NO_SCANNER, Scanning
-from mft.pipeline.unwrap import Unwrapping, wrapped_in
+from mft.pipeline.unwrap import Unwrapping, no_message, wrapped_in
 from mft.threads import watched
 from mft.vault.store import Vault
 from partners.load import EMPTY
@@ -196,15 +196,15 @@ class Runner:
         try:
             opened = self._vault.open(sealed_object(self._readers.get(), job["object_id"]))
             try:
-                if agreed.feed.scan:
-                    waived = (job["waived"] or "").split()
-                    seen = self._scanning.look(opened.chunks(), opened.size, waived)
-                    if seen is not None:
-                        found.abandon()
-                        stage = Stage.QUARANTINED if seen.code == MALWARE else Stage.HELD
-                        self._set_aside(job, partner, stage, seen.words, doubt=seen.code)
-                        return
+                waived = (job["waived"] or "").split()
                 wrapped = wrapped_in(opened, agreed)
+                seen = no_message(job, agreed, wrapped)
+                if seen is None or seen.code in waived:
+                    seen = self._scanning.look(opened.chunks(), opened.size, waived) if agreed.feed.scan else None
+                if seen is not None:
+                    stage = Stage.QUARANTINED if seen.code == MALWARE else Stage.HELD
+                    self._set_aside(job, partner, stage, seen.words, doubt=seen.code)
+                    return
                 if wrapped is None:
                     for event in parser.read(opened.chunks(), agreed.judging):
                         reading.take(event)

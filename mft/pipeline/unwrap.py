@@ -110,6 +110,15 @@ def wrapped_in(opened: Reader, agreed: Agreed) -> "Identified | None":
     return identified if identified.wrapped in rules.allow else None
 
 
+def no_message(job: Row, agreed: Agreed, wrapped: "Identified | None") -> Doubt | None:
+    """Why a file may not pass that arrived in a feed of signed messages, and is none."""
+    if job["parent_id"] is not None or not agreed.feed.pgp.signed_by or (wrapped and wrapped.wrapped == "pgp"):
+        return None
+    return Doubt(
+        "pgp", "the files of its feed are signed PGP messages, and this is none; a release lets it pass unsigned"
+    )
+
+
 class Unwrapping:
     """One file, taken out of its wrapping. Nothing of it counts until its `conclusion` is committed.
 

@@ -60,7 +60,8 @@ def test_what_is_wrapped_comes_out_and_is_answered(site: Site, acme: Partner, tm
         folder.mkdir()
         (folder / name).write_bytes(content)
         (folder / name).chmod(0o400)
-    agree(site, f'[[feeds]]\nname = "files"\nunwrap = true\npgp = {{ signed_by = ["{theirs}"] }}')
+    agree(site, f'[[feeds]]\nname = "messages"\npattern = "*.pgp"\nunwrap = true\npgp = {{ signed_by = ["{theirs}"] }}')
+    agree(site, '[[feeds]]\nname = "files"\nunwrap = true')
     checked = run_mft("doctor", home=site.home, env={"MFT_DOORS__SFTP__LISTEN": "127.0.0.1:0"})
     assert "1 secret keys, 1 public ones; gpg works in /dev/shm" in checked.stdout
 

@@ -1,5 +1,6 @@
 """PGP with the real gpg: what is decrypted, whose signature counts, and what is held for which reason."""
 
+import gzip
 import os
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ from mft.pipeline import pgp
 from mft.pipeline.parse import Parser
 from mft.pipeline.pgp import Decryption, NoGpg, PgpKeys, PgpRefused, listed, memory_folder, sweep_homes
 from partners.feed import Feed
-from tests.archives import Gpg, _packet, gpg_home, without_protection
+from tests.archives import Gpg, _packet, gpg_home, without_protection, zipped
 from tests.harness import missing, peer
 from tests.unit.mft.pipeline.conftest import Desk
 from tests.unit.mft.pipeline.test_unwrap import ORDERS, children, held, noise, put_in_force, receive, until_quiet
@@ -344,6 +345,19 @@ class TestTransfers:
         agreed.core.writer.run(lambda books: books.execute(waive, {}))
         agreed.turn(parser)
         assert agreed.row(transfer)["stage"] == "done"
+
+    @pytest.mark.parametrize("content", [ORDERS, b"", gzip.compress(ORDERS), zipped({"a.pgp": b"x"})])
+    def test_what_is_no_message_may_not_stand_in_for_one(self, agreed: Desk, parser: Parser, content: bytes) -> None:
+        transfer = receive(agreed, b"orders.edi", content)
+        agreed.turn(parser)
+        row = agreed.row(transfer)
+        assert (row["stage"], row["doubt"]) == ("held", "pgp")
+        assert "this is none" in row["reason"]
+        assert children(agreed, transfer) == []
+        waive = update(TRANSFER).where(TRANSFER.c.id == transfer).values(waived="pgp", stage="received")
+        agreed.core.writer.run(lambda books: books.execute(waive, {}))
+        agreed.turn(parser)
+        assert agreed.row(transfer)["doubt"] != "pgp"
 
     def test_a_release_lets_nothing_pass_that_was_altered(self, agreed: Desk, parser: Parser, people: People) -> None:
         message = bytearray(people.message(ORDERS, signed_by=people.partner))
