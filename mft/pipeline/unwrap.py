@@ -45,17 +45,17 @@ _NO_RELEASE: Final = "a release tries again, and does not let it pass"
 
 
 class NotUnwrapped(Malformed):
-    """The file is held."""
+    """The file is held, by this doubt."""
 
     code = "malformed.wrapping"
 
-    def __init__(self, doubt: Doubt) -> None:
-        super().__init__(doubt.words)
-        self.doubt = doubt
+    def __init__(self, words: str, doubt: str = "archive") -> None:
+        super().__init__(words)
+        self.doubt = Doubt(doubt, words)
 
 
 def _refused(words: str) -> NotUnwrapped:
-    return NotUnwrapped(Doubt("archive", f"{words}; {_NO_RELEASE}"))
+    return NotUnwrapped(f"{words}; {_NO_RELEASE}")
 
 
 class _Allowance:
@@ -186,7 +186,7 @@ class Unwrapping:
         if self._files:
             self._vault.sync_folders(self._files)
         if not self._children and not self._document and "empty" not in self._waived:
-            raise NotUnwrapped(Doubt("empty", "the archive has no file in it"))
+            raise NotUnwrapped("the archive has no file in it", "empty")
 
     def _unzip(self, opened: Reader, allowance: _Allowance) -> None:
         entries = zip_reader.entries(opened, most=self._limits.members_max)

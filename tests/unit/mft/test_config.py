@@ -88,6 +88,8 @@ def test_the_environment_stands_over_the_file_key_by_key(home: Home, monkeypatch
         ("\n[pipeline]\nparsers = 0\n", "mft.toml:3: `pipeline.parsers`: input should be greater than or equal to 1"),
         ('[pipeline]\nparsers = "two"\n', "mft.toml:2: `pipeline.parsers`: input should be a valid integer"),
         ("[doors.sftp]\nlisten = 2222\n", "mft.toml:2: `doors.sftp.listen`: input should be a valid string"),
+        ('[scan]\nclamd = "localhost"\n', "mft.toml:2: `scan.clamd`: expected unix:/PATH or tcp:HOST:PORT"),
+        ('[scan]\nclamd = "unix:ctl"\n', "mft.toml:2: `scan.clamd`: expected unix:/PATH or tcp:HOST:PORT"),
         ("doors = 5\n", "mft.toml:1: `doors`: "),
         ("doors.sftp.lisen = 1\n", "mft.toml:1: unknown key `doors.sftp.lisen`; did you mean `listen`?"),
         ("[doors.sftp\n", "mft.toml:1:"),
