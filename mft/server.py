@@ -40,6 +40,7 @@ from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
 from mft.own_process import keep_to_ourselves
 from mft.pipeline.agreements import problems
+from mft.pipeline.alerts import Alerts, Channel
 from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
@@ -54,6 +55,7 @@ from mft.records.cache import Compaction, DropPart
 from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
+from mft.sinks.people import AlertMail, Webhook
 from mft.vault.store import Vault
 from partners.connection import Connection
 from partners.load import EMPTY, Directory, load_directory
@@ -105,6 +107,17 @@ def destinations(config: Config) -> list[Destination]:
     if send.bucket.endpoint:
         keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
         found.append(Bucket(**keys))
+    return found
+
+
+def channels(config: Config) -> list[Channel]:
+    """Every way to people."""
+    mail, found = config.alerts.mail, list[Channel]()
+    if mail.server:
+        password = Path(mail.password_file) if mail.password_file else None
+        found.append(AlertMail(mail.server, mail.sender, mail.to, mail.user, password))
+    if config.alerts.webhook:
+        found.append(Webhook(config.alerts.webhook))
     return found
 
 
@@ -278,6 +291,18 @@ class Server:
         compaction.start()
         cleanup.callback(compaction.stop)
 
+        alerts = Alerts(
+            config.alerts.in_force(),
+            channels(config),
+            readers.get,
+            core.run,
+            broken,
+            socket.gethostname(),
+            home.data,
+            config.alerts.look_seconds,
+        )
+        alerts.start()
+        cleanup.callback(alerts.stop)
         keeping = Sweep(readers.get, core.run, broken, config.retention.limits_by_class())
         keeping.start()
         cleanup.callback(keeping.stop)

@@ -44,7 +44,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     except MFTError as error:
         checks.append(Check("home", "wrong", str(error)))
     else:
-        for look in (_files, _partners, _ledger, _vault, _log, _anchors, _parser, _door):
+        for look in (_files, _partners, _ledger, _vault, _log, _anchors, _alerts, _parser, _door):
             try:
                 checks += look(found, config)
             except MFTError as error:
@@ -76,6 +76,7 @@ def _machine() -> Iterator[Check]:
 def _files(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.config import HOST_KEYS, SIGNING_KEY
     from mft.crypto.keyring import BUCKET_KEYS, credentials, key_file
+    from mft.pipeline.alerts import least_free
 
     buckets = sorted(home.keys.glob(BUCKET_KEYS)) or [home.keys / "bucket-*.key"]
     others = stat.S_IRWXG | stat.S_IRWXO
@@ -102,7 +103,7 @@ def _files(home: "Home", config: "Config") -> Iterator[Check]:
             "back them up apart: who has both can read everything",
         )
     free = shutil.disk_usage(home.data)
-    least = max(free.total // 20, 1 << 30)
+    least = least_free(free.total)
     state = "ok" if free.free >= least else "warning"
     yield Check(
         "disk",
@@ -216,6 +217,20 @@ def _anchors(home: "Home", config: "Config") -> Iterator[Check]:
             yield Check("anchor", "warning", f"{place}: has {_kept(row, now)}", "mft audit checkpoint --send")
         else:
             yield Check("anchor", "ok", f"{place}: has {_kept(row, now)}")
+
+
+def _alerts(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.ledger.alerts import open_alerts
+    from mft.ledger.database import Ledger, reading
+    from mft.server import channels
+
+    with reading(Ledger(home.ledger_url(config))) as books:
+        count = len(open_alerts(books))
+    if not channels(config):
+        fix = "set [alerts.mail] or [alerts] webhook in mft.toml"
+        yield Check("alerts", "warning", "nobody is told of trouble", fix)
+    else:
+        yield Check("alerts", "ok", f"{count} open")
 
 
 def _kept(row: "Row | None", now: int) -> str:
