@@ -1,7 +1,9 @@
 """Commands on homes whose keys lie elsewhere, under other names, or belong to another time."""
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,24 @@ def test_live_keys_are_no_place_for_their_copy(mft: Mft, home: Path, tmp_path: P
         done = mft("backup", target, "--keys", keys, env=away)
         assert done.code == 3, (target, keys)
         assert "the keys in use" in done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be in the place of a service's user")
+def test_root_does_not_write_a_home_of_somebody_else_by_itself(mft: Mft, home: Path) -> None:
+    """What it makes there, the ledger's files and the lock, the service could not open."""
+    subprocess.run(["chown", "-R", "4711:4711", home], check=True)
+    for arguments in (
+        ["keys", "rotate", "signing"],
+        ["retention", "run"],
+        ["backup", "backup"],
+        ["audit", "prove", "0"],
+    ):
+        done = mft(*arguments)
+        if arguments[:2] == ["audit", "prove"]:  # It only reads, where a checkpoint covers the leaf.
+            assert done.code == 0
+            continue
+        assert done.code == 3, arguments
+        assert f"{home} belongs to another user, 4711" in done.err
+        assert "runuser -u 4711 -- mft" in done.err
+    assert {path.stat().st_uid for path in home.rglob("*")} == {4711}
+    assert not (home.parent / "backup").exists()
