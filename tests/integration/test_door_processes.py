@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from mft.command_socket import CoreLine, UnwrapDek
+from mft.errors import NotAllowed
 from mft.ledger.database import Ledger, reading
 from mft.ledger.objects import sealed_object
 from mft.ledger.transfers import transfer_row
@@ -84,6 +86,24 @@ def test_they_serve_as_the_door_inside_does(
     assert site.stop() == 0
     assert all(is_gone(pid) for pid in children)
     assert site.verify().returncode == 0
+
+
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_a_dek_is_handed_out_only_where_there_are_some(site: Site, acme: Partner, processes: str) -> None:
+    site.start(env={"MFT_DOORS__PROCESSES": processes})
+    with site.paramiko(acme) as client, client.open("a.bin", "wb") as file:
+        file.write(b"content")
+    with reading(Ledger(f"sqlite:{site.home / 'data' / 'ledger.db'}")) as books:
+        asked = transfer_row(books, site.rested("a.bin")["id"])["object_id"]
+    line = CoreLine(site.home / "run" / "core.sock", on_lost=lambda: None)
+    try:
+        if processes == "0":
+            with pytest.raises(NotAllowed, match="no door runs as a process"):
+                line.submit(UnwrapDek(asked)).result(60)
+        else:
+            assert len(line.submit(UnwrapDek(asked)).result(60)) == 32
+    finally:
+        line.close()
 
 
 def test_a_reload_reaches_them(site: Site, acme: Partner) -> None:
