@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mft.clock import now_us
+from mft.crypto.keys import BucketPrivateKey
 from tests.cli.conftest import Mft
 
 
@@ -91,3 +93,13 @@ def test_root_does_not_write_a_home_of_somebody_else_by_itself(mft: Mft, home: P
         assert "runuser -u 4711 -- mft" in done.err
     assert {path.stat().st_uid for path in home.rglob("*")} == {4711}
     assert not (home.parent / "backup").exists()
+
+
+def test_a_rotation_behind_a_clock_that_was_ahead_is_one(mft: Mft, home: Path) -> None:
+    """Of a class the newest key seals: a new one is newer than the last, whatever time it is."""
+    ahead = BucketPrivateKey(bytes(range(32)), made_at=now_us() + 86_400_000_000)
+    ahead.save(home / "keys")
+    assert json.loads(mft("keys", "rotate", "bucket", "--json").out)["key"] == ahead.id
+    said = json.loads(mft("keys", "rotate", "bucket", "--json").out)
+    assert said["made"]
+    assert said["key"] != ahead.id
