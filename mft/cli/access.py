@@ -75,9 +75,15 @@ def server_of(home: Home) -> CoreClient | None:
 
 
 def check_owner(home: Home) -> None:
-    """Raises NotAllowed: we are root, and what we made of the ledger the user of the service could not open."""
+    """Raises NotAllowed: no server runs, we are root, and the user of the service could not open what we make.
+
+    `writing` looks too; this is for who does something else before.
+    """
     owner = home.data.stat().st_uid if home.data.exists() else 0
     if os.geteuid() == 0 and owner != 0:
+        if (server := server_of(home)) is not None:
+            server.close()
+            return
         try:
             name = pwd.getpwuid(owner).pw_name
         except KeyError:

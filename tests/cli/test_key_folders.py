@@ -11,6 +11,7 @@ import pytest
 from mft.clock import now_us
 from mft.crypto.keys import BucketPrivateKey
 from tests.cli.conftest import Mft
+from tests.harness import peer
 
 
 @pytest.fixture
@@ -78,21 +79,21 @@ def test_live_keys_are_no_place_for_their_copy(mft: Mft, home: Path, tmp_path: P
 def test_root_does_not_write_a_home_of_somebody_else_by_itself(mft: Mft, home: Path) -> None:
     """What it makes there, the ledger's files and the lock, the service could not open."""
     subprocess.run(["chown", "-R", "4711:4711", home], check=True)
+    subprocess.run([peer("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", home.parent / "beta"], check=True)
+    assert mft("audit", "prove", "0").code == 0  # To read is no harm.
     for arguments in (
         ["keys", "rotate", "signing"],
         ["retention", "run"],
         ["backup", "backup"],
-        ["audit", "prove", "0"],
+        ["partner", "add", "beta", "--ssh-key", "beta.pub"],
     ):
         done = mft(*arguments)
-        if arguments[:2] == ["audit", "prove"]:  # It only reads, where a checkpoint covers the leaf.
-            assert done.code == 0
-            continue
         assert done.code == 3, arguments
         assert f"{home} belongs to another user, 4711" in done.err
         assert "runuser -u 4711 -- mft" in done.err
     assert {path.stat().st_uid for path in home.rglob("*")} == {4711}
     assert not (home.parent / "backup").exists()
+    assert not (home / "config" / "partners" / "beta.toml").exists()
 
 
 def test_a_rotation_behind_a_clock_that_was_ahead_is_one(mft: Mft, home: Path) -> None:
