@@ -19,7 +19,7 @@ from mft.audit.changes import changes, masked, words_of
 from mft.audit.log import Fact, canonical
 from mft.audit.sequencer import Sequencer
 from mft.audit.signing_keys import SigningKeys
-from mft.command_socket import CommandSocket, HoldName
+from mft.command_socket import CommandSocket, HoldName, no_unwrap
 from mft.config import Config, Home
 from mft.core import ChangeSigningKey, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring, Keyring
@@ -320,8 +320,9 @@ class Server:
         cleanup.callback(expiry.stop)
 
         self._vault, self._readers, self._ledger, self._broken = vault, readers, ledger, broken
+        unwrap = self._dek if config.doors.processes else no_unwrap
         self._commands = CommandSocket(
-            home.socket, core, self._answer, unwrap=self._dek, on_wanted=self._wanted, on_gone=self._salvage
+            home.socket, core, self._answer, unwrap=unwrap, on_wanted=self._wanted, on_gone=self._salvage
         )
         await self._commands.start()
         self.sftp_address = await (self._start_processes() if config.doors.processes else self._start_door())

@@ -31,7 +31,7 @@ def add(
     mft partner add acme --ssh-key acme.pub
     mft partner add acme --ssh-key new.pub --ssh-key old.pub --expires 2027-06-30
     """
-    from mft.cli.access import actor, open_home, server_of, writing
+    from mft.cli.access import actor, check_owner, open_home, server_of, writing
     from mft.clock import new_id
     from mft.core import Note, Reload
     from mft.durable import write_file
@@ -40,6 +40,7 @@ def add(
     from partners.load import render
 
     found, config = open_home(home)
+    check_owner(found)
     for text in (name, user or name):
         if not is_name(text):
             raise BadConfig(f"{text!r} cannot be a name: lower case letters, digits, dot, dash, underscore; 64 at most")
