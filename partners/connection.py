@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from partners.agreement import Agreement, OutFolder
 from partners.feed import Feed, RetentionClass
 from partners.uploads import Uploads
+from partners.watched_folder import WatchedFolder
 
 KEY_TYPES = (
     "ssh-ed25519",
@@ -112,6 +113,7 @@ class Connection(_Strict):
     agreements: tuple[Agreement, ...] = ()
     retention: RetentionClass | None = None
     feeds: tuple[Feed, ...] = ()
+    watched_folders: tuple[WatchedFolder, ...] = ()
 
     @model_validator(mode="after")
     def _users_differ(self) -> "Connection":
