@@ -197,6 +197,6 @@ def _public(profile: Any) -> dict[str, Any]:
             }
             for login in connection.logins
         ],
-        "watched_folders": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.watched_folders],
         "agreements": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.agreements],
+        "watched_folders": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.watched_folders],
     }
