@@ -284,7 +284,9 @@ class Ground:
 
     def _put_back_done(self, place: bytes) -> None:
         done = self._inside((place + _DONE,))
-        if done is not None:
+        if done is None:
+            self._remove_empty((place + _DONE,))
+        else:
             self._put_back(place + _DONE, done[0][1:], done[1])
 
     def _clear(self, claim: Claim) -> None:
