@@ -8,6 +8,7 @@
     keys      keys are rotated while uploads go on, by commands that are killed -9; the server is, too
     folder    kill -9 of a server that takes files out of a watched folder, while others put some there
     swap      names that become links, other files, folders while a watched folder claims them
+    many      50,000 files that wait in a watched folder, in constant memory
     fuzz      bytes that grow by what they reach in the parsers, a thousand a round
 
 What the tests do some dozens of times, here thousands of times, with new seeds. Each seed is a site of its own, some
@@ -278,6 +279,25 @@ def swap(rounds: int, seed: int) -> bool:
     return True
 
 
+def many(files: int, fresh: Path) -> bool:
+    """Files that wait in a watched folder; returns whether memory stayed as it was, and each was received once."""
+    with tempfile.TemporaryDirectory(prefix="mft-torture-many-") as root:
+        shutil.copytree(fresh, root, dirs_exist_ok=True)
+        site = Site(Path(root))
+        try:
+            grown = watching.many(site, files)
+            assert grown < MANY_MIB_MAX, f"{files:,} files took {grown} MiB more than a few hundred"
+        except AssertionError as error:
+            say(f"many: {error}")
+            return False
+        finally:
+            site.kill()
+    say(f"many: {files:,} files that waited, each received once, {grown} MiB more than for a few hundred")
+    return True
+
+
+MANY_MIB_MAX = 24
+MANY_FILES = {False: 50_000, True: 2_000}
 SWAP_ROUNDS = {False: 100_000, True: 10_000}
 FUZZ_ROUNDS = {False: 1_000, True: 6}
 """Thousands of files, by whether it is the short form."""
@@ -289,12 +309,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     about = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.splitlines()[0])
-    about.add_argument("loops", nargs="*", metavar="LOOP", help=f"{', '.join([*LOOPS, 'swap', 'fuzz'])} [default: all]")
+    about.add_argument(
+        "loops", nargs="*", metavar="LOOP", help=f"{', '.join([*LOOPS, 'swap', 'many', 'fuzz'])} [default: all]"
+    )
     about.add_argument("--short", action="store_true", help="a minute or two, as CI runs it")
     about.add_argument("--rounds", type=int, help="so many of each")
     about.add_argument("--seed", type=int, help="of the first site [default: a new one]")
     asked = about.parse_args()
-    if unknown := set(asked.loops) - LOOPS.keys() - {"swap", "fuzz"}:
+    if unknown := set(asked.loops) - LOOPS.keys() - {"swap", "many", "fuzz"}:
         about.error(f"no such loop: {', '.join(sorted(unknown))}")
     seed = asked.seed if asked.seed is not None else SystemRandom().randrange(1_000_000)
     say(f"seed {seed}")
@@ -309,6 +331,8 @@ def main() -> int:
             ]
             if not asked.loops or "swap" in asked.loops:
                 kept.append(swap(asked.rounds or SWAP_ROUNDS[asked.short], seed))
+            if not asked.loops or "many" in asked.loops:
+                kept.append(many(asked.rounds or MANY_FILES[asked.short], Path(folder)))
             if not asked.loops or "fuzz" in asked.loops:
                 kept.append(fuzz(asked.rounds or FUZZ_ROUNDS[asked.short], seed))
         except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import pytest
 from tests.crash import scenes, watching
 from tests.crash.scenes import ForkedSite, Sent
 from tests.crash.watching import all_received, lone_watch, put, watch
+from tests.harness import Site
 
 LARGE = os.urandom(1_500_000)  # Begun in the ledger before it is received.
 
@@ -62,3 +63,9 @@ def test_names_that_change_under_our_hands(tmp_path: Path) -> None:
     sys.stdout.write(f"{swaps.struck} struck, {swaps.claimed} claimed\n")
     assert swaps.struck > 2500
     assert swaps.claimed > 1000
+
+
+def test_many_files_that_wait_need_no_more_memory(site: ForkedSite) -> None:
+    grown = watching.many(Site(site.root), 3000)  # Not forked: memory of its own.
+    sys.stdout.write(f"{grown} MiB more\n")
+    assert grown < 12

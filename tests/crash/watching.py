@@ -19,7 +19,8 @@ from mft.core import Core
 from mft.endpoints.folder import House, beneath
 from mft.endpoints.folder.claims import Claim, Ground, Left, NotYet
 from mft.endpoints.folder.watch import Watch
-from mft.ledger.database import Ledger, Readers
+from mft.ledger.database import Ledger, Readers, reading
+from mft.ledger.transfers import transfer_rows
 from mft.server import load_partners, open_vault, salvage, sweep
 from partners.watched_folder import WatchedFolder
 from tests.crash import forked
@@ -112,6 +113,37 @@ def _look_once(root: Path, dies_at: int) -> None:
     thread.join()
     core.close()
     assert not broken
+
+
+def peak_mib(pid: int) -> int:
+    """The most memory that a process has had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) >> 10
+
+
+def many(site: Site, count: int) -> int:
+    """So many files wait before a server starts; returns by how many MiB its memory grew over that of a few hundred.
+
+    Raises AssertionError: one was not received, or not once.
+    """
+    folder = watch(site, take="rename")
+    few = 300
+    for number in range(few):
+        (folder / f"few-{number}").write_bytes(b"%d" % number)
+    site.start()
+    eventually(lambda: not left_in(folder), what="the first ones are received")
+    before = peak_mib(site.process.pid)
+    assert site.stop() == 0
+    for number in range(count):
+        (folder / f"{number:06}").write_bytes(b"%d" % number)
+    site.start()
+    eventually(lambda: not left_in(folder), what="all are received", seconds=60 + count / 50)
+    grown = peak_mib(site.process.pid) - before
+    assert site.stop() == 0
+    with reading(Ledger(Home(site.home).ledger_url(load_config(Home(site.home))))) as books:
+        names = [row["name_bytes"] for row in transfer_rows(books, most=10_000_000) if row["direction"] == "inbound"]
+    assert len(names) == len(set(names)) == few + count
+    return grown
 
 
 # --- what changes between a look and a claim ---

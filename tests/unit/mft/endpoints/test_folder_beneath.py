@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mft.endpoints.folder import beneath
+from mft.own_process import die_with
 
 
 @pytest.fixture
@@ -94,9 +95,9 @@ def test_who_writes_to_a_file_is_seen(root: int, tmp_path: Path) -> None:
 def test_a_writer_who_comes_while_we_ask_does_not_end_us(root: int, tmp_path: Path) -> None:
     """A lease that is broken sends a signal: the one that we chose is ignored by default."""
     path = tmp_path / "below" / "a.edi"
-    pid = os.fork()
+    parent, pid = os.getpid(), os.fork()
     if pid == 0:
-        while True:
+        while die_with(parent):
             with path.open("ab"):
                 pass
     try:
