@@ -308,6 +308,11 @@ class Home:
         return [path for path in paths if path.exists()]
 
     @property
+    def verify_key(self) -> Path:
+        """The public half of the key that signs the audit log."""
+        return key_file(self.keys, VERIFY_KEY)
+
+    @property
     def data(self) -> Path:
         return self.root / "data"
 
@@ -381,7 +386,8 @@ DEFAULT_CONFIG = """\
 # mft.toml: every key with its default. Each is also an environment variable: MFT_DOORS__SFTP__LISTEN=…
 
 [doors]
-# processes = 0               # Door processes, which hold no private key of the vault; 0: in the core.
+# processes = 0               # Door processes, which hold no private key of the vault; 0: in the core. Each counts
+                              # connections, uploads and a partner's quota by itself.
 
 [doors.sftp]
 # listen = "127.0.0.1:2222"   # Port 0 takes a free one; run/ports.json tells which.

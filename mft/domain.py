@@ -102,6 +102,7 @@ class Arrival:
     name: bytes
     feed: str | None = None  # Of the partner's feeds, by its name.
     retention: str | None = None  # None: the standard class.
+    in_order: bool = False  # It waits until those of its feed before it are done.
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class RecordsReady(TransferEvent):
     set_number: int
     records: int
     record_schema: str
+    trading_partner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,14 @@ class TransferHeld(TransferEvent):
     name: str
     stage: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferReleased(TransferEvent):
+    """The file waits no more: it is worked on as if it came now."""
+
+    type = "mft.transfer.released.v1"
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +186,7 @@ CATALOGUE: tuple[type[Event], ...] = (
     RecordsReady,
     TransferCompleted,
     TransferHeld,
+    TransferReleased,
     TransferIncomplete,
     TransferRejected,
     TransferQuarantined,

@@ -19,14 +19,15 @@ from mft.audit.changes import changes, masked, words_of
 from mft.audit.log import Fact, canonical
 from mft.audit.sequencer import Sequencer
 from mft.audit.signing_keys import SigningKeys
+from mft.command_socket import CommandSocket, HoldName
 from mft.config import Config, Home
-from mft.core import ChangeSigningKey, CommandSocket, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
+from mft.core import ChangeSigningKey, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.crypto.stream import context, plain_size
 from mft.durable import write_file
 from mft.endpoints.folder import FolderDoor, House
 from mft.endpoints.limits import Admission
-from mft.endpoints.process import Handover, Profiles, PublicKeys, Settings
+from mft.endpoints.process import GiveWay, Handover, Profiles, PublicKeys, Settings
 from mft.endpoints.processes import DoorProcesses
 from mft.endpoints.sftp import SftpDoor, bind
 from mft.errors import BadConfig, Broken, MFTError, Missing
@@ -301,7 +302,9 @@ class Server:
         cleanup.callback(expiry.stop)
 
         self._vault, self._readers, self._ledger, self._broken = vault, readers, ledger, broken
-        self._commands = CommandSocket(home.socket, core, self._answer, unwrap=self._dek, on_gone=self._salvage)
+        self._commands = CommandSocket(
+            home.socket, core, self._answer, unwrap=self._dek, on_wanted=self._wanted, on_gone=self._salvage
+        )
         await self._commands.start()
         self.sftp_address = await (self._start_processes() if config.doors.processes else self._start_door())
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
@@ -423,6 +426,10 @@ class Server:
         """Raises Missing: no such object; UnsealFailed: no key for it."""
         sealed = sealed_object(self._readers.get(), object_id)
         return self._vault.keyring.unwrap(sealed.bucket, sealed.wrapped_dek, context(sealed.tenant, sealed.id))
+
+    async def _wanted(self, name: HoldName) -> None:
+        """A door process wants a name that another one holds."""
+        await self._processes.tell(GiveWay(name.connection, name.folder, name.name))
 
     async def _salvage(self, transfers: set[str]) -> None:
         """A door process is gone: what it was receiving becomes partials, as at a start."""

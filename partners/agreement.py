@@ -30,8 +30,9 @@ class Agreement(BaseModel):
         acknowledge: which acknowledgment goes back; "auto": what the standard and the sender ask for.
         all_or_nothing: one rejected set rejects all that the file has under this agreement.
         duplicates: what a file that came before gets: the same acknowledgment once more; a new one that rejects it as
-            a duplicate (TA1 025, CONTRL 26, HL7 AR); nothing. Other content under a number that was used before is
-            rejected in every case, and told so unless this is "silent".
+            a duplicate (TA1 025, CONTRL 26, HL7 AR); nothing.
+        number_used: what becomes of other content under a control number that was used before: many partners begin
+            anew from 1, so that it passes and is told; or it is rejected.
         duplicate_days: a control number that was used so long ago is free again; 0: nothing is ever a duplicate.
         ack_folder, ack_name: where acknowledgments lie, and how they are called: `{name}` and `{stem}` of the file,
             `{kind}` (ta1, 997, 999, contrl, ack), `{control_number}` of the interchange, our own `{number}`, `{date}`
@@ -52,6 +53,7 @@ class Agreement(BaseModel):
     acknowledge: Literal["auto", "none", "ta1", "997", "999", "contrl", "hl7"] = "auto"
     all_or_nothing: bool = False
     duplicates: Literal["repeat", "ta1-025", "silent"] = "repeat"
+    number_used: Literal["flag", "reject"] = "flag"
     duplicate_days: Annotated[int, Field(ge=0, le=3660)] = 90
     ack_folder: OutFolder = "/outbound"
     ack_name: Text = "{name}.{kind}"

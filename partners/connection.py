@@ -5,12 +5,13 @@ import binascii
 import hashlib
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from partners.agreement import Agreement, OutFolder
 from partners.feed import Feed, RetentionClass
+from partners.trading_partner import EdiId, TradingPartner, is_among
 from partners.uploads import Uploads
 from partners.watched_folder import WatchedFolder
 
@@ -26,6 +27,14 @@ KEY_TYPES = (
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{26}$")]
+
+
+class KeptAs(NamedTuple):
+    """The feed of a file by its name, its retention class (None: the standard one), and whether it waits its turn."""
+
+    feed: str | None = None
+    retention: str | None = None
+    in_order: bool = False
 
 
 class _Strict(BaseModel):
@@ -102,7 +111,12 @@ class Receipts(_Strict):
 
 
 class Connection(_Strict):
-    """One partner file. `id` is made once and never changes; `name` is a label and may."""
+    """One partner file. `id` is made once and never changes; `name` is a label and may.
+
+    Attributes:
+        trading_partners: whose interchanges may come over this connection; without any, everybody's.
+        our_ids: to which of our own ids; without any, to whatever id.
+    """
 
     id: Id
     name: Name
@@ -110,6 +124,8 @@ class Connection(_Strict):
     uploads: Uploads = Uploads()
     receipts: Receipts = Receipts()
     logins: Annotated[list[Login], Field(min_length=1)]
+    trading_partners: tuple[TradingPartner, ...] = ()
+    our_ids: tuple[EdiId, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     retention: RetentionClass | None = None
     feeds: tuple[Feed, ...] = ()
@@ -129,13 +145,40 @@ class Connection(_Strict):
             raise ValueError("two feeds have the same name")
         return self
 
+    @model_validator(mode="after")
+    def _trading_partners_differ(self) -> "Connection":
+        owner: dict[str, str] = {}
+        names = set()
+        for partner in self.trading_partners:
+            if partner.name in names:
+                raise ValueError(f"two trading partners have the name `{partner.name}`")
+            names.add(partner.name)
+            for edi_id in partner.ids:
+                if owner.setdefault(edi_id, partner.name) != partner.name:
+                    raise ValueError(f"`{edi_id}` is an id of two trading partners: {owner[edi_id]} and {partner.name}")
+        return self
+
+    def sender(self, qualifier: str | None, edi_id: str | None) -> TradingPartner | None:
+        """The trading partner with that id, if it is one of ours."""
+        return next((one for one in self.trading_partners if is_among(one.ids, qualifier, edi_id)), None)
+
+    def is_ours(self, qualifier: str | None, edi_id: str | None) -> bool:
+        """Whether interchanges over this connection may be for that id."""
+        return not self.our_ids or is_among(self.our_ids, qualifier, edi_id)
+
     def feed_of(self, folder: bytes, name: bytes) -> Feed | None:
         """The feed that a file in /inbound or below is of, if it is of one."""
         return next((feed for feed in self.feeds if feed.matches(folder, name)), None)
 
-    def retention_of(self, feed: Feed | None) -> str | None:
-        """The retention class of a feed's files, or of files of none; None is the standard one."""
-        return (feed.retention if feed is not None else None) or self.retention
+    def feed_named(self, name: str) -> Feed | None:
+        return next((feed for feed in self.feeds if feed.name == name), None)
+
+    def kept_as(self, folder: bytes, name: bytes) -> KeptAs:
+        """What the feed of a file says of how it is kept, or the connection where it is of none."""
+        feed = self.feed_of(folder, name)
+        if feed is None:
+            return KeptAs(None, self.retention)
+        return KeptAs(feed.name, feed.retention or self.retention, feed.in_order)
 
     @property
     def retention_classes(self) -> set[str]:

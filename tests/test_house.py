@@ -102,7 +102,7 @@ class TestEvents:
             "transfer", "connection", "partner", "standard", "usage", "name", "size_bytes", "interchanges", "sets",
             "findings", "ref", "set", "set_number", "records", "record_schema", "sets_accepted", "sets_rejected",
             "opaque", "stage", "reason", "type", "duplicate_of", "ack", "folder", "kinds", "verdict", "control_number",
-            "interchange", "repeated", "about", "key", "use", "days_left",
+            "interchange", "repeated", "about", "key", "use", "days_left", "trading_partner",
         }  # fmt: skip
 
 

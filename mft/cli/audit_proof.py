@@ -67,7 +67,6 @@ def verify(
     """
     from mft.audit.verify import verify_log
     from mft.cli.access import open_home
-    from mft.config import VERIFY_KEY
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, database_errors, reading
 
@@ -75,7 +74,7 @@ def verify(
     ledger = Ledger(found.ledger_url(config))
     if not ledger.exists():
         raise Missing(f"{found.root} has no ledger")
-    keys = [VerifyKey.load(path) for path in key or [found.keys / VERIFY_KEY]]
+    keys = [VerifyKey.load(path) for path in key or [found.verify_key]]
     pinned = [path.read_text(encoding="utf-8", errors="replace") for path in checkpoint or ()]
     try:
         chosen = selecting(begin, end, since, until, transfer, _sizes(pinned))
@@ -136,7 +135,6 @@ def export(
     from mft.audit.export import export as write
     from mft.cli.access import actor, open_home, writing
     from mft.clock import now_us
-    from mft.config import VERIFY_KEY
     from mft.core import Note
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, database_errors, reading
@@ -146,7 +144,7 @@ def export(
     ledger = Ledger(found.ledger_url(config))
     if not ledger.exists():
         raise Missing(f"{found.root} has no ledger")
-    vkey = VerifyKey.load(found.keys / VERIFY_KEY).vkey
+    vkey = VerifyKey.load(found.verify_key).vkey
     pinned = [path.read_text(encoding="utf-8", errors="replace") for path in checkpoint or ()]
     chosen = selecting(begin, end, since, until, transfer, _sizes(pinned))
     with reading(ledger) as books, progress_bar(_count(books, begin, end)) as progress, writing(found, config) as run:

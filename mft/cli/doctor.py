@@ -201,12 +201,11 @@ def _vault(home: "Home", config: "Config") -> Iterator[Check]:
 
 def _log(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.audit.verify import verify_log
-    from mft.config import VERIFY_KEY
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, reading
 
     with reading(Ledger(home.ledger_url(config))) as books:
-        verified = verify_log(books, [VerifyKey.load(home.keys / VERIFY_KEY)])
+        verified = verify_log(books, [VerifyKey.load(home.verify_key)])
     yield Check("audit", "ok", f"{verified.leaves} leaves verify, {verified.checkpoints} checkpoints")
 
 

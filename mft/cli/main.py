@@ -19,6 +19,7 @@ from mft.cli import (
     doctor,
     events,
     find,
+    hold,
     identify,
     init,
     keys,
@@ -69,6 +70,7 @@ app.command()(identify.identify)
 app.command()(parse.parse)
 app.command()(validate.validate)
 app.add_typer(transfer.app, name="transfer")
+app.add_typer(hold.app, name="hold")
 app.command()(find.find)
 app.add_typer(records.app, name="records")
 app.add_typer(ack.app, name="ack")

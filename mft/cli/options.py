@@ -112,7 +112,10 @@ def parse_time(text: str, *, ends: bool = False) -> int:
     now = datetime.now(UTC)
     at, whole_day = _moment(text.strip().lower(), text.strip(), now)
     if whole_day and ends:
-        at += timedelta(days=1)
+        try:
+            at += timedelta(days=1)
+        except OverflowError:
+            raise _no_time(text) from None
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
@@ -132,9 +135,28 @@ def _moment(word: str, text: str, now: datetime) -> tuple[datetime, bool]:
     try:
         return datetime.fromisoformat(text), re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) is not None
     except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not a time: try 2h, 7d, 09:30, today, yesterday, monday, 2026-03-01 or 2026-03-01T09:30:00Z"
-        ) from None
+        raise _no_time(text) from None
+
+
+def _no_time(text: str) -> typer.BadParameter:
+    return typer.BadParameter(
+        f"{text!r} is not a time: try 2h, 7d, 09:30, today, yesterday, monday, 2026-03-01 or 2026-03-01T09:30:00Z"
+    )
+
+
+def parse_later(text: str) -> int:
+    """A moment to come that a person types, in microseconds: `2h` from now, `06:00` the next time; else as above."""
+    now = datetime.now(UTC)
+    word = text.strip().lower()
+    if (found := re.fullmatch(r"(\d{1,5})\s*([smhdw])", word)) is not None:
+        at = int((now + timedelta(**{_AGO[found[2]]: int(found[1])})).timestamp() * 1_000_000)
+    else:
+        at = parse_time(text, ends=True)
+        if re.fullmatch(r"\d{1,2}:\d{2}", word) and at <= now.timestamp() * 1_000_000:
+            at += 86_400_000_000
+    if at <= now.timestamp() * 1_000_000:
+        raise typer.BadParameter(f"{text!r} is past: name a moment to come")
+    return at
 
 
 def _parse_end(text: str) -> int:

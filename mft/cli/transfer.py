@@ -8,13 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from mft.cli import replay
+from mft.cli import decide, replay
 from mft.cli.options import HomeOption, JsonOption, Output, size, utf8, when
-from mft.domain import Stage
-from mft.errors import Missing, NameTaken
+from mft.domain import Stage, printable
+from mft.errors import NameTaken
 
-app = typer.Typer(help="Transfers: list, show, get, replay.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Transfers: list, show, get, replay, release, reject.", no_args_is_help=True, rich_markup_mode=None
+)
 app.command()(replay.replay)
+app.command()(decide.release)
+app.command()(decide.reject)
 
 IdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="A transfer's id, or a unique beginning of it.", callback=utf8)
@@ -73,11 +77,15 @@ def show(transfer_id: IdArgument, home: HomeOption = None, as_json: JsonOption =
     from mft.cli.access import ledger_of
     from mft.ledger import acknowledgments
     from mft.ledger.outbox import events_of
-    from mft.ledger.transfers import parts, public, transfer_row
+    from mft.ledger.transfers import children_of, parts, public, transfer_row
 
     with ledger_of(home) as books:
         row = transfer_row(books, transfer_id)
         known = public(row)
+        known["parts"] = [
+            {"id": one["id"], "name": printable(one["name_bytes"]), "stage": one["stage"]}
+            for one in children_of(books, row["id"])
+        ]
         known["evidence"] = json.loads(row["evidence"]) if row["evidence"] else {}
         known["timeline"] = list(leaves(books, transfer=row["id"], newest_first=False))
         known["interchanges"] = [_part(part) for part in parts(books, "interchange", row["id"])]
@@ -127,6 +135,10 @@ def _tell(known: dict[str, Any]) -> None:
         print(f"  sha256    {known['sha256']}")
     if known["standard"]:
         print(f"  standard  {' '.join([known['standard'], *known['sets']])}")
+    if known["parent"]:
+        print(f"  part of   transfer {known['parent']}")
+    for part in known["parts"]:
+        print(f"  part      {part['name']}, {part['stage']}: transfer {part['id']}")
     for what, said in known["evidence"].items():
         print(f"  evidence  {what.replace('_', ' ')}: {_said(said)}")
     for row in known["interchanges"]:
@@ -179,18 +191,15 @@ def get(
     \b
     mft transfer get 01m8283ew4 --out claims.edi
     """
-    from mft.cli.access import actor, ledger_of, open_home, writing
+    from mft.cli.access import actor, ledger_of, open_home, sealed_of, writing
     from mft.core import Note
-    from mft.ledger.objects import sealed_object
     from mft.ledger.transfers import transfer_row
     from mft.server import open_vault
 
     found, config = open_home(home)
     with ledger_of(home) as books:
         row = transfer_row(books, transfer_id)
-        if row["object_id"] is None:
-            raise Missing(f"nothing of transfer {row['id']} was kept: {row['reason'] or row['stage']}")
-        sealed = sealed_object(books, row["object_id"])
+        sealed = sealed_of(books, row, row["object_id"], "original")
     if out is not None and out.exists():
         raise NameTaken(f"{out} exists: name another file, or remove it first")
     if out is None and sys.stdout.isatty():

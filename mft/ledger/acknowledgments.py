@@ -14,6 +14,9 @@ from mft.ledger.tables import ACKNOWLEDGMENT, INTERCHANGE, LEAF, PROFILE, TRANSF
 DUPLICATE: Final = "duplicate"
 """The verdict of an interchange, and of the sets in it, that came before."""
 
+HELD: Final = "held"
+"""The verdict of an interchange, and of the sets in it, that waits as a transfer of its own."""
+
 _A, _I, _T = ACKNOWLEDGMENT.c, INTERCHANGE.c, TRANSFER.c
 
 _NAMES = ("standard", "sender", "sender_qualifier", "receiver", "receiver_qualifier", "control_number", "usage")
@@ -45,7 +48,7 @@ _CAME_BEFORE = (
         or_(_T.stage == Stage.DONE.value, _T.stage == Stage.REJECTED.value),
         _T.received_at >= bindparam("since"),
         _I.transfer_id != bindparam("but"),
-        or_(_I.verdict.is_(None), _I.verdict != DUPLICATE),
+        or_(_I.verdict.is_(None), and_(_I.verdict != DUPLICATE, _I.verdict != HELD)),
     )
     .order_by(_I.transfer_id, _I.position)
 )  # fmt: skip
@@ -88,7 +91,7 @@ def came_before(books: Books, key: InterchangeKey, *, since: int, but: str) -> l
     """Interchanges of that key in files that arrived since and came to their end, oldest first.
 
     Each has its place in its file, and stage, sha256 and object_id of that. `but` is a transfer that does not count.
-    Those that were duplicates themselves are left out.
+    Those that were duplicates themselves, or were held, are left out.
     """
     names = {f"is_{name}": getattr(key, name) for name in _NAMES}
     return books.rows(_CAME_BEFORE, {**names, "whose": key.connection, "since": since, "but": but})

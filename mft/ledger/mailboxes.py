@@ -54,6 +54,7 @@ _RELABEL = (
         name_bytes=bindparam("new_name"),
         feed=bindparam("new_feed"),
         retention=bindparam("new_retention"),
+        in_order=bindparam("new_in_order"),
         updated_at=bindparam("now"),
     )
 )
@@ -88,11 +89,19 @@ def has_files(books: Books, connection: str, folder: bytes, *, since: int) -> bo
 
 
 def relabel(
-    books: Books, transfer: str, folder: bytes, name: bytes, *, feed: str | None, retention: str | None, at: int
+    books: Books,
+    transfer: str,
+    folder: bytes,
+    name: bytes,
+    *,
+    feed: str | None,
+    retention: str | None,
+    in_order: bool = False,
+    at: int,
 ) -> None:
     """Give a transfer another name, and what follows from it."""
     named = {"new_folder": folder, "new_name": name, "new_feed": feed, "new_retention": retention}
-    books.execute(_RELABEL, {"transfer": transfer, **named, "now": at})
+    books.execute(_RELABEL, {"transfer": transfer, **named, "new_in_order": int(in_order), "now": at})
 
 
 def unlist(books: Books, transfer: str, *, at: int) -> None:

@@ -7,7 +7,7 @@ move it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, exists, insert, or_, select, update
 
 from mft.domain import NEXT_STAGES, TENANT, Stage
 from mft.errors import StageConflict
@@ -16,10 +16,20 @@ from mft.ledger.tables import RUNNER, TRANSFER
 
 _T = TRANSFER.c
 _WAITS = and_(_T.stage == Stage.RECEIVED.value, _T.runner.is_(None))
+_BEFORE = TRANSFER.alias("before")
+_IN_TURN = or_(
+    _T.in_order == 0,
+    ~exists().where(
+        _BEFORE.c.stage == Stage.RECEIVED.value,
+        _BEFORE.c.connection == _T.connection,
+        _BEFORE.c.feed == _T.feed,
+        _BEFORE.c.id < _T.id,
+    ),
+)
 _CLAIM = (
     update(TRANSFER)
     .where(
-        _T.id.in_(select(_T.id).where(_WAITS).order_by(_T.id).limit(bindparam("most"))),
+        _T.id.in_(select(_T.id).where(_WAITS, _IN_TURN).order_by(_T.id).limit(bindparam("most"))),
         _WAITS,  # Again: where two write at once, the other may have taken it since.
     )
     .values(runner=bindparam("by"), attempt=_T.attempt + 1, updated_at=bindparam("now"))
@@ -43,6 +53,7 @@ _ADVANCE = (
             for name in (
                 "standard", "version", "sets", "usage", "sets_accepted", "sets_rejected",
                 "parser_version", "map_version", "reason", "doubt", "flow_hold",
+                "entity", "sequence",
             )
         },
     )
@@ -80,7 +91,10 @@ def end_runner(books: Books, runner: str, *, at: int) -> None:
 
 
 def claim(books: Books, runner: str, *, most: int, at: int) -> list[Row]:
-    """Take up to `most` transfers that wait in `received`, oldest first, for one runner."""
+    """Take up to `most` transfers that wait in `received`, oldest first, for one runner.
+
+    One that keeps its feed's order waits until those before it have been worked on.
+    """
     return sorted(books.rows(_CLAIM, {"by": runner, "most": most, "now": at}), key=lambda row: str(row["id"]))
 
 

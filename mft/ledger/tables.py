@@ -110,7 +110,8 @@ TRANSFER = Table(
     _number("sets_accepted", null=False, default="0"),
     _number("sets_rejected", null=False, default="0"),
     _text("feed"),
-    _number("sequence"),  # As its name tells, by the pattern of its feed.
+    _text("entity"),  # As its name tells, by the pattern of its feed; so does the next.
+    _number("sequence"),
     _number("in_order", null=False, default="0"),  # It waits until those of its feed before it are done.
     _text("business_date"),
     _text("guide_hash"),
@@ -150,7 +151,7 @@ TRANSFER = Table(
         "ix_transfer_sequence",
         "connection",
         "feed",
-        "sequence",
+        "id",
         sqlite_where=text("sequence IS NOT NULL"),
         postgresql_where=text("sequence IS NOT NULL"),
     ),

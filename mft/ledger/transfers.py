@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from mft.clock import LAST_ID
 from mft.domain import STANDARD, TENANT, Arrival, Direction, Stage, printable
@@ -39,7 +39,32 @@ _SHOW = (
     .join(PROFILE, PROFILE.c.hash == _T.profile_hash)
     .where(_T.id == bindparam("transfer"))
 )
+_CHILDREN = (
+    select(_T.id).where(_T.parent_id == bindparam("transfer"), _T.direction == Direction.INBOUND.value).order_by(_T.id)
+)
 _COUNTS = select(_T.stage, func.count().label("transfers")).group_by(_T.stage)
+_AGAIN: dict[str, Any] = {"runner": None, "flow_hold": None, "updated_at": bindparam("now")}
+_LET_GO = (
+    update(TRANSFER)
+    .where(_T.id == bindparam("transfer"))
+    .values(
+        stage=Stage.RECEIVED.value,
+        attempt=0,
+        doubt=None,
+        reason=None,
+        waived=bindparam("all_waived"),
+        **_AGAIN,
+    )
+)
+_REFUSE = (
+    update(TRANSFER)
+    .where(_T.id == bindparam("transfer"))
+    .values(stage=Stage.REJECTED.value, reason=bindparam("why"), **_AGAIN)
+)
+_DROP_PARTS = [
+    delete(table).where(table.c.transfer_id == bindparam("transfer"))
+    for table in (FINDING, TRANSACTION_SET, FUNCTIONAL_GROUP, INTERCHANGE)
+]
 _PARTS = {
     "interchange": insert(INTERCHANGE),
     "functional_group": insert(FUNCTIONAL_GROUP),
@@ -111,11 +136,28 @@ def insert_transfer(
             "usage": usage,
             "feed": arrival.feed,
             "retention": arrival.retention,
+            "in_order": int(arrival.in_order),
             "listed_at": at,
             "received_at": at,
             "updated_at": at,
         },
     )
+
+
+def let_go(books: Books, row: Row, *, at: int) -> None:
+    """Have a transfer that waits aside worked on anew; its doubt, if it has one, is waived.
+
+    `row` is as `transfer_row` gives it. What was found in it is forgotten: it will be found again.
+    """
+    waived = " ".join(filter(None, (row["waived"], row["doubt"])))
+    for statement in _DROP_PARTS:
+        books.execute(statement, {"transfer": row["id"]})
+    books.execute(_LET_GO, {"transfer": row["id"], "all_waived": waived or None, "now": at})
+
+
+def refuse(books: Books, transfer: str, reason: str, *, at: int) -> None:
+    """End a transfer that waits aside as rejected."""
+    books.execute(_REFUSE, {"transfer": transfer, "why": reason, "now": at})
 
 
 def add_evidence(books: Books, transfer: str, evidence: Mapping[str, Any]) -> None:
@@ -147,6 +189,11 @@ def transfer_row(books: Books, transfer: str) -> Row:
     if len(found) != 1:
         raise Missing(f"{'no' if not found else 'more than one'} transfer has an id that begins with {transfer!r}")
     return transfer_row(books, found[0]["id"])
+
+
+def children_of(books: Books, transfer: str) -> list[Row]:
+    """The parts of an inbound file that became transfers of their own."""
+    return [transfer_row(books, row["id"]) for row in books.rows(_CHILDREN, {"transfer": transfer})]
 
 
 def transfer_rows(

@@ -26,7 +26,7 @@ _UPLOAD = (
                 "stage", "folder_bytes", "name_bytes", "listed", "size_bytes", "sha256", "object_id", "reason",
                 "evidence", "modified_at", "speaks_of_bytes", "listed_at", "received_at", "updated_at",
                 "account", "key_fingerprint", "source_address", "client_version", "profile_hash", "told_at",
-                "feed", "retention",
+                "feed", "retention", "in_order",
             )
         }
     )
@@ -175,6 +175,7 @@ def update_upload(
         "told_at": None,
         "feed": arrival.feed,
         "retention": arrival.retention,
+        "in_order": int(arrival.in_order),
     }
     if books.execute(_UPLOAD, {"transfer": transfer, **{f"new_{name}": value for name, value in values.items()}}) == 0:
         raise StageConflict(_GONE)

@@ -189,8 +189,9 @@ class Desk:
                     break  # Today we see it otherwise. Nothing of it was ever processed, so it is new.
                 self._again(interchange, agreement, row)
                 return True
-        if any(row["stage"] != Stage.REJECTED for row in rows):
-            return self._number_used(interchange, agreement)
+        first = next((row["transfer_id"] for row in rows if row["stage"] != Stage.REJECTED), None)
+        if first is not None:
+            return self._number_used(interchange, agreement, first)
         return False
 
     def _again(self, interchange: JudgedInterchange, agreement: Agreement, row: Row) -> None:
@@ -206,12 +207,15 @@ class Desk:
         elif (reply := answer(interchange, wish(agreement), duplicate=True)) is not None:
             self._replies.append(_Reply(interchange, agreement, reply))
 
-    def _number_used(self, interchange: JudgedInterchange, agreement: Agreement) -> bool:
+    def _number_used(self, interchange: JudgedInterchange, agreement: Agreement, first: str) -> bool:
         """The control number came with other content. Returns False where that is merely worth telling."""
         several = interchange.opened.standard == "hl7" and len(list(interchange.all_sets())) > 1
-        finding = _about(interchange, "interchange-duplicate", _NUMBER_USED, None, warning=several)
+        passes = several or agreement.number_used == "flag"
+        message, hint = _NUMBER_USED
+        words = (message.format(first=first), hint)
+        finding = _about(interchange, "interchange-duplicate", words, None, warning=passes)
         self.answered.findings.append(finding)
-        if several:  # A file of messages has no number of its own: its first message's stands for it.
+        if passes:  # A file of messages has no number of its own, either: its first message's stands for it.
             return False
         interchange.findings.append((finding, None))
         interchange.error_levels.add(finding.level)
@@ -352,7 +356,7 @@ _ALL_OR_NOTHING: Final = (
     "Mend what is said of the other set, and send the whole file again.",
 )
 _NUMBER_USED: Final = (
-    "The interchange's control number came before, with other content.",
+    "The interchange's control number came before, with other content: see transfer {first}.",
     "Give each interchange a number of its own; the same one only to send the very same bytes again.",
 )
 

@@ -1,7 +1,7 @@
 """From what partner files say to what parsers do: which guide judges a file, how strictly, and what is answered."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from parsers.acknowledgment import Wish
 from parsers.guides import shelf
@@ -11,25 +11,38 @@ from parsers.guides.text import GuideError, read_guide
 from parsers.judged import JudgedInterchange
 from parsers.judging import check, named
 from partners.agreement import Agreement
+from partners.feed import Feed
 from partners.load import EMPTY, Directory, GuideFile, Profile
 from partners.strict_toml import line_of
+from partners.trading_partner import TradingPartner
 
 _DEFAULT: Final = Agreement()
+_NO_FEED: Final = Feed(name="none")
 
 
 class Agreed:
     """What is agreed with one connection.
 
     Attributes:
+        connection: its partner file as it stands now; None where there is none any more.
+        feed: that of the file in question; without one, all defaults.
         profile: the hash of its partner file as it stands now; None where there is none any more.
         judging: for the parser.
     """
 
-    def __init__(self, directory: Directory, connection: str) -> None:
+    def __init__(self, directory: Directory, connection: str, feed: str | None = None) -> None:
         found = directory.profiles.get(connection)
         self.profile = found.hash if found else None
+        self.connection = found.connection if found else None
+        self.feed = (found.connection.feed_named(feed) if found and feed else None) or _NO_FEED
         self.agreements: tuple[Agreement, ...] = found.connection.agreements if found else ()
         self.judging = judging(self.agreements, directory.guides)
+
+    def trading_partner(self, interchange: Mapping[str, Any]) -> TradingPartner | None:
+        """Who of the connection's trading partners sent an interchange, a row of that table."""
+        if self.connection is None:
+            return None
+        return self.connection.sender(interchange["sender_qualifier"], interchange["sender"])
 
     def on(self, interchange: JudgedInterchange) -> Agreement:
         """The agreement by which an interchange is answered: that of its first set."""

@@ -22,7 +22,7 @@ from mft.events import (
     TransferReceived,
     TransferRejected,
 )
-from mft.ledger import runners, transfers, uploads
+from mft.ledger import flow_holds, runners, transfers, uploads
 from mft.ledger.acknowledgments import add_acknowledgment, came_before
 from mft.ledger.database import Row
 from mft.ledger.objects import insert_object
@@ -102,13 +102,16 @@ def conclude(journal: Journal, command: Conclude) -> None:
 
     Raises:
         StageConflict: the claim was lost.
-        Overtaken: the same interchange was concluded in the meantime; another pass will know of it.
+        Overtaken: the same interchange was concluded in the meantime, or a hold lifted; another pass will know of it.
     """
     books, transfer = journal.books, command.transfer
     for known in command.came_before:
         rows = came_before(books, known.key, since=known.since, but=transfer)
         if tuple((row["transfer_id"], row["position"]) for row in rows) != known.seen:
             raise Overtaken("the same interchange came with another file, which was first")
+    hold = command.found["flow_hold"]
+    if hold is not None and not flow_holds.is_in_force(books, hold):
+        raise Overtaken("the hold was lifted meanwhile")
     stages = [Stage(stage) for stage, _ in command.passed]
     runners.advance(
         books,
@@ -319,9 +322,13 @@ def _events(command: Conclude, stage: Stage) -> list[Event]:
                 findings=len(command.findings),
             )
         )
+    usages = {row["position"]: row["usage"] for row in command.interchanges}
+    partners = {row["position"]: row["trading_partner"] for row in command.interchanges}
+    within = {row["position"]: row["interchange"] for row in command.sets}
     events += (
         RecordsReady(
-            **about,
+            **about | {"usage": usages.get(within.get(records.position))},
+            trading_partner=partners.get(within.get(records.position)),
             ref=f"mft:/transfers/{command.transfer}/records/{records.position}@{records.map_version}",
             set=records.set,
             set_number=records.position,

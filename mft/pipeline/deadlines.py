@@ -1,4 +1,6 @@
-"""What time alone brings about: a partial expires, a stalled upload and an incomplete file are told, each once."""
+"""What time alone brings about: a partial expires, a stalled upload and an incomplete file are told, each once; a hold
+ends.
+"""
 
 import threading
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from mft.ledger import uploads
 from mft.ledger.database import Row
 from mft.pipeline.journal import Journal
 from mft.pipeline.receive import give_up
+from mft.pipeline.release import lift_past_holds
 from mft.threads import watched
 
 _MOST: Final = 200  # At once: everybody else waits for the commit.
@@ -52,7 +55,8 @@ def due(journal: Journal, command: Due) -> bool:
                 reason=row["reason"] or "",
             )
         )
-    return any(len(found) == _MOST for found in (expired, parked, partial, cut_off))
+    more = lift_past_holds(journal, most=_MOST)
+    return more or any(len(found) == _MOST for found in (expired, parked, partial, cut_off))
 
 
 def _tell_stalled(journal: Journal, row: Row) -> None:

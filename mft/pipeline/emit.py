@@ -11,6 +11,7 @@ from mft.clock import now_us
 from mft.errors import Broken, Busy, MFTError
 from mft.ledger import outbox
 from mft.ledger.database import Readers
+from mft.ledger.flow_holds import is_sink_held
 from mft.pipeline.journal import Journal
 from mft.threads import watched
 
@@ -95,6 +96,8 @@ class Relay:
 
     def _deliver_batch(self) -> bool:
         """Returns whether there may be more."""
+        if is_sink_held(self._readers.get(), self._sink.name):
+            return False
         wait_max = _RETRY_SECONDS_MAX * 1_000_000
         rows = outbox.due(self._readers.get(), self._sink.name, now=now_us(), wait_max=wait_max, most=_BATCH)
         if not rows:

@@ -94,7 +94,8 @@ def erase_kinds(journal: Journal, row: Row, kinds: tuple[Kind, ...], *, reason: 
         _erase_names(books, transfer)
         for child in books.rows(_ABOUT_IT, {"transfer": transfer}):  # Its acknowledgments, reports and receipts.
             told: tuple[Kind, ...] = ("names",) if child["standard"] else ("original", "names")
-            erase_kinds(journal, child, told, reason=reason, actor=actor)
+            if hold_on(books, child["id"]) is None:
+                erase_kinds(journal, child, told, reason=reason, actor=actor)
     return True
 
 

@@ -36,6 +36,7 @@ class Rename(msgspec.Struct, frozen=True, tag=True):
     since: int
     feed: str | None = None
     retention: str | None = None
+    in_order: bool = False
     replace: bool = False
     publish: bool = False
     repeat_since: int = 0
@@ -173,6 +174,7 @@ def rename(journal: Journal, command: Rename) -> str | None:
         command.new_name,
         feed=command.feed,
         retention=command.retention,
+        in_order=command.in_order,
         at=journal.at,
     )
     journal.leaf("transfer.renamed", actor=by, connection=who.connection, transfer=row["id"], private=names)

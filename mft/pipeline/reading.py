@@ -4,7 +4,8 @@ Nothing of it counts until the `Conclude` that it ends in is committed.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -14,15 +15,19 @@ import parsers
 from mft.clock import new_id
 from mft.domain import ERRORS, STANDARD, TENANT, Arrival, Doubt, Principal, Stage, printable
 from mft.errors import Refused
+from mft.ledger.acknowledgments import HELD
 from mft.ledger.database import Books, Row
+from mft.ledger.objects import sealed_object
+from mft.pipeline import doubts
 from mft.pipeline.acknowledge import Answered, Desk
 from mft.pipeline.agreements import NOTHING_AGREED, Agreed
 from mft.pipeline.companions import Witness
-from mft.pipeline.conclude import Conclude, SetRecords
+from mft.pipeline.conclude import Child, Conclude, SetRecords
+from mft.pipeline.doubts import Contents
 from mft.pipeline.error_report import error_report
 from mft.pipeline.evidence import speaks_of
 from mft.pipeline.receive import Deposit
-from mft.vault.store import ObjectWriter, Vault
+from mft.vault.store import ObjectWriter, Reader, Vault
 from parsers.events import (
     Finished,
     GroupClosed,
@@ -40,6 +45,7 @@ from parsers.judged import Collector, JudgedInterchange
 if TYPE_CHECKING:
     from mft.audit.log import Fact
 
+_PIECE: Final = 1 << 20
 _INTERCHANGES_MAX: Final = 2_000  # Each may have an acknowledgment.
 _SETS_MAX: Final = 10_000  # All of a file is one commit, which everybody else waits for.
 
@@ -68,6 +74,8 @@ class Reading:
         self.findings: list[Finding] = []
         self.records: list[SetRecords] = []
         self._open: dict[int, ObjectWriter] = {}
+        self._aside: dict[int, Doubt] = {}  # Interchanges that wait as transfers of their own.
+        self._children: list[Child] = []
 
     def take(self, event: parsers.Event) -> None:
         ended = self._collector.take(event)
@@ -95,6 +103,7 @@ class Reading:
                     "receiver_qualifier": event.receiver_qualifier,
                     "control_number": event.control_number,
                     "usage": event.usage,
+                    "trading_partner": None,
                     "start_offset": event.offset,
                     "end_offset": None,
                     "verdict": None,
@@ -189,36 +198,109 @@ class Reading:
             if sent.deposit.sealed.blob is None:
                 self._vault.remove(sent.deposit.sealed.id)
         self._answered.sent.clear()
+        self._forget(self._children)
+        self._children.clear()
 
-    def _forget(self, records: list[SetRecords]) -> None:
-        for one in records:
+    def _forget(self, made: Sequence[SetRecords | Child]) -> None:
+        for one in made:
             if one.sealed.blob is None:
                 self._vault.remove(one.sealed.id)
+
+    def weigh(self, books: Books, doubt: Doubt | None) -> Doubt | None:
+        """What holds the file, if a `doubt` is not known already. Interchanges that may not pass are set aside."""
+        assert self.identified is not None
+        assert self.finished is not None
+        outcome = self.finished.outcome
+        if outcome in {"empty", "incomplete"}:
+            return doubt
+        contents = Contents(
+            self.identified.standard,
+            len(self.sets),
+            {row["set_code"] for row in self.sets.values()},
+            bool(self.interchanges) and all(row["control_number"] for row in self.interchanges.values()),
+        )
+        whole = doubts.of_file(books, self._job, self._agreed, contents)
+        known = [doubt] if doubt else []
+        first = next((one for one in chain(known, whole) if one.code not in self._waived), None)
+        if first is not None:
+            return first
+        self.findings += doubts.remarks(books, self._job, self._agreed, contents)
+        for index, row in self.interchanges.items():
+            partner = self._agreed.trading_partner(row)
+            row["trading_partner"] = partner.name if partner else None
+            found = doubts.of_interchange(row, self._job, self._agreed)
+            if found is not None and found.code not in self._waived:
+                self._aside[index] = found
+        if self._aside and len(self._aside) == len(self.interchanges):
+            return next(iter(self._aside.values()))
+        return None
 
     def answer(self, books: Books, submit: Callable[[Any], Any]) -> None:
         """Make what goes back to the sender, and let what is refused with it not flow on."""
         if self.finished is None or self.finished.outcome != "complete":
             return  # Half a file is not answered: the whole one may follow.
+        if self._aside:
+            self._set_aside(books)
         desk = Desk(job=self._job, agreed=self._agreed, books=books, vault=self._vault, submit=submit)
-        verdicts = {row["verdict"] for row in self.sets.values()}
-        understood = verdicts & {"accepted", "rejected"} or any(row["guide"] for row in self.sets.values())
+        taken = [row for row in self.sets.values() if row["verdict"] != HELD]
+        understood = {"accepted", "rejected"} & {row["verdict"] for row in taken} or any(row["guide"] for row in taken)
         answered = self._answered = desk.answered  # Already now: what it seals is forgotten with the rest.
-        desk.answer(self._judged, quiet=not understood)
+        desk.answer([one for one in self._judged if one.opened.index not in self._aside], quiet=not understood)
         for index, verdict in answered.refused.items():
             row = self.sets[index]
             if row["verdict"] == "accepted" or row["interchange"] in answered.verdicts:
                 row |= {"verdict": verdict, "records": 0}
         for index, verdict in answered.verdicts.items():
             self.interchanges[index]["verdict"] = verdict
+        self._keep_accepted()
+        self.findings += answered.findings
+
+    def _keep_accepted(self) -> None:
+        """Forget the records of sets that did not stay accepted."""
         refused = [one for one in self.records if self.sets[one.position]["verdict"] != "accepted"]
         self._forget(refused)
         self.records = [one for one in self.records if one not in refused]
-        self.findings += answered.findings
+
+    def _set_aside(self, books: Books) -> None:
+        """Have interchanges that may not pass wait, each as a transfer of its own, with nothing processed of it."""
+        reader = self._vault.open(sealed_object(books, self._job["object_id"]))
+        try:
+            for index, doubt in self._aside.items():
+                row = self.interchanges[index]
+                row["verdict"] = HELD
+                self._children.append(self._cut_out(reader, row, doubt))
+        finally:
+            reader.close()
+        for row in self.sets.values():
+            if row["interchange"] in self._aside:
+                row |= {"verdict": HELD, "records": 0}
+        self._keep_accepted()
+        gone = {row["position"] for row in self.sets.values() if row["verdict"] == HELD}
+        self.findings = [one for one in self.findings if one.set not in gone]  # They are found again when it passes.
+
+    def _cut_out(self, reader: Reader, row: dict[str, Any], doubt: Doubt) -> Child:
+        writer = self._vault.writer(TENANT, retention=self._retention)
+        at, end = row["start_offset"], row["end_offset"] or reader.size
+        try:
+            while at < end:
+                piece = reader.read_at(at, min(_PIECE, end - at))
+                writer.append(piece)
+                writer.flush()
+                at += len(piece)
+            sealed, sha256 = writer.finish()
+        except BaseException:
+            writer.abandon()
+            raise
+        stem, dot, ending = self._job["name_bytes"].rpartition(b".")
+        name = b"%s.%d%s%s" % (stem if dot else ending, row["position"], dot, ending if dot else b"")
+        return Child(
+            new_id(), "interchange", name, sealed, sha256, {"interchange": row["position"]}, self._job["feed"], doubt
+        )
 
     def _duplicate_of(self) -> str | None:
         """The transfer that all of this one came with before."""
         found = self._answered.duplicate_of
-        return next(iter(found.values())) if found and len(found) == len(self.interchanges) else None
+        return next(iter(found.values())) if found and len(found) + len(self._aside) == len(self.interchanges) else None
 
     def conclusion(self, runner: str, partner: str, witnesses: tuple[Witness, ...], doubt: Doubt | None) -> Conclude:
         """The verdict on the whole file, ready to be committed. With a `doubt` about it, it is held."""
@@ -256,7 +338,7 @@ class Reading:
         ]
         opaque, reason = False, finished.reason
         match finished.outcome:
-            case "empty" if speaks_of(self._job["name_bytes"], 0) is not None or "empty" in self._waived:
+            case "empty" if self._may_be_empty:
                 opaque = True  # That it is there is all that it says.
                 passed.append((Stage.DONE.value, {"sets_accepted": 0, "sets_rejected": 0}))
             case outcome if doubt is not None and outcome not in {"empty", "incomplete"}:
@@ -289,7 +371,7 @@ class Reading:
                     *acknowledged,
                     (Stage.DONE.value, {"sets_accepted": accepted, "sets_rejected": rejected}),
                 ]
-                reason = _partly(rejected, unsupported, len(self._answered.duplicate_of))
+                reason = _partly(rejected, unsupported, len(self._answered.duplicate_of), len(self._aside))
             case "complete" if rejected:
                 passed += [
                     parsed,
@@ -309,6 +391,7 @@ class Reading:
                 reason = reason or _no_map(self.sets)
         stage = Stage(passed[-1][0])
         held = doubt if stage is Stage.HELD else None
+        told = self._agreed.feed.parts(self._job["name_bytes"])
         usages = {row["usage"] for row in self.interchanges.values()} - {None}
         job = self._job
         conclusion = Conclude(
@@ -333,6 +416,8 @@ class Reading:
                 reason=reason,
                 doubt=held.code if held else None,
                 flow_hold=held.flow_hold if held else None,
+                entity=told.entity,
+                sequence=told.sequence,
             ),
             evidence=_trailer(self.interchanges, finished),
             witnesses=witnesses,
@@ -344,12 +429,19 @@ class Reading:
             acknowledgments=tuple(self._answered.sent),
             came_before=tuple(self._answered.came_before),
             duplicate_of=duplicate_of,
+            children=tuple(self._children),
         )
         errors = any(finding.severity == "error" for finding in self.findings)
         if stage is Stage.INCOMPLETE or (errors and stage in {Stage.DONE, Stage.REJECTED}):
             verdict = f"{stage.value}: {reason}" if reason else stage.value
             conclusion = msgspec.structs.replace(conclusion, report=self._report(verdict))
         return conclusion
+
+    @property
+    def _may_be_empty(self) -> bool:
+        """An empty file says something by being there: of another one, or of its feed; or an operator let it pass."""
+        accepted = self._agreed.feed.empty == "accept" or "empty" in self._waived
+        return accepted or speaks_of(self._job["name_bytes"], 0) is not None
 
     def _first_error(self) -> str | None:
         return next((f.message for f in self.findings if f.severity == "error"), None)
@@ -373,7 +465,7 @@ class Reading:
 
 _FOUND: Final = (
     "standard", "version", "sets", "usage", "sets_accepted", "sets_rejected",
-    "parser_version", "map_version", "reason", "doubt", "flow_hold",
+    "parser_version", "map_version", "reason", "doubt", "flow_hold", "entity", "sequence",
 )  # fmt: skip
 
 
@@ -382,10 +474,12 @@ def columns_found(**columns: Any) -> dict[str, Any]:
     return {**dict.fromkeys(_FOUND), "sets_accepted": 0, "sets_rejected": 0, **columns}
 
 
-def _partly(rejected: int, unsupported: int, duplicates: int) -> str | None:
+def _partly(rejected: int, unsupported: int, duplicates: int, held: int) -> str | None:
     parts = []
     if duplicates:
         parts.append(f"{duplicates} {'interchange' if duplicates == 1 else 'interchanges'} came before")
+    if held:
+        parts.append(f"{held} {'interchange waits' if held == 1 else 'interchanges wait'} as transfers of their own")
     if rejected:
         parts.append(f"{rejected} {'set was' if rejected == 1 else 'sets were'} rejected")
     if unsupported:

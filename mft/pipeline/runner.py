@@ -178,7 +178,7 @@ class Runner:
         if job["attempt"] > _CLAIMS_MAX:
             self._quarantine(job, partner, f"was begun {job['attempt'] - 1} times and never finished")
             return
-        agreed = Agreed(self._directory(), job["connection"])
+        agreed = Agreed(self._directory(), job["connection"], job["feed"])
         found = Reading(self._vault, job, agreed)
         try:
             opened = self._vault.open(sealed_object(self._readers.get(), job["object_id"]))
@@ -188,6 +188,7 @@ class Runner:
             finally:
                 opened.close()
             witnesses, doubt = consult(self._readers.get(), self._vault, job)
+            doubt = found.weigh(self._readers.get(), doubt)
             if doubt is None:
                 found.answer(self._readers.get(), self._submit)
             self._submit(found.conclusion(self.id, partner, witnesses, doubt))

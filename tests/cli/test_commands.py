@@ -72,13 +72,25 @@ def test_json_rows_are_one_object_a_line(mft: Mft, home: Path) -> None:
     assert json.loads(mft("partner", "show", "acme", "--json").out)["name"] == "acme"
 
 
+def test_a_hold_is_made_and_lifted(mft: Mft, home: Path) -> None:
+    made = json.loads(mft("hold", "add", "asked them to stop", "--partner", "acme", "--json").out)["hold"]
+    assert mft("hold", "lift", made).out == "lifted; 0 transfers go on\n"
+    assert mft("hold", "list").out == "nothing is held back\n"
+    (row,) = map(json.loads, mft("hold", "list", "--all", "--json").out.splitlines())
+    assert (row["id"], row["partner"], row["lifted_at"] is None) == (made, "acme", False)
+    kinds = [
+        json.loads(one)["kind"] for one in mft("audit", "query", "--kind", "flow-hold.*", "--json").out.splitlines()
+    ]
+    assert kinds == ["flow-hold.lifted", "flow-hold.made"]
+
+
 def test_the_keys_of_transfer_show(mft: Mft, home: Path) -> None:
     first = json.loads(mft("transfer", "list", "--json", "--stage", "rejected").out)
     known = json.loads(mft("transfer", "show", first["id"][:25], "--json").out)
     assert {key: known[key] for key in first} == first
     assert set(known) - set(first) == {
         "timeline", "evidence", "interchanges", "groups", "transaction_sets", "findings", "records",
-        "events", "acknowledgments",
+        "events", "acknowledgments", "parts",
     }  # fmt: skip
     (finding,) = known["findings"]
     assert set(finding) == {

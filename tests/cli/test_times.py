@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from mft.cli import options
-from mft.cli.options import parse_time
+from mft.cli.options import parse_later, parse_time
 
 NOW = datetime(2026, 11, 27, 15, 45, 30, tzinfo=UTC)  # A Friday.
 
@@ -57,3 +57,30 @@ def test_what_people_type(typed: str, begins: str, ends: str) -> None:
 def test_what_is_no_time_is_told_with_examples(typed: str) -> None:
     with pytest.raises(typer.BadParameter, match="try 2h"):
         parse_time(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "comes"),
+    [
+        ("2h", "2026-11-27 17:45:30"),
+        ("06:00", "2026-11-28 06:00:00"),
+        ("16:00", "2026-11-27 16:00:00"),
+        ("today", "2026-11-28 00:00:00"),
+        ("2026-12-01", "2026-12-02 00:00:00"),
+        ("2026-12-01T06:00:00+02:00", "2026-12-01 04:00:00"),
+    ],
+)
+def test_a_moment_to_come(typed: str, comes: str) -> None:
+    assert said(parse_later(typed)) == comes
+
+
+@pytest.mark.parametrize("typed", ["yesterday", "now", "2026-11-27T15:00", "soon"])
+def test_what_is_past_is_no_moment_to_come(typed: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        parse_later(typed)
+
+
+def test_the_last_day_there_is_has_no_end() -> None:
+    assert said(parse_time("9999-12-31")) == "9999-12-31 00:00:00"
+    with pytest.raises(typer.BadParameter, match="try 2h"):
+        parse_time("9999-12-31", ends=True)

@@ -407,7 +407,7 @@ class Watch:
         profile = self._profile()
         connection = profile.connection
         folder = b"/".join((self.spec.to.encode(), *look.folder))
-        feed = connection.feed_of(folder, look.name)
+        kept = connection.kept_as(folder, look.name)
         return Arrival(
             principal=Principal(connection.id, connection.name, "", "", profile.hash),
             door="folder",
@@ -415,8 +415,9 @@ class Watch:
             client_version="",
             folder=folder,
             name=look.name,
-            feed=feed.name if feed else None,
-            retention=connection.retention_of(feed),
+            feed=kept.feed,
+            retention=kept.retention,
+            in_order=kept.in_order,
         )
 
     def _end(self, ground: Ground, received: Sequence[tuple[Claim, bytes]], *, seen: bool) -> None:

@@ -39,6 +39,7 @@ def upgrade() -> None:
         _number("lifted_at"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flow_hold")),
     )
+    op.add_column("transfer", _text("entity"))
     op.add_column("transfer", _number("sequence"))
     op.add_column("transfer", _number("in_order", null=False, default="0"))
     op.add_column("transfer", _text("doubt"))
@@ -48,7 +49,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_transfer_sequence",
         "transfer",
-        ["connection", "feed", "sequence"],
+        ["connection", "feed", "id"],
         sqlite_where=SEQUENCE,
         postgresql_where=SEQUENCE,
     )

@@ -118,6 +118,33 @@ def test_a_page_begins_where_the_last_one_ended(books: Books) -> None:
     assert times(iter(first + second)) == [5000, *range(COUNT - 1, -1, -1)]
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("at", [50, 99, 100, 105, 109, 110, 150])
+def test_a_page_begins_within_the_time_that_is_asked_for(books: Books, at: int, *, newest_first: bool) -> None:
+    (there,) = leaves(books, since=at, until=at + 1)
+    found = times(leaves(books, before=there["id"], since=100, until=110, newest_first=newest_first))
+    assert found == [
+        one
+        for one in (range(109, 99, -1) if newest_first else range(100, 110))
+        if (one < at) == newest_first and one != at
+    ]
+
+
+@pytest.mark.parametrize(("newest_first", "bounds"), [(True, {"since", "place_at"}), (False, {"until", "place_at"})])
+def test_no_two_bounds_stand_on_one_side(books: Books, bounds: set[str], *, newest_first: bool) -> None:
+    """SQLite would take one of them for its walk, and pass over all that the other leaves out."""
+    asked: list[set[str]] = []
+
+    class Noting(Books):
+        def rows(self, statement: Any, parameters: Any = None) -> list[dict[str, Any]]:
+            asked.append(set(parameters))
+            return []
+
+    noting = Noting(books._connection, "sqlite")
+    list(leaves(noting, kind="transfer.removed", since=100, until=110, newest_first=newest_first))
+    assert asked == [{"kind", "place", "most"} | bounds]
+
+
 def test_leaves_of_one_moment_are_parted_by_their_ids(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:{tmp_path / 'ledger.db'}")
     migrate(ledger)

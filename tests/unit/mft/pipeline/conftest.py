@@ -4,7 +4,7 @@ import base64
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -57,10 +57,13 @@ class Desk:
     runner: Runner
     directory: Directory = EMPTY
 
-    def agree(self, *agreements: Agreement, guides: Mapping[str, GuideFile] = MappingProxyType({})) -> None:
+    def agree(
+        self, *agreements: Agreement, guides: Mapping[str, GuideFile] = MappingProxyType({}), **says: Any
+    ) -> None:
         """Put a partner file of acme's into force that says this."""
         login = Login(user="acme", keys=[Key(key=_KEY_LINE)])
-        profile = profile_of(Connection(id=ACME.connection, name="acme", logins=[login], agreements=agreements))
+        told = Connection(id=ACME.connection, name="acme", logins=[login], agreements=agreements, **says)
+        profile = profile_of(told)
         self.core.run(KeepProfile(profile.hash, ACME.connection, "acme", profile.body))
         self.directory = Directory({ACME.connection: profile}, guides)
 
@@ -70,7 +73,11 @@ class Desk:
 
     def receive(self, name: bytes, content: bytes) -> str:
         """A file comes in; returns its transfer."""
-        upload = Upload(self.vault, TENANT, arrival(name))
+        about, profile = arrival(name), self.directory.profiles.get(ACME.connection)
+        if profile is not None:
+            feed, retention, in_order = profile.connection.kept_as(about.folder, name)
+            about = replace(about, feed=feed, retention=retention, in_order=in_order)
+        upload = Upload(self.vault, TENANT, about)
         upload.write(0, memoryview(content))
         return self.close(upload)
 

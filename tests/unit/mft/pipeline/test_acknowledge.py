@@ -329,11 +329,21 @@ class TestTheSameAgain:
 
 
 class TestTheSameNumberWithOtherContent:
-    def test_is_rejected_as_a_duplicate(self, desk: Desk, parser: Parser) -> None:
-        send(desk, parser, b"orders.edi", ORDERS)
+    def test_passes_and_is_told(self, desk: Desk, parser: Parser) -> None:
+        first = send(desk, parser, b"orders.edi", ORDERS)
+        row = send(desk, parser, b"other.edi", ORDERS.replace(b"BLUE-CUP", b"GREY-CUP"))
+        assert (row["stage"], row["sets_accepted"]) == ("done", 2)
+        (finding,) = [one for one in desk.parts("finding", row["id"]) if one["code"] == "x12.interchange-duplicate"]
+        assert finding["severity"] == "warning"
+        assert first["id"] in json.loads(finding["body"])["message"]
+
+    def test_is_rejected_as_a_duplicate_where_that_was_agreed(self, desk: Desk, parser: Parser) -> None:
+        desk.agree(Agreement(number_used="reject"))
+        first = send(desk, parser, b"orders.edi", ORDERS)
         row = send(desk, parser, b"other.edi", ORDERS.replace(b"BLUE-CUP", b"GREY-CUP"))
         assert (row["stage"], row["sets_rejected"]) == ("rejected", 2)
-        assert row["reason"] == "The interchange's control number came before, with other content."
+        said = "The interchange's control number came before, with other content: see transfer "
+        assert row["reason"] == said + first["id"] + "."
         assert desk.parts("records", row["id"]) == []
         content = lying(desk)[b"other.edi.ta1"]
         assert elements(content, "TA1")[0][4:] == ["R", "025"]
@@ -341,7 +351,7 @@ class TestTheSameNumberWithOtherContent:
         assert "x12.interchange-duplicate" in [one["code"] for one in desk.parts("finding", row["id"])]
 
     def test_is_rejected_in_silence_where_that_was_agreed(self, desk: Desk, parser: Parser) -> None:
-        desk.agree(Agreement(duplicates="silent"))
+        desk.agree(Agreement(duplicates="silent", number_used="reject"))
         send(desk, parser, b"orders.edi", ORDERS)
         row = send(desk, parser, b"other.edi", ORDERS.replace(b"BLUE-CUP", b"GREY-CUP"))
         assert row["stage"] == "rejected"

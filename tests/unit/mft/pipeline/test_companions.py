@@ -96,9 +96,9 @@ DAILY: dict[str, list[tuple[bytes, bytes]]] = {
     "two checksums, first": [(b"a.edi.md5", b"MD5"), (b"a.edi.sha256", b"SHA256"), (b"a.edi", b"%d")],
     "dated names and one control file": [(b"a.%d.edi", b"%d"), (b"a.ctl", b"SIZE")],
     "dated names behind one control file": [(b"a.ctl", b"SIZE"), (b"a.%d.edi", b"%d")],
-    "a signature beside it": [(b"a.edi", b"%d"), (b"a.edi.md5", b"MD5"), (b"a.edi.asc", b"signed")],
-    "a letter beside it": [(b"a.edi", b"%d"), (b"a.pdf", b"a letter"), (b"a.ctl", b"SIZE")],
-    "a letter between them": [(b"a.ctl", b"SIZE"), (b"a.pdf", b"a letter"), (b"a.edi", b"%d")],
+    "a signature beside it": [(b"a.edi", b"%d"), (b"a.edi.md5", b"MD5"), (b"a.edi.asc", b"signed SHA256")],
+    "a letter beside it": [(b"a.edi", b"%d"), (b"a.pdf", b"a letter SIZE"), (b"a.ctl", b"SIZE")],
+    "a letter between them": [(b"a.ctl", b"SIZE"), (b"a.pdf", b"a letter SIZE"), (b"a.edi", b"%d")],
     "a control file sent twice": [(b"a.edi", b"%d"), (b"a.edi.ctl", b"SIZE"), (b"a.edi.ctl", b"SIZE")],
     "a list before its files": [(b"all.md5", b"MD5  a.edi"), (b"a.edi", b"%d")],
 }
