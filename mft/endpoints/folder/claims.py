@@ -7,7 +7,7 @@
 Of a file in a sub-folder, that stands between ID and its name. What lies there after a crash tells by its ID, with the
 ledger, what is left to do: a file that was received is removed, one that was not is received.
 
-Durability: a claim is on the disk after `Ground.sync`. Loss: a file below .mft is a partner's file that is not received
+Durability: a claim is on the disk after `Ground.sync_claims`. Loss: a file below .mft is a partner's file that is not received
 yet. Trust: the folder .mft is ours alone; whoever can write the watched folder can move it away, and only harms
 themselves.
 """
@@ -238,7 +238,7 @@ class Ground:
             if hidden >= 0:
                 os.close(hidden)
 
-    def sync(self, claims: Iterable[Claim]) -> None:
+    def sync_claims(self, claims: Iterable[Claim]) -> None:
         """Put claims on the disk: where they lie, and that they are gone from where they lay."""
         sources: set[Path] = set()
         for claim in claims:

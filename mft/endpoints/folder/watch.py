@@ -319,7 +319,7 @@ class Watch:
         """Receive what is claimed, all in one commit."""
         try:
             if claims:
-                ground.sync(claims)
+                ground.sync_claims(claims)
                 self._commit(ground, self._seal_all(ground, claims))
         finally:
             for claim in claims:

@@ -316,8 +316,10 @@ class TestOrder:
             scene.put(**{f"f{age:02}": b"x"})
             os.utime(scene.folder / f"f{age:02}", (1e9 + age, 1e9 + age))
         batches = []
-        really = Ground.sync
-        monkeypatch.setattr(Ground, "sync", lambda self, found: (batches.append(len(found)), really(self, found))[1])
+        really = Ground.sync_claims
+        monkeypatch.setattr(
+            Ground, "sync_claims", lambda self, found: (batches.append(len(found)), really(self, found))[1]
+        )
         scene.watch().round()
         assert list(scene.received()) == [f"f{age:02}" for age in range(50)]
         assert max(batches) == 3
@@ -327,7 +329,7 @@ class TestOrder:
     ) -> None:
         monkeypatch.setattr(watch, "CLAIMS_BYTES_MAX", 10)
         batches = []
-        really = Ground.sync
+        really = Ground.sync_claims
         monkeypatch.setattr(
             Ground,
             "sync",
