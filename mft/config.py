@@ -51,6 +51,12 @@ class SftpDoor(_Strict):
     arrivals_per_second_max: Annotated[int, Field(ge=1, description="New connections a second from one source.")] = 10
 
 
+class FolderDoor(_Strict):
+    """Keys of `[doors.folder]`."""
+
+    enabled: Annotated[bool, Field(description="Take files out of the watched folders of partner files.")] = True
+
+
 class Receive(_Strict):
     """Keys of `[receive]`."""
 
@@ -65,6 +71,7 @@ class Doors(_Strict):
 
     processes: Annotated[int, Field(ge=0, le=64, description="Door processes; 0: inside the core.")] = 0
     sftp: SftpDoor = SftpDoor()
+    folder: FolderDoor = FolderDoor()
 
 
 class Pipeline(_Strict):
@@ -445,6 +452,9 @@ DEFAULT_CONFIG = """\
 # unproven_max = 100          # Connections that have not logged in yet: in all,
 # unproven_per_source_max = 20    # and of one source address.
 # arrivals_per_second_max = 10    # New connections a second from one source address.
+
+[doors.folder]
+# enabled = true              # Take files out of the folders that partner files name: [[watched_folders]].
 
 [receive]
 # retry_seconds = 43200       # For so long a broken upload can be resumed, or repeated if our yes was lost.

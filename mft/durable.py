@@ -121,6 +121,11 @@ def sync_directory(path: Path) -> None:
             os.close(fd)
 
 
+def sync_names(fd: int) -> None:
+    """Put the names of an open directory on the disk. Raises OSError: the directory may be of another's disk."""
+    os.fsync(fd)
+
+
 def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Write a small file so that a reader, also after a power cut, sees the old whole or the new whole."""
     staged = path.with_name(f".{path.name}.{os.getpid()}.staged")

@@ -25,6 +25,7 @@ from mft.core import ChangeSigningKey, Core, HomeLock, KeepProfile, Note, Reload
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.crypto.stream import context, plain_size
 from mft.durable import write_file
+from mft.endpoints.folder import FolderDoor, House
 from mft.endpoints.limits import Admission
 from mft.endpoints.process import GiveWay, Handover, Profiles, PublicKeys, Settings
 from mft.endpoints.processes import DoorProcesses
@@ -60,6 +61,7 @@ from mft.vault.store import Vault
 from partners.connection import Connection
 from partners.load import EMPTY, Directory, load_directory
 from partners.strict_toml import BadFile
+from partners.watched_folder import clashes
 
 ORPHAN_SECONDS = 7 * 86_400
 CONFIG_FILE = "mft.toml"
@@ -71,7 +73,12 @@ def load_partners(home: Home) -> Directory:
         directory = load_directory(home.partners, home.guides)
     except BadFile as error:
         raise BadConfig(str(error)) from None
-    if found := list(problems(directory)):
+    watched = [
+        (str(profile.path), folder)
+        for profile in directory.profiles.values()
+        for folder in profile.connection.watched_folders
+    ]
+    if found := [*problems(directory), *(f"{path}: {what}" for path, what in clashes(watched))]:
         raise BadConfig("\n".join(found))
     return directory
 
@@ -328,6 +335,18 @@ class Server:
         self.sftp_address = await (self._start_processes() if config.doors.processes else self._start_door())
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
         cleanup.callback(lambda: home.ports.unlink(missing_ok=True))
+        if config.doors.folder.enabled:
+            self._folders = FolderDoor(
+                House(
+                    vault=vault,
+                    readers=readers,
+                    submit=core.submit,
+                    directory=lambda: self._directory,
+                    on_broken=broken,
+                    free_bytes_min=config.receive.free_mib_min << 20,
+                )
+            )
+            self._folders.follow(directory)
 
     def _note_settings(self, core: Core) -> None:
         """Leave a leaf that says what is different in mft.toml and the environment since the last start."""
@@ -516,6 +535,8 @@ class Server:
             await self._processes.tell(self._profiles())
         else:
             self._door.part_with_strangers()
+        if hasattr(self, "_folders"):
+            await asyncio.to_thread(self._folders.follow, directory)
         self._receipts.wake()
         return diff
 
@@ -532,6 +553,8 @@ class Server:
 
     async def stop(self) -> None:
         """Close the doors, finish what is in hand, sign the last checkpoint."""
+        if hasattr(self, "_folders"):
+            await asyncio.to_thread(self._folders.stop)
         drain_seconds = 0 if self.failure else self.config.doors.sftp.drain_seconds
         if hasattr(self, "_door"):
             await self._door.drain(drain_seconds)

@@ -44,7 +44,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     except MFTError as error:
         checks.append(Check("home", "wrong", str(error)))
     else:
-        for look in (_files, _partners, _ledger, _vault, _log, _anchors, _alerts, _parser, _door):
+        for look in (_files, _partners, _folders, _ledger, _vault, _log, _anchors, _alerts, _parser, _door):
             try:
                 checks += look(found, config)
             except MFTError as error:
@@ -131,6 +131,25 @@ def _partners(home: "Home", config: "Config") -> Iterator[Check]:
     count = len(directory.profiles)
     fix = "" if count else "mft partner add NAME --ssh-key FILE"
     yield Check("partners", "ok" if count else "warning", f"{count} partners", fix)
+
+
+def _folders(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.endpoints.folder.outlook import faults, left_in
+    from mft.server import load_partners
+
+    for profile in load_partners(home).profiles.values():
+        for folder in profile.connection.watched_folders:
+            whose = f"{profile.connection.name}: {folder.name}"
+            wrong = list(faults(folder, home.root))
+            for fault in wrong:
+                yield Check("folders", "wrong", f"{whose}: {fault}", "mend it, or change [[watched_folders]]")
+            if wrong:
+                continue
+            left = ", ".join(f"{count} times {kind}" for kind, count in sorted(left_in(folder).items()))
+            if left:
+                yield Check("folders", "warning", f"{whose}: {left} in {folder.path}: never taken", "move it away")
+            else:
+                yield Check("folders", "ok", f"{whose}: {folder.path}")
 
 
 def _ledger(home: "Home", config: "Config") -> Iterator[Check]:
