@@ -31,6 +31,7 @@ from sqlalchemy import func, select
 
 from mft.audit.log import canonical
 from mft.clock import ALPHABET, new_id, now_us, rfc3339
+from mft.crypto.keyring import PGP_KEYS
 from mft.crypto.signing import SigningKey, VerifyKey
 from mft.domain import Stage
 from mft.durable import copy_file, disk_errors, sync_copy, sync_directory, write_file
@@ -439,11 +440,13 @@ def copy_keys(ledger: Ledger, source: Path, target: Path) -> None:
     The signing key of the former backup stays beside a new one until the new backup is in force.
     """
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in sorted(source.iterdir()):
+    if (source / PGP_KEYS).is_dir():
+        (target / PGP_KEYS).mkdir(mode=0o700, exist_ok=True)
+    for path in sorted([*source.iterdir(), *(source / PGP_KEYS).glob("*")]):
         if not path.is_file() or path.name.startswith("."):
             continue
         content = path.read_bytes()
-        copy = target / path.name
+        copy = target / path.relative_to(source)
         if copy.exists() and copy.read_bytes() == content:
             continue
         if copy.exists() and path.name.endswith("audit.key"):

@@ -7,16 +7,17 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from mft.crypto.keyring import SIGNING_KEY, VERIFY_KEY, credentials, key_file
+from mft.crypto.keyring import PGP_KEYS, SIGNING_KEY, VERIFY_KEY, credentials, key_file
 from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, Missing
 from mft.pipeline.alerts import DEFAULT_RULES, STAGES, TROUBLES, Rule
+from mft.pipeline.pgp import PgpKeys
 from mft.pipeline.retention import Limits
 from mft.sinks.mail import is_loopback
 from partners.strict_toml import BadFile, explain, read_toml
@@ -103,6 +104,23 @@ def _endpoint(text: str) -> str:
     if text and not (private and url.netloc and url.path in {"", "/"} and not url.query and "@" not in url.netloc):
         raise ValueError("expected https://HOST, or https://HOST:PORT; plain http is only for this host itself")
     return text
+
+
+def _scanner(text: str) -> str:
+    kind, _, where = text.partition(":")
+    if kind == "tcp":
+        _address(where)
+    elif text and (kind != "unix" or not where.startswith("/")):
+        raise ValueError("expected unix:/PATH or tcp:HOST:PORT, for example unix:/run/clamav/clamd.ctl")
+    return text
+
+
+class Scan(_Strict):
+    """Keys of `[scan]`."""
+
+    clamd: Annotated[str, AfterValidator(_scanner)] = ""
+    mib_max: Annotated[int, Field(ge=1, description="StreamMaxLength of clamd.conf: more it does not look at.")] = 25
+    too_large: Annotated[Literal["hold", "pass"], Field(description="What becomes of a larger file.")] = "hold"
 
 
 class SendMail(_Strict):
@@ -288,6 +306,7 @@ class Config(BaseSettings):
     doors: Doors = Doors()
     receive: Receive = Receive()
     pipeline: Pipeline = Pipeline()
+    scan: Scan = Scan()
     audit: Audit = Audit()
     alerts: Alerts = Alerts()
     events: Events = Events()
@@ -360,6 +379,11 @@ class Home:
         """The private keys by which partners know us."""
         paths = [key_file(self.keys, name) for name in HOST_KEYS]
         return [path for path in paths if path.exists()]
+
+    @property
+    def pgp_keys(self) -> PgpKeys:
+        """Our secret keys for PGP, and partners' public ones."""
+        return PgpKeys(self.keys / PGP_KEYS, self.root / "config" / "pgp")
 
     @property
     def verify_key(self) -> Path:
@@ -466,6 +490,11 @@ DEFAULT_CONFIG = """\
 # parsers = 2                 # Parser processes.
 # parse_seconds = 600         # One file must be read within this time.
 # parser_memory_mib = 1024    # Address space of one parser process.
+
+[scan]                        # For feeds with scan = true.
+# clamd = ""                  # unix:/run/clamav/clamd.ctl or tcp:HOST:PORT
+# mib_max = 25                # StreamMaxLength of clamd.conf: more it does not look at.
+# too_large = "hold"          # What becomes of a larger file: "hold", or "pass" unseen.
 
 [audit]
 # checkpoint_seconds = 60     # At most this long between two signed checkpoints,

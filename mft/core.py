@@ -39,6 +39,7 @@ from mft.pipeline import (
     replay,
     retention,
     runner,
+    scan,
     small_objects,
 )
 from mft.pipeline.journal import Journal
@@ -119,6 +120,7 @@ Command = (
     | emit.Delivered
     | emit.DeliveryFailed
     | deadlines.Due
+    | scan.ScannerBack
     | erase.Erase
     | retention.EraseDue
     | retention.Swept
@@ -200,6 +202,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     emit.Delivered: emit.delivered,
     emit.DeliveryFailed: emit.delivery_failed,
     deadlines.Due: deadlines.due,
+    scan.ScannerBack: scan.scanner_back,
     erase.Erase: erase.erase,
     retention.EraseDue: retention.erase_due,
     retention.Swept: retention.swept,

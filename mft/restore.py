@@ -25,7 +25,7 @@ from mft.audit.selection import chain_of
 from mft.audit.verify import verify_log
 from mft.backup import CONFIG, LEDGER, VAULT, Manifest, Places, Progress, contents, files_below, hash_of, read_manifest
 from mft.clock import ALPHABET
-from mft.crypto.keyring import BUCKET_KEYS, FolderKeyring, MemoryKeyring
+from mft.crypto.keyring import BUCKET_KEYS, PGP_KEYS, FolderKeyring, MemoryKeyring
 from mft.crypto.keys import BucketPrivateKey
 from mft.crypto.signing import SigningKey, VerifyKey
 from mft.durable import copy_file, sync_copy, sync_directory
@@ -249,6 +249,11 @@ class Restore:
         signing.verify_key.save(target / "audit.pub")
         for path in target.iterdir():
             sync_copy(path)
+        for path in sorted((self._kept_keys / PGP_KEYS).glob("*")):
+            (target / PGP_KEYS).mkdir(mode=0o700, exist_ok=True)
+            copy_file(path, target / PGP_KEYS / path.name)
+            (target / PGP_KEYS / path.name).chmod(0o400)
+            sync_copy(target / PGP_KEYS / path.name)
 
     def _copy_files(self, ledger: Ledger, places: Places, buckets: MemoryKeyring) -> None:
         Vault(places.vault, buckets).lay_out()

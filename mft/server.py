@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from mft.endpoints.limits import Admission
 from mft.endpoints.process import GiveWay, Handover, Profiles, PublicKeys, Settings
 from mft.endpoints.processes import DoorProcesses
 from mft.endpoints.sftp import SftpDoor, bind
-from mft.errors import BadConfig, Broken, MFTError, Missing
+from mft.errors import BadConfig, Broken, MFTError, Missing, Refused
 from mft.keychain import change_signing_key, keep_host_keys, reload_keys, settle
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.keys import key_pairs
@@ -45,16 +45,19 @@ from mft.pipeline.alerts import Alerts, Channel
 from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
-from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings
+from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings, pgp_endings
+from mft.pipeline.pgp import NoGpg, listed
 from mft.pipeline.receipts import Receipts
 from mft.pipeline.receive import Salvage
 from mft.pipeline.retention import Sweep
 from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
+from mft.pipeline.scan import Rescan, Scanning
 from mft.pipeline.small_objects import Mover
 from mft.records.cache import Compaction, DropPart
 from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
+from mft.sinks.clamd import Clamd
 from mft.sinks.file import FileSink
 from mft.sinks.people import AlertMail, Webhook
 from mft.vault.store import Vault
@@ -272,6 +275,7 @@ class Server:
             relay.start()
             cleanup.callback(relay.stop)
             core.on("announced", relay.wake)
+        scanner = Clamd(config.scan.clamd) if config.scan.clamd else None
         runner = Runner(
             vault=vault,
             readers=readers,
@@ -281,10 +285,16 @@ class Server:
             memory_mib=config.pipeline.parser_memory_mib,
             seconds=config.pipeline.parse_seconds,
             directory=lambda: self._directory,
+            pgp=home.pgp_keys,
+            scanning=Scanning(scanner, config.scan.mib_max << 20, config.scan.too_large == "pass"),
         )
         runner.start()
         cleanup.callback(lambda: self._unless_broken(runner.stop))
         core.on("arrived", runner.wake)
+        if scanner is not None:
+            rescan = Rescan(scanner, readers.get, core.run, broken)
+            rescan.start()
+            cleanup.callback(rescan.stop)
         deadlines = Deadlines(
             core.run,
             broken,
@@ -504,6 +514,8 @@ class Server:
         days_max = {"host": ages.host_days_max, "bucket": ages.bucket_days_max, "signing": ages.signing_days_max}
         yield from partners_endings(self._directory, now)
         yield from our_endings(key_pairs(self._readers.get()), days_max, now)
+        with suppress(Refused, NoGpg):  # `mft doctor` tells of it.
+            yield from pgp_endings(listed(self.home.pgp_keys), now)
 
     async def _answer(self, request: Request) -> dict[str, Any]:
         match request:

@@ -66,6 +66,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("watched.lost", "folder reason", ""),
         ("watched.found", "folder", ""),
         ("transfer.identified", "standard version", ""),
+        ("transfer.unwrapped", "kind members signed_by", ""),
         ("transfer.parsed", "interchanges sets findings", ""),
         ("transfer.validated", "findings sets_accepted sets_rejected guides profile", ""),
         ("transfer.canonicalized", "records", ""),

@@ -44,7 +44,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     except MFTError as error:
         checks.append(Check("home", "wrong", str(error)))
     else:
-        for look in (_files, _partners, _folders, _ledger, _vault, _log, _anchors, _alerts, _parser, _door):
+        for look in (*_OF_FILES, *_OF_DATA):
             try:
                 checks += look(found, config)
             except MFTError as error:
@@ -150,6 +150,60 @@ def _folders(home: "Home", config: "Config") -> Iterator[Check]:
                 yield Check("folders", "warning", f"{whose}: {left} in {folder.path}: never taken", "move it away")
             else:
                 yield Check("folders", "ok", f"{whose}: {folder.path}")
+
+
+def _pgp(home: "Home", config: "Config") -> Iterator[Check]:
+    """What a feed needs whose files are unwrapped from PGP."""
+    import time
+
+    from mft.pipeline.pgp import listed, memory_folder
+    from mft.server import load_partners
+
+    feeds = [
+        (profile.connection.name, feed)
+        for profile in load_partners(home).profiles.values()
+        for feed in profile.connection.feeds
+        if feed.unwrap is not None and "pgp" in feed.unwrap.allow
+    ]
+    if not feeds:
+        return
+    if shutil.which("gpg") is None or shutil.which("gpgconf") is None:
+        yield Check("pgp", "wrong", "gpg is not installed, and feeds unwrap PGP", "apt-get install gnupg")
+        return
+    place = memory_folder()
+    keys = {key.fingerprint: key for key in listed(home.pgp_keys)}
+    now = time.time()
+    for key in keys.values():
+        if key.ends_at is not None and key.ends_at < now:
+            yield Check("pgp", "warning", f"key {key.fingerprint} has expired", "ask for a new one, or make one")
+    for name, feed in feeds:
+        for wanted in feed.pgp.signed_by:
+            if wanted not in keys:
+                message = f"{name}, feed {feed.name}: key {wanted} of `signed_by` is not there"
+                yield Check("pgp", "wrong", message, "put the public key into config/pgp, as NAME.asc")
+    secret = sum(key.secret for key in keys.values())
+    if secret:
+        yield Check("pgp", "ok", f"{secret} secret keys, {len(keys) - secret} public ones; gpg works in {place}")
+    else:
+        fix = 'put one into keys/pgp, as NAME.asc; or leave PGP out: unwrap = { allow = ["gzip", "zip"] }'
+        yield Check("pgp", "warning", "feeds unwrap PGP, and there is no secret key", fix)
+
+
+def _scanner(home: "Home", config: "Config") -> Iterator[Check]:
+    """What a feed needs whose files are scanned."""
+    from mft.server import load_partners
+    from mft.sinks.clamd import Clamd
+
+    profiles = load_partners(home).profiles.values()
+    if not any(feed.scan for profile in profiles for feed in profile.connection.feeds):
+        return
+    address = config.scan.clamd
+    if not address:
+        yield Check("scanner", "wrong", "feeds want a scan, and there is no scanner", "set [scan] clamd in mft.toml")
+    elif not Clamd(address, seconds=5).answers():
+        yield Check("scanner", "wrong", f"{address} does not answer", "systemctl start clamav-daemon")
+    else:
+        yield Check("scanner", "ok", f"{address} answers")
 
 
 def _ledger(home: "Home", config: "Config") -> Iterator[Check]:
@@ -289,3 +343,7 @@ def _door(home: "Home", config: "Config") -> Iterator[Check]:
             yield Check("server", "wrong", f"cannot listen on {listen}: {why}", "set [doors.sftp] listen in mft.toml")
             return
     yield Check("server", "ok", f"does not run; {listen} is free")
+
+
+_OF_FILES = (_files, _partners, _folders, _pgp, _scanner)
+_OF_DATA = (_ledger, _vault, _log, _anchors, _alerts, _parser, _door)

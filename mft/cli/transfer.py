@@ -20,6 +20,8 @@ app.command()(replay.replay)
 app.command()(decide.release)
 app.command()(decide.reject)
 
+_PARTS_SHOWN = 50  # Thousands may come out of an archive.
+
 IdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="A transfer's id, or a unique beginning of it.", callback=utf8)
 ]
@@ -137,8 +139,10 @@ def _tell(known: dict[str, Any]) -> None:
         print(f"  standard  {' '.join([known['standard'], *known['sets']])}")
     if known["parent"]:
         print(f"  part of   transfer {known['parent']}")
-    for part in known["parts"]:
+    for part in known["parts"][:_PARTS_SHOWN]:
         print(f"  part      {part['name']}, {part['stage']}: transfer {part['id']}")
+    if len(known["parts"]) > _PARTS_SHOWN:
+        print(f"  part      … and {len(known['parts']) - _PARTS_SHOWN:,} more: --json has all")
     for what, said in known["evidence"].items():
         print(f"  evidence  {what.replace('_', ' ')}: {_said(said)}")
     for row in known["interchanges"]:

@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 import msgspec
 from sqlalchemy import bindparam, delete, select, update
 
-from mft.domain import Stage
+from mft.domain import Direction, Stage
 from mft.errors import NotAllowed
 from mft.ledger.database import Books, Row
 from mft.ledger.holds import hold_on
@@ -44,7 +44,10 @@ _UNNAME = (
 )
 _EVENTS = select(OUTBOX.c.id).where(OUTBOX.c.transfer_id == bindparam("transfer"))
 _DROP_DELIVERIES = delete(DELIVERY).where(DELIVERY.c.event_id == bindparam("event"))
-_ABOUT_IT = select(TRANSFER).where(TRANSFER.c.parent_id == bindparam("transfer"))
+_ABOUT_IT = select(TRANSFER).where(
+    TRANSFER.c.parent_id == bindparam("transfer"),
+    TRANSFER.c.direction == Direction.OUTBOUND.value,  # A part of it is kept for as long as it says itself.
+)
 _DROP_EVENT = delete(OUTBOX).where(OUTBOX.c.id == bindparam("event"))
 
 

@@ -118,6 +118,13 @@ def dies_concluding() -> None:
     conclude.add_acknowledgment = added  # type: ignore[attr-defined]
 
 
+def dies_unwrapping() -> None:
+    """No fault of ours: the server is killed when all that was in an archive is sealed, and nothing of it committed."""
+    from mft.pipeline.unwrap import Unwrapping
+
+    Unwrapping.conclusion = lambda *args: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,method-assign]
+
+
 def numbers_again() -> None:
     """Control numbers are given out and forgotten."""
     from mft.pipeline import acknowledge
@@ -222,6 +229,7 @@ FAULTS = {
     "nothing-is-a-repeat": nothing_is_a_repeat,
     "dies-with-numbers": dies_with_numbers,
     "dies-concluding": dies_concluding,
+    "dies-unwrapping": dies_unwrapping,
     "numbers-again": numbers_again,
     "acknowledged-unseen": acknowledged_unseen,
     "clock-jumps": clock_jumps,

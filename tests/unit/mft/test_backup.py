@@ -370,6 +370,16 @@ class TestPlaces:
 
 
 class TestKeys:
+    def test_those_for_pgp_are_kept_and_put_back(self, kept: Kept) -> None:
+        folder = kept.home.keys / "pgp"
+        folder.mkdir()
+        (folder / "ours.asc").write_bytes(b"a secret key")
+        kept.back_up()
+        home, _ = kept.restore()
+        found = home.keys / "pgp" / "ours.asc"
+        assert found.read_bytes() == b"a secret key"
+        assert found.stat().st_mode & 0o777 == 0o400
+
     def test_those_that_were_destroyed_go_and_no_others(self, kept: Kept) -> None:
         kept.back_up()
         shredded, lost = (generate_bucket_key().save(kept.keys) for _ in range(2))
