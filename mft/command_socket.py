@@ -74,7 +74,8 @@ def _error_kinds(root: type[MFTError] = MFTError) -> dict[str, type[MFTError]]:
     return kinds
 
 
-def _no_unwrap(_: str) -> bytes:
+def no_unwrap(_: str) -> bytes:
+    """For a core that has no doors outside: nobody has a DEK to ask for."""
     raise NotAllowed("no door runs as a process of its own here")
 
 
@@ -158,7 +159,7 @@ class CommandSocket:
         core: Core,
         reload: Callable[[Any], Any],
         *,
-        unwrap: Callable[[str], bytes] = _no_unwrap,
+        unwrap: Callable[[str], bytes] = no_unwrap,
         on_wanted: Callable[[HoldName], Awaitable[None]] = _nobody_told,
         on_gone: Callable[[set[str]], Awaitable[None]] = _nobody_gone,
     ) -> None:

@@ -16,8 +16,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mft.crypto.keyring import PGP_KEYS, SIGNING_KEY, VERIFY_KEY, credentials, key_file
 from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, Missing
+from mft.pipeline.alerts import DEFAULT_RULES, STAGES, TROUBLES, Rule
 from mft.pipeline.pgp import PgpKeys
 from mft.pipeline.retention import Limits
+from mft.sinks.mail import is_loopback
 from partners.strict_toml import BadFile, explain, read_toml
 
 
@@ -50,6 +52,12 @@ class SftpDoor(_Strict):
     arrivals_per_second_max: Annotated[int, Field(ge=1, description="New connections a second from one source.")] = 10
 
 
+class FolderDoor(_Strict):
+    """Keys of `[doors.folder]`."""
+
+    enabled: Annotated[bool, Field(description="Take files out of the watched folders of partner files.")] = True
+
+
 class Receive(_Strict):
     """Keys of `[receive]`."""
 
@@ -64,6 +72,7 @@ class Doors(_Strict):
 
     processes: Annotated[int, Field(ge=0, le=64, description="Door processes; 0: inside the core.")] = 0
     sftp: SftpDoor = SftpDoor()
+    folder: FolderDoor = FolderDoor()
 
 
 class Pipeline(_Strict):
@@ -91,7 +100,7 @@ def _command(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 def _endpoint(text: str) -> str:
     url = urlsplit(text)
-    private = url.scheme == "https" or (url.scheme == "http" and url.hostname in {"localhost", "127.0.0.1", "::1"})
+    private = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
     if text and not (private and url.netloc and url.path in {"", "/"} and not url.query and "@" not in url.netloc):
         raise ValueError("expected https://HOST, or https://HOST:PORT; plain http is only for this host itself")
     return text
@@ -165,6 +174,57 @@ class Audit(_Strict):
     checkpoint_leaves: Annotated[int, Field(ge=1, description="At most so many leaves between them.")] = 1000
     send_seconds: Annotated[int, Field(ge=1, description="At most this long until the newest one leaves.")] = 600
     send: Send = Send()
+
+
+def _webhook(text: str) -> str:
+    if not text:
+        return text
+    where = urlsplit(text)
+    if where.scheme != "https" and not (where.scheme == "http" and is_loopback(where.hostname or "")):
+        raise ValueError("expected https://HOST/…; plain http is only for this host itself")
+    return text
+
+
+class AlertRule(_Strict):
+    """Keys of `[[alerts.rules]]`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    when: Annotated[str, Field(description="What is looked for: a stage, or other trouble.")]
+    after_minutes: Annotated[int, Field(ge=0, description="It must be so for so long.")] = 0
+    partner: Annotated[str, Field(description="Of this partner alone.")] = ""
+    doubt: Annotated[str, Field(description="Held for this reason alone.")] = ""
+    to: Annotated[tuple[str, ...], Field(description="Mail addresses, in place of those of [alerts.mail].")] = ()
+    escalate_minutes: Annotated[int, Field(ge=0, description="Told once more, if nobody acknowledged; 0: never.")] = 0
+    escalate_to: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> "AlertRule":
+        if self.when not in TROUBLES:
+            raise ValueError(f"`when` is one of {', '.join(TROUBLES)}")
+        if self.partner and self.when not in STAGES:
+            raise ValueError(f"a partner goes with {', '.join(STAGES)}")
+        if self.doubt and self.when != "held":
+            raise ValueError("a doubt goes with held")
+        return self
+
+
+class Alerts(_Strict):
+    """Keys of `[alerts]`. Without rules, the usual ones hold."""
+
+    look_seconds: Annotated[int, Field(ge=1, description="How often trouble is looked for.")] = 30
+    webhook: Annotated[str, AfterValidator(_webhook), Field(description="Gets a JSON text for each message.")] = ""
+    mail: SendMail = SendMail()
+    rules: tuple[AlertRule, ...] = ()
+
+    @model_validator(mode="after")
+    def _rules_differ(self) -> "Alerts":
+        names = [rule.name for rule in self.rules]
+        if len(names) != len(set(names)):
+            raise ValueError("two rules have the same name")
+        return self
+
+    def in_force(self) -> tuple[Rule, ...]:
+        return tuple(Rule(**rule.model_dump()) for rule in self.rules) or DEFAULT_RULES
 
 
 class Events(_Strict):
@@ -248,6 +308,7 @@ class Config(BaseSettings):
     pipeline: Pipeline = Pipeline()
     scan: Scan = Scan()
     audit: Audit = Audit()
+    alerts: Alerts = Alerts()
     events: Events = Events()
     records: Records = Records()
     retention: Retention = Retention()
@@ -416,6 +477,9 @@ DEFAULT_CONFIG = """\
 # unproven_per_source_max = 20    # and of one source address.
 # arrivals_per_second_max = 10    # New connections a second from one source address.
 
+[doors.folder]
+# enabled = true              # Take files out of the folders that partner files name: [[watched_folders]].
+
 [receive]
 # retry_seconds = 43200       # For so long a broken upload can be resumed, or repeated if our yes was lost.
 # stalled_seconds = 3600      # An upload that is neither finished nor touched for so long is told of.
@@ -455,6 +519,18 @@ DEFAULT_CONFIG = """\
 # region = "us-east-1"
 # access_key_id = ""
 # secret_key_file = ""        # Mode 0400.
+
+[alerts]                      # People are told of trouble by mail, by webhook, or by both.
+# look_seconds = 30           # How often it is looked for.
+# webhook = ""                # https://…; gets a JSON text for each message.
+# rules = []                  # None: the usual ones. Each is a table: [[alerts.rules]], see docs/alerts.md.
+
+[alerts.mail]                 # As [audit.send.mail].
+# server = ""
+# sender = ""
+# to = []
+# user = ""
+# password_file = ""
 
 [events]
 # file = true                 # Write every event to data/events/events.ndjson.

@@ -24,6 +24,7 @@ from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
 from mft.pipeline import (
     acknowledge,
+    alerts,
     anchor,
     conclude,
     deadlines,
@@ -133,6 +134,10 @@ Command = (
     | keys.Shred
     | keys.EraseShredded
     | keys.TellExpiring
+    | alerts.SeeTroubles
+    | alerts.Told
+    | alerts.Untold
+    | alerts.AcknowledgeAlert
     | anchor.Anchored
     | anchor.AnchorFailed
     | receipts.PutReceipts
@@ -211,6 +216,10 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     keys.Shred: keys.shred,
     keys.EraseShredded: keys.erase_shredded,
     keys.TellExpiring: keys.tell_expiring,
+    alerts.SeeTroubles: alerts.see_troubles,
+    alerts.Told: alerts.told,
+    alerts.Untold: alerts.untold,
+    alerts.AcknowledgeAlert: alerts.acknowledge_alert,
     anchor.Anchored: anchor.anchored,
     anchor.AnchorFailed: anchor.anchor_failed,
     receipts.PutReceipts: receipts.put_receipts,

@@ -19,12 +19,13 @@ from mft.audit.changes import changes, masked, words_of
 from mft.audit.log import Fact, canonical
 from mft.audit.sequencer import Sequencer
 from mft.audit.signing_keys import SigningKeys
-from mft.command_socket import CommandSocket, HoldName
+from mft.command_socket import CommandSocket, HoldName, no_unwrap
 from mft.config import Config, Home
 from mft.core import ChangeSigningKey, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.crypto.stream import context, plain_size
 from mft.durable import write_file
+from mft.endpoints.folder import FolderDoor, House
 from mft.endpoints.limits import Admission
 from mft.endpoints.process import GiveWay, Handover, Profiles, PublicKeys, Settings
 from mft.endpoints.processes import DoorProcesses
@@ -40,6 +41,7 @@ from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
 from mft.own_process import keep_to_ourselves
 from mft.pipeline.agreements import problems
+from mft.pipeline.alerts import Alerts, Channel
 from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.emit import Relay, Sink
@@ -57,10 +59,12 @@ from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.clamd import Clamd
 from mft.sinks.file import FileSink
+from mft.sinks.people import AlertMail, Webhook
 from mft.vault.store import Vault
 from partners.connection import Connection
 from partners.load import EMPTY, Directory, load_directory
 from partners.strict_toml import BadFile
+from partners.watched_folder import clashes
 
 ORPHAN_SECONDS = 7 * 86_400
 CONFIG_FILE = "mft.toml"
@@ -72,7 +76,12 @@ def load_partners(home: Home) -> Directory:
         directory = load_directory(home.partners, home.guides)
     except BadFile as error:
         raise BadConfig(str(error)) from None
-    if found := list(problems(directory)):
+    watched = [
+        (str(profile.path), folder)
+        for profile in directory.profiles.values()
+        for folder in profile.connection.watched_folders
+    ]
+    if found := [*problems(directory), *(f"{path}: {what}" for path, what in clashes(watched))]:
         raise BadConfig("\n".join(found))
     return directory
 
@@ -108,6 +117,17 @@ def destinations(config: Config) -> list[Destination]:
     if send.bucket.endpoint:
         keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
         found.append(Bucket(**keys))
+    return found
+
+
+def channels(config: Config) -> list[Channel]:
+    """Every way to people."""
+    mail, found = config.alerts.mail, list[Channel]()
+    if mail.server:
+        password = Path(mail.password_file) if mail.password_file else None
+        found.append(AlertMail(mail.server, mail.sender, mail.to, mail.user, password))
+    if config.alerts.webhook:
+        found.append(Webhook(config.alerts.webhook))
     return found
 
 
@@ -288,6 +308,18 @@ class Server:
         compaction.start()
         cleanup.callback(compaction.stop)
 
+        alerts = Alerts(
+            config.alerts.in_force(),
+            channels(config),
+            readers.get,
+            core.run,
+            broken,
+            socket.gethostname(),
+            home.data,
+            config.alerts.look_seconds,
+        )
+        alerts.start()
+        cleanup.callback(alerts.stop)
         keeping = Sweep(readers.get, core.run, broken, config.retention.limits_by_class())
         keeping.start()
         cleanup.callback(keeping.stop)
@@ -305,13 +337,26 @@ class Server:
         cleanup.callback(expiry.stop)
 
         self._vault, self._readers, self._ledger, self._broken = vault, readers, ledger, broken
+        unwrap = self._dek if config.doors.processes else no_unwrap
         self._commands = CommandSocket(
-            home.socket, core, self._answer, unwrap=self._dek, on_wanted=self._wanted, on_gone=self._salvage
+            home.socket, core, self._answer, unwrap=unwrap, on_wanted=self._wanted, on_gone=self._salvage
         )
         await self._commands.start()
         self.sftp_address = await (self._start_processes() if config.doors.processes else self._start_door())
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
         cleanup.callback(lambda: home.ports.unlink(missing_ok=True))
+        if config.doors.folder.enabled:
+            self._folders = FolderDoor(
+                House(
+                    vault=vault,
+                    readers=readers,
+                    submit=core.submit,
+                    directory=lambda: self._directory,
+                    on_broken=broken,
+                    free_bytes_min=config.receive.free_mib_min << 20,
+                )
+            )
+            self._folders.follow(directory)
 
     def _note_settings(self, core: Core) -> None:
         """Leave a leaf that says what is different in mft.toml and the environment since the last start."""
@@ -502,6 +547,8 @@ class Server:
             await self._processes.tell(self._profiles())
         else:
             self._door.part_with_strangers()
+        if hasattr(self, "_folders"):
+            await asyncio.to_thread(self._folders.follow, directory)
         self._receipts.wake()
         return diff
 
@@ -518,6 +565,8 @@ class Server:
 
     async def stop(self) -> None:
         """Close the doors, finish what is in hand, sign the last checkpoint."""
+        if hasattr(self, "_folders"):
+            await asyncio.to_thread(self._folders.stop)
         drain_seconds = 0 if self.failure else self.config.doors.sftp.drain_seconds
         if hasattr(self, "_door"):
             await self._door.drain(drain_seconds)

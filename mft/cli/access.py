@@ -1,6 +1,7 @@
 """How commands reach a home: reading beside a running server, writing through it or, where none runs, in its place."""
 
 import os
+import pwd
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from mft.config import Config, Home, find_home, load_config
 from mft.core import ChangeSigningKey, Command, Core, HomeLock, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring
 from mft.domain import SealedObject
-from mft.errors import Broken, Missing
+from mft.errors import Broken, Missing, NotAllowed
 from mft.keychain import change_signing_key, reload_keys
 from mft.ledger.database import Books, Ledger, Row, database_errors, reading
 from mft.ledger.migrate import migrate
@@ -73,6 +74,26 @@ def server_of(home: Home) -> CoreClient | None:
         return None
 
 
+def check_owner(home: Home) -> None:
+    """Raises NotAllowed: no server runs, we are root, and the user of the service could not open what we make.
+
+    `writing` looks too; this is for who does something else before.
+    """
+    owner = home.data.stat().st_uid if home.data.exists() else 0
+    if os.geteuid() == 0 and owner != 0:
+        if (server := server_of(home)) is not None:
+            server.close()
+            return
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = str(owner)
+        raise NotAllowed(
+            f"{home.root} belongs to another user, {name}, and no server runs on it: run this as that user, with "
+            f"`runuser -u {name} -- mft …`, or start the server, which then does it"
+        )
+
+
 @contextmanager
 def writing(
     home: Home, config: Config, *, remove_object: Callable[[str], None] | None = None
@@ -88,6 +109,7 @@ def writing(
         finally:
             client.close()
         return
+    check_owner(home)
     lock = HomeLock(home.lock)
     try:
         ledger = Ledger(home.ledger_url(config))

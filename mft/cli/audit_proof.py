@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mft.cli.options import HomeOption, JsonOption, Output, TimeOption
+from mft.cli.options import HomeOption, JsonOption, Output, TimeOption, UntilOption
 from mft.errors import AuditMismatch, Broken, Missing
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def verify(
     begin: FromOption = None,
     end: ToOption = None,
     since: TimeOption = None,
-    until: TimeOption = None,
+    until: UntilOption = None,
     transfer: TransferOption = "",
     key: Annotated[
         list[Path] | None,
@@ -113,7 +113,7 @@ def export(
     begin: FromOption = None,
     end: ToOption = None,
     since: TimeOption = None,
-    until: TimeOption = None,
+    until: UntilOption = None,
     transfer: TransferOption = "",
     clear: Annotated[
         bool, typer.Option("--clear/--no-clear", help="With names and hashes that leaves commit to, or without.")
@@ -128,7 +128,7 @@ def export(
 
     \b
     mft audit export /mnt/usb/audit
-    mft audit export march.tar --since 2026-03-01 --until 2026-04-01 --no-clear
+    mft audit export march.tar --since 2026-03-01 --until 2026-03-31 --no-clear
     then, anywhere: python3 -I mft_verify.py . --key audit.pub --checkpoint last-month.txt
     """
     from mft.audit.export import Exported

@@ -37,7 +37,7 @@ def backup(
     """
     import mft
     from mft.backup import back_up, check_apart, same_disk
-    from mft.cli.access import actor, open_home, writing
+    from mft.cli.access import actor, check_owner, open_home, writing
     from mft.core import Note
     from mft.crypto.signing import VerifyKey
 
@@ -47,6 +47,7 @@ def backup(
             "the ledger is on PostgreSQL, which has its own tools: back it up with pg_dump or pgBackRest first, "
             f"then copy {found.vault} and {found.config_file.parent}, and {found.keys} to another place"
         )
+    check_owner(found)
     check_apart(found.root, found.keys, directory, keys)
     vkey = VerifyKey.load(found.verify_key)
     with steps() as progress:

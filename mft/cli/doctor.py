@@ -44,7 +44,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     except MFTError as error:
         checks.append(Check("home", "wrong", str(error)))
     else:
-        for look in (_files, _partners, _pgp, _scanner, _ledger, _vault, _log, _anchors, _parser, _door):
+        for look in (*_OF_FILES, *_OF_DATA):
             try:
                 checks += look(found, config)
             except MFTError as error:
@@ -76,6 +76,7 @@ def _machine() -> Iterator[Check]:
 def _files(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.config import HOST_KEYS, SIGNING_KEY
     from mft.crypto.keyring import BUCKET_KEYS, credentials, key_file
+    from mft.pipeline.alerts import least_free
 
     buckets = sorted(home.keys.glob(BUCKET_KEYS)) or [home.keys / "bucket-*.key"]
     others = stat.S_IRWXG | stat.S_IRWXO
@@ -102,7 +103,7 @@ def _files(home: "Home", config: "Config") -> Iterator[Check]:
             "back them up apart: who has both can read everything",
         )
     free = shutil.disk_usage(home.data)
-    least = max(free.total // 20, 1 << 30)
+    least = least_free(free.total)
     state = "ok" if free.free >= least else "warning"
     yield Check(
         "disk",
@@ -130,6 +131,25 @@ def _partners(home: "Home", config: "Config") -> Iterator[Check]:
     count = len(directory.profiles)
     fix = "" if count else "mft partner add NAME --ssh-key FILE"
     yield Check("partners", "ok" if count else "warning", f"{count} partners", fix)
+
+
+def _folders(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.endpoints.folder.outlook import faults, left_in
+    from mft.server import load_partners
+
+    for profile in load_partners(home).profiles.values():
+        for folder in profile.connection.watched_folders:
+            whose = f"{profile.connection.name}: {folder.name}"
+            wrong = list(faults(folder, home.root))
+            for fault in wrong:
+                yield Check("folders", "wrong", f"{whose}: {fault}", "mend it, or change [[watched_folders]]")
+            if wrong:
+                continue
+            left = ", ".join(f"{count} times {kind}" for kind, count in sorted(left_in(folder).items()))
+            if left:
+                yield Check("folders", "warning", f"{whose}: {left} in {folder.path}: never taken", "move it away")
+            else:
+                yield Check("folders", "ok", f"{whose}: {folder.path}")
 
 
 def _pgp(home: "Home", config: "Config") -> Iterator[Check]:
@@ -272,6 +292,20 @@ def _anchors(home: "Home", config: "Config") -> Iterator[Check]:
             yield Check("anchor", "ok", f"{place}: has {_kept(row, now)}")
 
 
+def _alerts(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.ledger.alerts import open_alerts
+    from mft.ledger.database import Ledger, reading
+    from mft.server import channels
+
+    with reading(Ledger(home.ledger_url(config))) as books:
+        count = len(open_alerts(books))
+    if not channels(config):
+        fix = "set [alerts.mail] or [alerts] webhook in mft.toml"
+        yield Check("alerts", "warning", "nobody is told of trouble", fix)
+    else:
+        yield Check("alerts", "ok", f"{count} open")
+
+
 def _kept(row: "Row | None", now: int) -> str:
     if row is None or row["sent_at"] is None:
         return "no checkpoint yet"
@@ -309,3 +343,7 @@ def _door(home: "Home", config: "Config") -> Iterator[Check]:
             yield Check("server", "wrong", f"cannot listen on {listen}: {why}", "set [doors.sftp] listen in mft.toml")
             return
     yield Check("server", "ok", f"does not run; {listen} is free")
+
+
+_OF_FILES = (_files, _partners, _folders, _pgp, _scanner)
+_OF_DATA = (_ledger, _vault, _log, _anchors, _alerts, _parser, _door)

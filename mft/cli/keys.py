@@ -201,7 +201,8 @@ def _new_bucket_key(
             return False
     for staged in home.keys.glob(".*.staged"):  # Of one that was killed at it: no file was ever sealed for that key.
         staged.unlink()
-    key = generate_bucket_key(retention)
+    newest = max((key.made_at for key in keyring.held.keys if key.retention == retention), default=0)
+    key = generate_bucket_key(retention, behind=newest)
     write_file(home.keys / key.file_name, key.text().encode(), mode=0o400)
     return True
 

@@ -1,12 +1,17 @@
 """Commands on homes whose keys lie elsewhere, under other names, or belong to another time."""
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from mft.clock import now_us
+from mft.crypto.keys import BucketPrivateKey
 from tests.cli.conftest import Mft
+from tests.harness import peer
 
 
 @pytest.fixture
@@ -68,3 +73,34 @@ def test_live_keys_are_no_place_for_their_copy(mft: Mft, home: Path, tmp_path: P
         done = mft("backup", target, "--keys", keys, env=away)
         assert done.code == 3, (target, keys)
         assert "the keys in use" in done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be in the place of a service's user")
+def test_root_does_not_write_a_home_of_somebody_else_by_itself(mft: Mft, home: Path) -> None:
+    """What it makes there, the ledger's files and the lock, the service could not open."""
+    subprocess.run(["chown", "-R", "4711:4711", home], check=True)
+    subprocess.run([peer("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", home.parent / "beta"], check=True)
+    assert mft("audit", "prove", "0").code == 0  # To read is no harm.
+    for arguments in (
+        ["keys", "rotate", "signing"],
+        ["retention", "run"],
+        ["backup", "backup"],
+        ["partner", "add", "beta", "--ssh-key", "beta.pub"],
+    ):
+        done = mft(*arguments)
+        assert done.code == 3, arguments
+        assert f"{home} belongs to another user, 4711" in done.err
+        assert "runuser -u 4711 -- mft" in done.err
+    assert {path.stat().st_uid for path in home.rglob("*")} == {4711}
+    assert not (home.parent / "backup").exists()
+    assert not (home / "config" / "partners" / "beta.toml").exists()
+
+
+def test_a_rotation_behind_a_clock_that_was_ahead_is_one(mft: Mft, home: Path) -> None:
+    """Of a class the newest key seals: a new one is newer than the last, whatever time it is."""
+    ahead = BucketPrivateKey(bytes(range(32)), made_at=now_us() + 86_400_000_000)
+    ahead.save(home / "keys")
+    assert json.loads(mft("keys", "rotate", "bucket", "--json").out)["key"] == ahead.id
+    said = json.loads(mft("keys", "rotate", "bucket", "--json").out)
+    assert said["made"]
+    assert said["key"] != ahead.id

@@ -66,3 +66,10 @@ def test_a_receipt_is_for_its_owner_and_replaces_nothing(mft: Mft, home: Path, t
     done = mft("audit", "prove", transfer, "--transfer", "--out", "r")
     assert done.code == 3
     assert "r exists: name another file, or remove it first" in done.err
+
+
+def test_a_day_that_ends_a_range_is_in_it(mft: Mft, home: Path) -> None:
+    for command in (["audit", "verify"], ["audit", "export", "taken"]):
+        assert mft(*command, "--since", "yesterday", "--until", "today").code == 0
+    leaves = (home.parent / "taken" / "leaves.ndjson").read_text().splitlines()
+    assert len(leaves) > 20

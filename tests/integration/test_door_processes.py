@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from mft.command_socket import CoreLine, UnwrapDek
+from mft.errors import NotAllowed
 from mft.ledger.database import Ledger, reading
 from mft.ledger.objects import sealed_object
 from mft.ledger.transfers import transfer_row
@@ -47,7 +49,7 @@ def is_gone(pid: int) -> bool:
 
 def half_a_file(site: Site, partner: Partner, content: bytes, then: Callable[[], Any]) -> None:
     """Have a megabyte and more of a file reach the disk, without its CLOSE, and then…"""
-    with site.paramiko(partner) as client:
+    with suppress(EOFError), site.paramiko(partner) as client:  # Whose other end may be dead when it says goodbye.
         file = client.open("/inbound/large.bin", "wb")
         file.set_pipelined(pipelined=True)
         file.write(content)
@@ -86,6 +88,24 @@ def test_they_serve_as_the_door_inside_does(
     assert site.verify().returncode == 0
 
 
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_a_dek_is_handed_out_only_where_there_are_some(site: Site, acme: Partner, processes: str) -> None:
+    site.start(env={"MFT_DOORS__PROCESSES": processes})
+    with site.paramiko(acme) as client, client.open("a.bin", "wb") as file:
+        file.write(b"content")
+    with reading(Ledger(f"sqlite:{site.home / 'data' / 'ledger.db'}")) as books:
+        asked = transfer_row(books, site.rested("a.bin")["id"])["object_id"]
+    line = CoreLine(site.home / "run" / "core.sock", on_lost=lambda: None)
+    try:
+        if processes == "0":
+            with pytest.raises(NotAllowed, match="no door runs as a process"):
+                line.submit(UnwrapDek(asked)).result(60)
+        else:
+            assert len(line.submit(UnwrapDek(asked)).result(60)) == 32
+    finally:
+        line.close()
+
+
 def test_a_reload_reaches_them(site: Site, acme: Partner) -> None:
     site.start(env=TWO)
     beta = site.add_partner("beta")
@@ -121,6 +141,19 @@ def test_a_name_has_one_writer_among_all_of_them(site: Site, acme: Partner) -> N
     assert site.stop() == 0
 
 
+def resumed(site: Site, partner: Partner, name: str, content: bytes) -> bool:
+    """Whether the rest of a file was taken; not so while its former connection is still at it."""
+    try:
+        with site.paramiko(partner) as client, client.open(name, "ab") as file:
+            done = client.stat(name).st_size or 0
+            file.write(content[done:])
+    except OSError as error:
+        if "another upload" not in str(error):
+            raise
+        return False
+    return True
+
+
 def test_what_was_broken_off_in_one_is_resumed_in_any(site: Site, acme: Partner) -> None:
     """The client comes back at once: the process that it was cut off from is still at it."""
     content = os.urandom(3 << 20)
@@ -132,9 +165,7 @@ def test_what_was_broken_off_in_one_is_resumed_in_any(site: Site, acme: Partner)
             file.set_pipelined(pipelined=True)
             file.write(content[: 2 << 20])
             client.get_channel().get_transport().sock.close()  # type: ignore[union-attr]
-        with site.paramiko(acme) as client, client.open(name, "ab") as file:
-            done = client.stat(name).st_size or 0
-            file.write(content[done:])
+        eventually(lambda name=name: resumed(site, acme, name, content), what="the name is free")
         assert site.opened(site.rested(name)) == content
     assert site.stop() == 0
 
