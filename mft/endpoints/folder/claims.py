@@ -7,9 +7,9 @@
 Of a file in a sub-folder, that stands between ID and its name. What lies there after a crash tells by its ID, with the
 ledger, what is left to do: a file that was received is removed, one that was not is received.
 
-Durability: a claim is on the disk after `Ground.sync_claims`. Loss: a file below .mft is a partner's file that is not received
-yet. Trust: the folder .mft is ours alone; whoever can write the watched folder can move it away, and only harms
-themselves.
+Durability: a claim is on the disk after `Ground.sync_claims`. Loss: a file below .mft is a partner's file that is not
+received yet. Trust: the folder .mft is ours alone; whoever can write the watched folder can move it away, and only
+harms themselves.
 """
 
 import errno
