@@ -10,7 +10,7 @@ import fcntl
 import os
 import signal
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -124,7 +124,7 @@ def open_file(at: int, name: bytes) -> int:
     return os.open(name, _FILE, dir_fd=at)
 
 
-def names_in(fd: int) -> Iterator[bytes]:
+def names_in(fd: int) -> Generator[bytes]:
     """Names in an open folder, as they come, without holding them all."""
     own = os.open(b".", _DIRECTORY, dir_fd=fd)  # A place of reading of its own.
     try:

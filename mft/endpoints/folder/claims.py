@@ -7,9 +7,9 @@
 Of a file in a sub-folder, that stands between ID and its name. What lies there after a crash tells by its ID, with the
 ledger, what is left to do: a file that was received is removed, one that was not is received.
 
-Durability: a claim is on the disk after `Ground.sync_claims`.
-Loss: a file below .mft is a partner's file that is not received yet.
-Trust: the folder .mft is ours alone; whoever can write the watched folder can move it away, and only harms themselves.
+Durability: a claim is on the disk after `Ground.sync_claims`. Loss: a file below .mft is a partner's file that is not
+received yet. Trust: the folder .mft is ours alone; whoever can write the watched folder can move it away, and only
+harms themselves.
 """
 
 import errno
@@ -20,7 +20,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -333,7 +333,8 @@ class Ground:
         with suppress(FileNotFoundError):
             fd = beneath.open_below(self.private, path)
             try:
-                below = next(beneath.names_in(fd), None)
+                with closing(beneath.names_in(fd)) as names:
+                    below = next(names, None)
             finally:
                 os.close(fd)
             if below is not None and len(path) <= DEPTH_MAX:
@@ -399,12 +400,13 @@ class Ground:
         except FileNotFoundError:
             return None
         try:
-            for name in beneath.names_in(fd):
-                if not stat.S_ISDIR(beneath.look_at(fd, (), name).mode):
-                    return path, name
-                below = self._inside((*path, name))
-                if below is not None:
-                    return below
+            with closing(beneath.names_in(fd)) as names:
+                for name in names:
+                    if not stat.S_ISDIR(beneath.look_at(fd, (), name).mode):
+                        return path, name
+                    below = self._inside((*path, name))
+                    if below is not None:
+                        return below
         finally:
             os.close(fd)
         return None

@@ -332,7 +332,7 @@ class TestOrder:
         really = Ground.sync_claims
         monkeypatch.setattr(
             Ground,
-            "sync",
+            "sync_claims",
             lambda self, found: (batches.append([one.look.size for one in found]), really(self, found))[1],
         )
         for number, size in enumerate((4, 4, 4, 100, 1)):
@@ -538,6 +538,18 @@ class TestClaimsOfBefore:
         (place / "a.done").touch()
         scene.watch(take="done-file").round()
         assert (scene.names(), scene.hidden()) == ({"a.done"}, [])
+
+
+def test_a_file_that_is_published_by_a_link_is_no_hard_link_for_long(scene: Scene) -> None:
+    """`ln a.tmp a; rm a.tmp`, as programs do that must not replace anything."""
+    scene.put(**{"a.tmp": b"a"})
+    os.link(scene.folder / "a.tmp", scene.folder / "a")
+    one = scene.watch()
+    assert 0 < one.round() <= 5
+    assert scene.told("watched.left") == []
+    (scene.folder / "a.tmp").unlink()
+    one.round()
+    assert scene.received() == {"a": [b"a"]}
 
 
 class TestDoneFiles:
