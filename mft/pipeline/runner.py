@@ -29,6 +29,7 @@ from mft.pipeline.conclude import Conclude
 from mft.pipeline.journal import Journal
 from mft.pipeline.parse import Parser, ParserDied
 from mft.pipeline.reading import Reading, columns_found
+from mft.pipeline.route import routed
 from mft.threads import watched
 from mft.vault.store import Vault
 from partners.load import EMPTY
@@ -191,7 +192,7 @@ class Runner:
             doubt = found.weigh(self._readers.get(), doubt)
             if doubt is None:
                 found.answer(self._readers.get(), self._submit)
-            self._submit(found.conclusion(self.id, partner, witnesses, doubt))
+            self._submit(routed(found.conclusion(self.id, partner, witnesses, doubt), job, agreed))
         except Broken:
             raise  # The commit may have come through after all: what it speaks of stays for the next start.
         except StageConflict:
