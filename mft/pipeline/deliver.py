@@ -38,8 +38,8 @@ _RETRY_SECONDS_MAX: Final = 3600
 _GIVE_UP_US: Final = 72 * 3600 * 1_000_000
 _CODES: Final = {
     errno.ENOENT: "folder-missing",
-    errno.ENOTDIR: "folder-missing",
-    errno.ELOOP: "folder-is-a-link",
+    errno.ENOTDIR: "not-a-folder",
+    errno.ELOOP: "not-a-folder",
     errno.EACCES: "folder-not-writable",
     errno.EPERM: "folder-not-writable",
     errno.EROFS: "folder-not-writable",

@@ -295,7 +295,7 @@ class TestNameThatIsTaken:
         transfer = come(desk, parser, b"1.txt", b"words")
         worker(desk).round()
         assert lying(out) == {}
-        assert states(desk, transfer)[0][0] == "failed"
+        assert states(desk, transfer) == [("failed", "not-a-folder")]
 
 
 @pytest.mark.parametrize("step", ["fsync", "link", "unlink", "commit"])
