@@ -31,11 +31,13 @@ from sqlalchemy import func, select
 
 from mft.audit.log import canonical
 from mft.clock import ALPHABET, new_id, now_us, rfc3339
-from mft.crypto.signing import VerifyKey
+from mft.crypto.keyring import PGP_KEYS
+from mft.crypto.signing import SigningKey, VerifyKey
 from mft.domain import Stage
 from mft.durable import copy_file, disk_errors, sync_copy, sync_directory, write_file
 from mft.errors import BadBackup, Busy, FileGone, Missing, NotAllowed
 from mft.ledger.database import Books, Ledger, copying, reading
+from mft.ledger.keys import key_in_force
 from mft.ledger.migrate import version
 from mft.ledger.objects import Stored, erase_object, erased_objects, readable_objects, sealed_object, stored_objects
 from mft.ledger.tables import CHECKPOINT, INSTALLATION, KEY_PAIR, NODE, OBJECT
@@ -52,7 +54,7 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is, and how much it will be."""
 
 _ID = re.compile(f"[{ALPHABET}]{{26}}")
-_BEFORE = "audit-before.key"  # The signing key of the former backup, while the next one is not in force.
+_BEFORE = "audit-before-*.key"  # Signing keys of the former backup, while the next one is not in force.
 
 _INSTALLATION = select(INSTALLATION.c.id).limit(1)
 _LEAVES = select((func.coalesce(func.max(NODE.c.position), -1) + 1).label("leaves")).where(NODE.c.level == 0)
@@ -181,18 +183,25 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
-def check_apart(home: Path, target: Path, keys: Path | None) -> None:
+def check_apart(home: Path, live_keys: Path, target: Path, keys: Path | None) -> None:
     """Raises NotAllowed: places lie inside each other."""
-    home, target = home.resolve(), target.resolve()
-    if target.is_relative_to(home) or home.is_relative_to(target):
+    home, live_keys, target = home.resolve(), live_keys.resolve(), target.resolve()
+    if _overlap(target, home):
         raise NotAllowed(f"{target} and the home {home} lie in each other: a backup belongs on another disk")
+    for place in (target, keys.resolve()) if keys is not None else (target,):
+        if not _overlap(live_keys, home) and _overlap(place, live_keys):
+            raise NotAllowed(f"{place} and the keys in use, {live_keys}, lie in each other: name another directory")
     if keys is None:
         return
     keys = keys.resolve()
-    if keys.is_relative_to(target) or target.is_relative_to(keys):
+    if _overlap(keys, target):
         raise NotAllowed(f"{keys} and {target} lie in each other: who has both can read everything, so keep keys apart")
-    if keys.is_relative_to(home) or home.is_relative_to(keys):
+    if _overlap(keys, home):
         raise NotAllowed(f"{keys} and the home {home} lie in each other: a backup belongs on another disk")
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def same_disk(one: Path, other: Path) -> bool:
@@ -216,6 +225,8 @@ def back_up(
     places: Places, target: Path, *, vkey: VerifyKey, program: str, progress: Progress, keys: Path | None = None
 ) -> BackedUp:
     """Back a home up into `target`, and its keys into `keys`.
+
+    `vkey` is of the key that signs a log whose leaves name none.
 
     Durability: when this returns, the new backup is on the disk and in force; until then the former one is.
 
@@ -284,6 +295,8 @@ class _Backup:
         if keys is not None:
             copy_keys(self._live, self._places.keys, keys)
         self._copy_ledger()
+        if keys is not None:  # Once more: a key may have come into force before the copy was taken.
+            copy_keys(self._live, self._places.keys, keys)
         self._copy_config()
         self._follow(self._copy_objects())
         manifest = self._manifest(vkey, program, at)
@@ -293,7 +306,9 @@ class _Backup:
         _write_manifest(self._target, manifest)
         removed = self._sweep()
         if keys is not None:
-            (keys / _BEFORE).unlink(missing_ok=True)
+            for path in keys.glob(_BEFORE):
+                if SigningKey.load(path).verify_key.vkey != manifest.vkey:
+                    path.unlink()
         return BackedUp(manifest, self._copied, self._copied_bytes, removed)
 
     def abandon(self) -> None:
@@ -378,6 +393,8 @@ class _Backup:
     def _manifest(self, vkey: VerifyKey, program: str, at: int) -> Manifest:
         path = self._folder / LEDGER
         folder = self._folder / CONFIG
+        with reading(self._copy) as books:
+            signing = key_in_force(books, "signing")
         return Manifest(
             v=VERSION,
             id=self.id,
@@ -388,7 +405,7 @@ class _Backup:
             ledger_bytes=path.stat().st_size,
             ledger_sha256=hash_of(path),
             config={str(name): hash_of(folder / name) for name in files_below(folder)},
-            vkey=vkey.vkey,
+            vkey=signing["id"] if signing else vkey.vkey,
         )
 
     def _sweep(self) -> int:
@@ -423,15 +440,18 @@ def copy_keys(ledger: Ledger, source: Path, target: Path) -> None:
     The signing key of the former backup stays beside a new one until the new backup is in force.
     """
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in sorted(source.iterdir()):
+    if (source / PGP_KEYS).is_dir():
+        (target / PGP_KEYS).mkdir(mode=0o700, exist_ok=True)
+    for path in sorted([*source.iterdir(), *(source / PGP_KEYS).glob("*")]):
         if not path.is_file() or path.name.startswith("."):
             continue
         content = path.read_bytes()
-        copy = target / path.name
+        copy = target / path.relative_to(source)
         if copy.exists() and copy.read_bytes() == content:
             continue
         if copy.exists() and path.name.endswith("audit.key"):
-            write_file(target / _BEFORE, copy.read_bytes(), mode=0o400)
+            before = _BEFORE.replace("*", hash_of(copy)[:8])
+            write_file(target / before, copy.read_bytes(), mode=0o400)
         write_file(copy, content, mode=0o444 if path.suffix == ".pub" else 0o400)
     with reading(ledger) as books:
         destroyed = [row["id"] for row in books.rows(_DESTROYED)]

@@ -7,16 +7,19 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from mft.crypto.keyring import SIGNING_KEY, VERIFY_KEY, credentials, key_file
+from mft.crypto.keyring import PGP_KEYS, SIGNING_KEY, VERIFY_KEY, credentials, key_file
 from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig, Missing
+from mft.pipeline.alerts import DEFAULT_RULES, STAGES, TROUBLES, Rule
+from mft.pipeline.pgp import PgpKeys
 from mft.pipeline.retention import Limits
+from mft.sinks.mail import is_loopback
 from partners.strict_toml import BadFile, explain, read_toml
 
 
@@ -49,6 +52,12 @@ class SftpDoor(_Strict):
     arrivals_per_second_max: Annotated[int, Field(ge=1, description="New connections a second from one source.")] = 10
 
 
+class FolderDoor(_Strict):
+    """Keys of `[doors.folder]`."""
+
+    enabled: Annotated[bool, Field(description="Take files out of the watched folders of partner files.")] = True
+
+
 class Receive(_Strict):
     """Keys of `[receive]`."""
 
@@ -63,6 +72,7 @@ class Doors(_Strict):
 
     processes: Annotated[int, Field(ge=0, le=64, description="Door processes; 0: inside the core.")] = 0
     sftp: SftpDoor = SftpDoor()
+    folder: FolderDoor = FolderDoor()
 
 
 class Pipeline(_Strict):
@@ -90,10 +100,27 @@ def _command(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 def _endpoint(text: str) -> str:
     url = urlsplit(text)
-    private = url.scheme == "https" or (url.scheme == "http" and url.hostname in {"localhost", "127.0.0.1", "::1"})
+    private = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
     if text and not (private and url.netloc and url.path in {"", "/"} and not url.query and "@" not in url.netloc):
         raise ValueError("expected https://HOST, or https://HOST:PORT; plain http is only for this host itself")
     return text
+
+
+def _scanner(text: str) -> str:
+    kind, _, where = text.partition(":")
+    if kind == "tcp":
+        _address(where)
+    elif text and (kind != "unix" or not where.startswith("/")):
+        raise ValueError("expected unix:/PATH or tcp:HOST:PORT, for example unix:/run/clamav/clamd.ctl")
+    return text
+
+
+class Scan(_Strict):
+    """Keys of `[scan]`."""
+
+    clamd: Annotated[str, AfterValidator(_scanner)] = ""
+    mib_max: Annotated[int, Field(ge=1, description="StreamMaxLength of clamd.conf: more it does not look at.")] = 25
+    too_large: Annotated[Literal["hold", "pass"], Field(description="What becomes of a larger file.")] = "hold"
 
 
 class SendMail(_Strict):
@@ -147,6 +174,57 @@ class Audit(_Strict):
     checkpoint_leaves: Annotated[int, Field(ge=1, description="At most so many leaves between them.")] = 1000
     send_seconds: Annotated[int, Field(ge=1, description="At most this long until the newest one leaves.")] = 600
     send: Send = Send()
+
+
+def _webhook(text: str) -> str:
+    if not text:
+        return text
+    where = urlsplit(text)
+    if where.scheme != "https" and not (where.scheme == "http" and is_loopback(where.hostname or "")):
+        raise ValueError("expected https://HOST/…; plain http is only for this host itself")
+    return text
+
+
+class AlertRule(_Strict):
+    """Keys of `[[alerts.rules]]`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    when: Annotated[str, Field(description="What is looked for: a stage, or other trouble.")]
+    after_minutes: Annotated[int, Field(ge=0, description="It must be so for so long.")] = 0
+    partner: Annotated[str, Field(description="Of this partner alone.")] = ""
+    doubt: Annotated[str, Field(description="Held for this reason alone.")] = ""
+    to: Annotated[tuple[str, ...], Field(description="Mail addresses, in place of those of [alerts.mail].")] = ()
+    escalate_minutes: Annotated[int, Field(ge=0, description="Told once more, if nobody acknowledged; 0: never.")] = 0
+    escalate_to: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> "AlertRule":
+        if self.when not in TROUBLES:
+            raise ValueError(f"`when` is one of {', '.join(TROUBLES)}")
+        if self.partner and self.when not in STAGES:
+            raise ValueError(f"a partner goes with {', '.join(STAGES)}")
+        if self.doubt and self.when != "held":
+            raise ValueError("a doubt goes with held")
+        return self
+
+
+class Alerts(_Strict):
+    """Keys of `[alerts]`. Without rules, the usual ones hold."""
+
+    look_seconds: Annotated[int, Field(ge=1, description="How often trouble is looked for.")] = 30
+    webhook: Annotated[str, AfterValidator(_webhook), Field(description="Gets a JSON text for each message.")] = ""
+    mail: SendMail = SendMail()
+    rules: tuple[AlertRule, ...] = ()
+
+    @model_validator(mode="after")
+    def _rules_differ(self) -> "Alerts":
+        names = [rule.name for rule in self.rules]
+        if len(names) != len(set(names)):
+            raise ValueError("two rules have the same name")
+        return self
+
+    def in_force(self) -> tuple[Rule, ...]:
+        return tuple(Rule(**rule.model_dump()) for rule in self.rules) or DEFAULT_RULES
 
 
 class Events(_Strict):
@@ -228,7 +306,9 @@ class Config(BaseSettings):
     doors: Doors = Doors()
     receive: Receive = Receive()
     pipeline: Pipeline = Pipeline()
+    scan: Scan = Scan()
     audit: Audit = Audit()
+    alerts: Alerts = Alerts()
     events: Events = Events()
     records: Records = Records()
     retention: Retention = Retention()
@@ -305,6 +385,16 @@ class Home:
         return [path for path in paths if path.exists()]
 
     @property
+    def pgp_keys(self) -> PgpKeys:
+        """Our secret keys for PGP, and partners' public ones."""
+        return PgpKeys(self.keys / PGP_KEYS, self.root / "config" / "pgp")
+
+    @property
+    def verify_key(self) -> Path:
+        """The public half of the key that signs the audit log."""
+        return key_file(self.keys, VERIFY_KEY)
+
+    @property
     def data(self) -> Path:
         return self.root / "data"
 
@@ -378,7 +468,8 @@ DEFAULT_CONFIG = """\
 # mft.toml: every key with its default. Each is also an environment variable: MFT_DOORS__SFTP__LISTEN=…
 
 [doors]
-# processes = 0               # Door processes, which hold no private key of the vault; 0: in the core.
+# processes = 0               # Door processes, which hold no private key of the vault; 0: in the core. Each counts
+                              # connections, uploads and a partner's quota by itself.
 
 [doors.sftp]
 # listen = "127.0.0.1:2222"   # Port 0 takes a free one; run/ports.json tells which.
@@ -390,6 +481,9 @@ DEFAULT_CONFIG = """\
 # unproven_per_source_max = 20    # and of one source address.
 # arrivals_per_second_max = 10    # New connections a second from one source address.
 
+[doors.folder]
+# enabled = true              # Take files out of the folders that partner files name: [[watched_folders]].
+
 [receive]
 # retry_seconds = 43200       # For so long a broken upload can be resumed, or repeated if our yes was lost.
 # stalled_seconds = 3600      # An upload that is neither finished nor touched for so long is told of.
@@ -400,6 +494,11 @@ DEFAULT_CONFIG = """\
 # parsers = 2                 # Parser processes.
 # parse_seconds = 600         # One file must be read within this time.
 # parser_memory_mib = 1024    # Address space of one parser process.
+
+[scan]                        # For feeds with scan = true.
+# clamd = ""                  # unix:/run/clamav/clamd.ctl or tcp:HOST:PORT
+# mib_max = 25                # StreamMaxLength of clamd.conf: more it does not look at.
+# too_large = "hold"          # What becomes of a larger file: "hold", or "pass" unseen.
 
 [audit]
 # checkpoint_seconds = 60     # At most this long between two signed checkpoints,
@@ -424,6 +523,18 @@ DEFAULT_CONFIG = """\
 # region = "us-east-1"
 # access_key_id = ""
 # secret_key_file = ""        # Mode 0400.
+
+[alerts]                      # People are told of trouble by mail, by webhook, or by both.
+# look_seconds = 30           # How often it is looked for.
+# webhook = ""                # https://…; gets a JSON text for each message.
+# rules = []                  # None: the usual ones. Each is a table: [[alerts.rules]], see docs/alerts.md.
+
+[alerts.mail]                 # As [audit.send.mail].
+# server = ""
+# sender = ""
+# to = []
+# user = ""
+# password_file = ""
 
 [events]
 # file = true                 # Write every event to data/events/events.ndjson.

@@ -1,36 +1,30 @@
 """The core: the only writer of the ledger. What is to be written reaches it as commands, plain data.
 
-Whoever is in the same process calls `submit`; everybody else sends the same commands over a Unix socket,
-`run/core.sock`. Commands that wait are committed together, each in a savepoint of its own.
+Whoever is in the same process calls `submit`; everybody else sends the same commands over a socket, see
+`command_socket`. Commands that wait are committed together, each in a savepoint of its own.
 """
 
-import asyncio
 import fcntl
-import itertools
 import os
-import socket
-import struct
-import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import insert, select
 
-from mft import errors
 from mft.audit.log import Fact
 from mft.clock import new_id, now_us
 from mft.domain import TENANT
-from mft.errors import Broken, HomeInUse, MFTError, NotAllowed, Refused
+from mft.errors import Broken, HomeInUse
 from mft.ledger.database import Books, Ledger, Writer
 from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
 from mft.pipeline import (
     acknowledge,
+    alerts,
     anchor,
     conclude,
     deadlines,
@@ -46,6 +40,7 @@ from mft.pipeline import (
     replay,
     retention,
     runner,
+    scan,
     small_objects,
 )
 from mft.pipeline.journal import Journal
@@ -53,8 +48,6 @@ from mft.records import cache
 
 _INSTALLATION = select(INSTALLATION.c.id).limit(1)
 _INSTALL = insert(INSTALLATION)
-_MESSAGE_MAX: Final = 64 << 20
-_UNDER_WAY_MAX: Final = 1024  # Requests of one connection.
 
 
 class Note(msgspec.Struct, frozen=True, tag=True):
@@ -97,12 +90,6 @@ class ChangeSigningKey(msgspec.Struct, frozen=True, tag=True):
     actor: str
 
 
-class UnwrapDek(msgspec.Struct, frozen=True, tag=True):
-    """Hand out the DEK of one object, to a door that holds no private key."""
-
-    object_id: str
-
-
 Request = Reload | ReloadKeys | ChangeSigningKey
 """What is asked of the one who runs a home, who does more for it than write the ledger."""
 
@@ -137,6 +124,7 @@ Command = (
     | deliver.FileNotDelivered
     | deliver.RetryDelivery
     | deadlines.Due
+    | scan.ScannerBack
     | erase.Erase
     | retention.EraseDue
     | retention.Swept
@@ -150,6 +138,10 @@ Command = (
     | keys.Shred
     | keys.EraseShredded
     | keys.TellExpiring
+    | alerts.SeeTroubles
+    | alerts.Told
+    | alerts.Untold
+    | alerts.AcknowledgeAlert
     | anchor.Anchored
     | anchor.AnchorFailed
     | receipts.PutReceipts
@@ -217,6 +209,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     deliver.FileNotDelivered: deliver.file_not_delivered,
     deliver.RetryDelivery: deliver.retry_delivery,
     deadlines.Due: deadlines.due,
+    scan.ScannerBack: scan.scanner_back,
     erase.Erase: erase.erase,
     retention.EraseDue: retention.erase_due,
     retention.Swept: retention.swept,
@@ -230,6 +223,10 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     keys.Shred: keys.shred,
     keys.EraseShredded: keys.erase_shredded,
     keys.TellExpiring: keys.tell_expiring,
+    alerts.SeeTroubles: alerts.see_troubles,
+    alerts.Told: alerts.told,
+    alerts.Untold: alerts.untold,
+    alerts.AcknowledgeAlert: alerts.acknowledge_alert,
     anchor.Anchored: anchor.anchored,
     anchor.AnchorFailed: anchor.anchor_failed,
     receipts.PutReceipts: receipts.put_receipts,
@@ -340,276 +337,3 @@ class HomeLock:
 
     def release(self) -> None:
         os.close(self._fd)
-
-
-class _Request(msgspec.Struct):
-    command: Command | Request | UnwrapDek
-    number: int = 0
-
-
-class _Reply(msgspec.Struct):
-    """`number` is the request's: where several are under way, answers come in any order."""
-
-    result: Any = None
-    error: str | None = None
-    message: str = ""
-    number: int = 0
-
-
-def _error_kinds(root: type[MFTError] = MFTError) -> dict[str, type[MFTError]]:
-    kinds = {root.code: root}
-    for kind in root.__subclasses__():
-        kinds |= _error_kinds(kind)
-    return kinds
-
-
-def _no_unwrap(_: str) -> bytes:
-    raise NotAllowed("no door runs as a process of its own here")
-
-
-async def _nobody_gone(_: set[str]) -> None:
-    return
-
-
-class CommandSocket:
-    """Takes commands from other processes of the same user: msgpack, each behind a length of four bytes.
-
-    Commands of one connection are queued in the order in which they came, and answered as they are done. `unwrap`
-    gives the DEK of an object by its id. When a connection ends, `on_gone` gets the transfers that it had begun to
-    upload and neither finished nor kept.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        core: Core,
-        reload: Callable[[Any], Any],
-        *,
-        unwrap: Callable[[str], bytes] = _no_unwrap,
-        on_gone: Callable[[set[str]], Awaitable[None]] = _nobody_gone,
-    ) -> None:
-        """`reload` answers a `Request`."""
-        self._path = path
-        self._core = core
-        self._reload = reload
-        self._unwrap = unwrap
-        self._on_gone = on_gone
-        self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.StreamWriter] = set()
-        self._serving: set[asyncio.Task[Any]] = set()
-
-    async def start(self) -> None:
-        self._path.unlink(missing_ok=True)  # Ours: we hold the home's lock.
-        try:
-            self._server = await asyncio.start_unix_server(self._serve, self._path)
-        except OSError as error:
-            raise Refused(
-                f"cannot make {self._path}: {error.strerror or error}. "
-                "A socket's path has 107 bytes at most: move the home nearer to the root"
-            ) from None
-        self._path.chmod(0o600)
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            for client in self._clients:
-                client.close()  # One that asks nothing more would hold up the stop.
-            await self._server.wait_closed()
-        if self._serving:
-            await asyncio.wait(self._serving)
-        self._path.unlink(missing_ok=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving = asyncio.current_task()
-        assert serving is not None
-        self._serving.add(serving)
-        self._clients.add(writer)
-        begun: set[str] = set()
-        answers: set[asyncio.Task[None]] = set()
-        slots, lock = asyncio.Semaphore(_UNDER_WAY_MAX), asyncio.Lock()
-
-        async def answer(packed: bytes, uid: int) -> None:
-            try:
-                reply = msgspec.msgpack.encode(await self._answer(packed, uid, begun))
-                async with lock:
-                    writer.write(len(reply).to_bytes(4, "big") + reply)
-                    with suppress(ConnectionError):
-                        await writer.drain()
-            finally:
-                slots.release()
-
-        try:
-            peer = writer.get_extra_info("socket").getsockopt(
-                socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
-            )
-            _, uid, _ = struct.unpack("3i", peer)
-            while True:
-                header = await reader.readexactly(4)
-                size = int.from_bytes(header, "big")
-                if size > _MESSAGE_MAX:
-                    return
-                packed = await reader.readexactly(size)
-                await slots.acquire()
-                task = asyncio.create_task(answer(packed, uid))  # Tasks begin, and submit, in the order they are made.
-                answers.add(task)
-                task.add_done_callback(answers.discard)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            if answers:
-                await asyncio.wait(answers)
-            self._clients.discard(writer)
-            writer.close()
-            if begun:
-                await self._on_gone(begun)
-            self._serving.discard(serving)
-
-    async def _answer(self, packed: bytes, uid: int, begun: set[str]) -> _Reply:
-        number = 0
-        try:
-            if uid not in {0, os.getuid()}:
-                raise NotAllowed("only the server's own user may send it commands")
-            request = msgspec.msgpack.decode(packed, type=_Request)
-            number, command = request.number, request.command
-            if isinstance(command, Request):
-                return _Reply(await self._reload(command), number=number)
-            if isinstance(command, UnwrapDek):
-                return _Reply(await asyncio.to_thread(self._unwrap, command.object_id), number=number)
-            if isinstance(command, receive.Begin):
-                begun.add(command.transfer)
-            result = await asyncio.wrap_future(self._core.submit(command))
-            if isinstance(command, receive.Keep | receive.Receive):
-                begun.discard(command.transfer)
-            return _Reply(result, number=number)
-        except MFTError as error:
-            return _Reply(error=error.code, message=str(error), number=number)
-        except msgspec.MsgspecError:
-            code = errors.ProtocolViolation.code
-            return _Reply(error=code, message="not a command of this version of mft", number=number)
-        except Exception as error:  # noqa: BLE001  One command's trouble is its sender's.
-            trouble = f"a fault of mft itself ({type(error).__name__})"
-            return _Reply(error=MFTError.code, message=trouble, number=number)
-
-
-def _connected(path: Path) -> socket.socket:
-    """Raises OSError: no server listens there."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.connect(str(path))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _read(connection: socket.socket, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        piece = connection.recv(size - len(data))
-        if not piece:
-            raise Broken("the server ended before it answered")
-        data += piece
-    return bytes(data)
-
-
-def _read_reply(connection: socket.socket) -> _Reply:
-    """Raises Broken: the server is gone."""
-    size = int.from_bytes(_read(connection, 4), "big")
-    return msgspec.msgpack.decode(_read(connection, size), type=_Reply)
-
-
-def _error(reply: _Reply) -> MFTError:
-    return _error_kinds().get(reply.error or "", MFTError)(reply.message)
-
-
-def _framed(request: _Request) -> bytes:
-    packed = msgspec.msgpack.encode(request)
-    return len(packed).to_bytes(4, "big") + packed
-
-
-class CoreClient:
-    """Sends commands to the running server; blocking, for the command line."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises OSError: no server listens there."""
-        self._socket = _connected(path)
-
-    def run(self, command: Command | Request) -> Any:
-        """Raises the error that the command was refused with."""
-        try:
-            self._socket.sendall(_framed(_Request(command)))
-            reply = _read_reply(self._socket)
-        except OSError:
-            raise Broken("the server ended before it answered") from None
-        if reply.error is not None:
-            raise _error(reply)
-        return reply.result
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-class CoreLine:
-    """Sends commands to the running server as `Core.submit` takes them: many under way, none waited for.
-
-    Resource handling: two threads; `close` returns when everything has been answered.
-    Error handling: when the server is gone, what waits for it fails with Broken, and `on_lost` is called once.
-    """
-
-    def __init__(self, path: Path, *, on_lost: Callable[[], None]) -> None:
-        """Raises OSError: no server listens there."""
-        self._socket = _connected(path)
-        self._on_lost = on_lost
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, Future[Any]] = {}
-        self._lock = threading.Lock()
-        self._to_send: SimpleQueue[bytes | None] = SimpleQueue()
-        self._closed = self._lost = False
-        self._reader = threading.Thread(target=self._receive, name="core-answers", daemon=True)
-        self._reader.start()
-        threading.Thread(target=self._send, name="core-commands", daemon=True).start()
-
-    def submit(self, command: Command | UnwrapDek) -> Future[Any]:
-        """Queue a command; the future resolves when it is durable, or has the error it was refused with."""
-        future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()  # On its way: nobody calls it back.
-        with self._lock:
-            if not (self._lost or self._closed):
-                number = next(self._numbers)
-                self._waiting[number] = future
-                self._to_send.put(_framed(_Request(command, number)))
-                return future
-        future.set_exception(Broken("the core is gone"))
-        return future
-
-    def _send(self) -> None:
-        with suppress(OSError):  # The reader sees it too.
-            while (packed := self._to_send.get()) is not None:
-                self._socket.sendall(packed)
-            self._socket.shutdown(socket.SHUT_WR)
-
-    def _receive(self) -> None:
-        with suppress(OSError, Broken, msgspec.MsgspecError):
-            while True:
-                reply = _read_reply(self._socket)
-                with self._lock:
-                    future = self._waiting.pop(reply.number)
-                if reply.error is None:
-                    future.set_result(reply.result)
-                else:
-                    future.set_exception(_error(reply))
-        with self._lock:
-            self._lost = True
-            left, self._waiting = self._waiting, {}
-        for future in left.values():
-            future.set_exception(Broken("the core ended before it answered"))
-        self._to_send.put(None)
-        if not self._closed:
-            self._on_lost()
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-        self._to_send.put(None)
-        self._reader.join()
-        self._socket.close()

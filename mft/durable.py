@@ -54,12 +54,22 @@ def create_file(path: Path) -> int:
 
 def _open_direct(path: Path, flags: int) -> int:
     try:
-        return os.open(path, flags | os.O_DIRECT, 0o600)
+        fd = os.open(path, flags | os.O_DIRECT, 0o600)
     except OSError as error:
         if error.errno != errno.EINVAL:  # Not every file system knows O_DIRECT.
             raise
         path.unlink(missing_ok=True)  # Some make the file before they say so.
-        return os.open(path, flags, 0o600)
+        fd = os.open(path, flags, 0o600)
+    _give(fd, path.parent)
+    return fd
+
+
+def _give(fd: int, folder: Path) -> None:
+    """What root writes belongs to whoever the folder does: a service that runs as a user of its own must open it."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        if (owner.st_uid, owner.st_gid) != (0, 0):
+            os.fchown(fd, owner.st_uid, owner.st_gid)
 
 
 def through_cache(fd: int) -> None:
@@ -111,15 +121,22 @@ def sync_directory(path: Path) -> None:
             os.close(fd)
 
 
+def sync_names(fd: int) -> None:
+    """Put the names of an open directory on the disk. Raises OSError: the directory may be of another's disk."""
+    os.fsync(fd)
+
+
 def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Write a small file so that a reader, also after a power cut, sees the old whole or the new whole."""
     staged = path.with_name(f".{path.name}.{os.getpid()}.staged")
     with disk_errors():
-        fd = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        staged.unlink(missing_ok=True)  # Of one that was killed, and had our pid.
+        fd = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
         try:
             with os.fdopen(fd, "wb") as file:
                 file.write(content)
                 file.flush()
+                _give(fd, path.parent)
                 os.fchmod(fd, mode)
                 os.fsync(fd)
             staged.replace(path)

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -20,10 +21,11 @@ from typing import Final
 from sqlalchemy import text
 
 from mft.audit import checkpoint as notes
+from mft.audit.selection import chain_of
 from mft.audit.verify import verify_log
 from mft.backup import CONFIG, LEDGER, VAULT, Manifest, Places, Progress, contents, files_below, hash_of, read_manifest
 from mft.clock import ALPHABET
-from mft.crypto.keyring import BUCKET_KEYS, FolderKeyring, MemoryKeyring
+from mft.crypto.keyring import BUCKET_KEYS, PGP_KEYS, FolderKeyring, MemoryKeyring
 from mft.crypto.keys import BucketPrivateKey
 from mft.crypto.signing import SigningKey, VerifyKey
 from mft.durable import copy_file, sync_copy, sync_directory
@@ -183,10 +185,11 @@ class Restore:
 
     def _check_log(self, ledger: Ledger, manifest: Manifest, signing: SigningKey, trust: Trust) -> int | None:
         keys = trust.keys or (signing.verify_key,)
+        known = (*_named_keys(ledger), *keys) if trust.checkpoints else keys
         behind: list[tuple[int, str]] = []
         within: list[tuple[int, str]] = []
         for note in trust.checkpoints:
-            size = _size_of(note, keys)
+            size = _size_of(note, known)
             (behind if size > manifest.contents.leaves else within).append((size, note))
         lost = max(behind)[0] - manifest.contents.leaves if behind else None
         if lost is not None and not trust.accept_loss:
@@ -246,6 +249,11 @@ class Restore:
         signing.verify_key.save(target / "audit.pub")
         for path in target.iterdir():
             sync_copy(path)
+        for path in sorted((self._kept_keys / PGP_KEYS).glob("*")):
+            (target / PGP_KEYS).mkdir(mode=0o700, exist_ok=True)
+            copy_file(path, target / PGP_KEYS / path.name)
+            (target / PGP_KEYS / path.name).chmod(0o400)
+            sync_copy(target / PGP_KEYS / path.name)
 
     def _copy_files(self, ledger: Ledger, places: Places, buckets: MemoryKeyring) -> None:
         Vault(places.vault, buckets).lay_out()
@@ -276,6 +284,16 @@ class Restore:
 
 def _values(found: object) -> list[object]:
     return [getattr(found, name) for name in found.__struct_fields__]  # type: ignore[attr-defined]
+
+
+def _named_keys(ledger: Ledger) -> list[VerifyKey]:
+    """The signing keys that the leaves name. Not believed: the log is verified yet."""
+    found = []
+    with reading(ledger) as books, suppress(*database_errors(ledger.dialect_name)):
+        for key in chain_of(books, ""):
+            with suppress(ValueError):
+                found.append(VerifyKey.parse(key))
+    return found
 
 
 def _size_of(note: str, keys: Sequence[VerifyKey]) -> int:

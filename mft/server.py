@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,16 +19,18 @@ from mft.audit.changes import changes, masked, words_of
 from mft.audit.log import Fact, canonical
 from mft.audit.sequencer import Sequencer
 from mft.audit.signing_keys import SigningKeys
+from mft.command_socket import CommandSocket, HoldName, no_unwrap
 from mft.config import Config, Home
-from mft.core import ChangeSigningKey, CommandSocket, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
+from mft.core import ChangeSigningKey, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.crypto.stream import context, plain_size
 from mft.durable import write_file
+from mft.endpoints.folder import FolderDoor, House
 from mft.endpoints.limits import Admission
-from mft.endpoints.process import Handover, Profiles, PublicKeys, Settings
+from mft.endpoints.process import GiveWay, Handover, Profiles, PublicKeys, Settings
 from mft.endpoints.processes import DoorProcesses
 from mft.endpoints.sftp import SftpDoor, bind
-from mft.errors import BadConfig, Broken, MFTError, Missing
+from mft.errors import BadConfig, Broken, MFTError, Missing, Refused
 from mft.keychain import change_signing_key, keep_host_keys, reload_keys, settle
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.keys import key_pairs
@@ -40,27 +42,33 @@ from mft.ledger.uploads import under_way
 from mft.own_process import keep_to_ourselves
 from mft.pipeline import route
 from mft.pipeline.agreements import problems
+from mft.pipeline.alerts import Alerts, Channel
 from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.deliver import Delivery
 from mft.pipeline.emit import Relay, Sink
-from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings
+from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings, pgp_endings
+from mft.pipeline.pgp import NoGpg, listed
 from mft.pipeline.receipts import Receipts
 from mft.pipeline.receive import Salvage
 from mft.pipeline.retention import Sweep
 from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
+from mft.pipeline.scan import Rescan, Scanning
 from mft.pipeline.small_objects import Mover
 from mft.records.cache import Compaction, DropPart
 from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
+from mft.sinks.clamd import Clamd
 from mft.sinks.file import FileSink
 from mft.sinks.mailbox import target_of
+from mft.sinks.people import AlertMail, Webhook
 from mft.vault.store import Vault
 from partners.connection import Connection
 from partners.load import EMPTY, Directory, load_directory
 from partners.route import Routes
 from partners.strict_toml import BadFile
+from partners.watched_folder import clashes
 
 ORPHAN_SECONDS = 7 * 86_400
 CONFIG_FILE = "mft.toml"
@@ -73,7 +81,13 @@ def load_partners(home: Home) -> Directory:
         directory = load_directory(home.partners, home.guides, home.routes)
     except BadFile as error:
         raise BadConfig(str(error)) from None
-    if found := [*problems(directory), *route.problems(directory, home.routes, home.root)]:
+    watched = [
+        (str(profile.path), folder)
+        for profile in directory.profiles.values()
+        for folder in profile.connection.watched_folders
+    ]
+    found = [*problems(directory), *(f"{path}: {what}" for path, what in clashes(watched))]
+    if found := [*found, *route.problems(directory, home.routes, home.root)]:
         raise BadConfig("\n".join(found))
     return directory
 
@@ -109,6 +123,17 @@ def destinations(config: Config) -> list[Destination]:
     if send.bucket.endpoint:
         keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
         found.append(Bucket(**keys))
+    return found
+
+
+def channels(config: Config) -> list[Channel]:
+    """Every way to people."""
+    mail, found = config.alerts.mail, list[Channel]()
+    if mail.server:
+        password = Path(mail.password_file) if mail.password_file else None
+        found.append(AlertMail(mail.server, mail.sender, mail.to, mail.user, password))
+    if config.alerts.webhook:
+        found.append(Webhook(config.alerts.webhook))
     return found
 
 
@@ -256,6 +281,7 @@ class Server:
             relay.start()
             cleanup.callback(relay.stop)
             core.on("announced", relay.wake)
+        scanner = Clamd(config.scan.clamd) if config.scan.clamd else None
         runner = Runner(
             vault=vault,
             readers=readers,
@@ -265,6 +291,8 @@ class Server:
             memory_mib=config.pipeline.parser_memory_mib,
             seconds=config.pipeline.parse_seconds,
             directory=lambda: self._directory,
+            pgp=home.pgp_keys,
+            scanning=Scanning(scanner, config.scan.mib_max << 20, config.scan.too_large == "pass"),
         )
         runner.start()
         cleanup.callback(lambda: self._unless_broken(runner.stop))
@@ -275,6 +303,10 @@ class Server:
         delivery.start()
         cleanup.callback(delivery.stop)
         core.on("announced", delivery.wake)
+        if scanner is not None:
+            rescan = Rescan(scanner, readers.get, core.run, broken)
+            rescan.start()
+            cleanup.callback(rescan.stop)
         deadlines = Deadlines(
             core.run,
             broken,
@@ -288,6 +320,18 @@ class Server:
         compaction.start()
         cleanup.callback(compaction.stop)
 
+        alerts = Alerts(
+            config.alerts.in_force(),
+            channels(config),
+            readers.get,
+            core.run,
+            broken,
+            socket.gethostname(),
+            home.data,
+            config.alerts.look_seconds,
+        )
+        alerts.start()
+        cleanup.callback(alerts.stop)
         keeping = Sweep(readers.get, core.run, broken, config.retention.limits_by_class())
         keeping.start()
         cleanup.callback(keeping.stop)
@@ -305,11 +349,26 @@ class Server:
         cleanup.callback(expiry.stop)
 
         self._vault, self._readers, self._ledger, self._broken = vault, readers, ledger, broken
-        self._commands = CommandSocket(home.socket, core, self._answer, unwrap=self._dek, on_gone=self._salvage)
+        unwrap = self._dek if config.doors.processes else no_unwrap
+        self._commands = CommandSocket(
+            home.socket, core, self._answer, unwrap=unwrap, on_wanted=self._wanted, on_gone=self._salvage
+        )
         await self._commands.start()
         self.sftp_address = await (self._start_processes() if config.doors.processes else self._start_door())
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
         cleanup.callback(lambda: home.ports.unlink(missing_ok=True))
+        if config.doors.folder.enabled:
+            self._folders = FolderDoor(
+                House(
+                    vault=vault,
+                    readers=readers,
+                    submit=core.submit,
+                    directory=lambda: self._directory,
+                    on_broken=broken,
+                    free_bytes_min=config.receive.free_mib_min << 20,
+                )
+            )
+            self._folders.follow(directory)
 
     def _note_settings(self, core: Core) -> None:
         """Leave a leaf that says what is different in mft.toml and the environment since the last start."""
@@ -427,6 +486,10 @@ class Server:
         sealed = sealed_object(self._readers.get(), object_id)
         return self._vault.keyring.unwrap(sealed.bucket, sealed.wrapped_dek, context(sealed.tenant, sealed.id))
 
+    async def _wanted(self, name: HoldName) -> None:
+        """A door process wants a name that another one holds."""
+        await self._processes.tell(GiveWay(name.connection, name.folder, name.name))
+
     async def _salvage(self, transfers: set[str]) -> None:
         """A door process is gone: what it was receiving becomes partials, as at a start."""
         try:
@@ -477,6 +540,8 @@ class Server:
         days_max = {"host": ages.host_days_max, "bucket": ages.bucket_days_max, "signing": ages.signing_days_max}
         yield from partners_endings(self._directory, now)
         yield from our_endings(key_pairs(self._readers.get()), days_max, now)
+        with suppress(Refused, NoGpg):  # `mft doctor` tells of it.
+            yield from pgp_endings(listed(self.home.pgp_keys), now)
 
     async def _answer(self, request: Request) -> dict[str, Any]:
         match request:
@@ -508,6 +573,8 @@ class Server:
             await self._processes.tell(self._profiles())
         else:
             self._door.part_with_strangers()
+        if hasattr(self, "_folders"):
+            await asyncio.to_thread(self._folders.follow, directory)
         self._receipts.wake()
         self._delivery.wake()
         return diff
@@ -525,6 +592,8 @@ class Server:
 
     async def stop(self) -> None:
         """Close the doors, finish what is in hand, sign the last checkpoint."""
+        if hasattr(self, "_folders"):
+            await asyncio.to_thread(self._folders.stop)
         drain_seconds = 0 if self.failure else self.config.doors.sftp.drain_seconds
         if hasattr(self, "_door"):
             await self._door.drain(drain_seconds)

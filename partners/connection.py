@@ -13,6 +13,7 @@ from partners.agreement import Agreement, OutFolder
 from partners.feed import Feed, RetentionClass
 from partners.trading_partner import EdiId, TradingPartner, is_among
 from partners.uploads import Uploads
+from partners.watched_folder import WatchedFolder
 
 KEY_TYPES = (
     "ssh-ed25519",
@@ -128,6 +129,7 @@ class Connection(_Strict):
     agreements: tuple[Agreement, ...] = ()
     retention: RetentionClass | None = None
     feeds: tuple[Feed, ...] = ()
+    watched_folders: tuple[WatchedFolder, ...] = ()
 
     @model_validator(mode="after")
     def _users_differ(self) -> "Connection":

@@ -10,6 +10,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from partners.unwrap import Pgp, UnwrapOrNot
+
 FeedName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 RetentionClass = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 InboundFolder = Annotated[str, StringConstraints(pattern=r"^/inbound(/[^/\x00-\x1f]{1,255}){0,8}$")]
@@ -59,6 +61,9 @@ class Feed(BaseModel):
             number is dealt with by its agreement.
         same_name: what becomes of a name that came before, with other content.
         in_order: a file waits until those of the feed before it are done.
+        unwrap: what is unwrapped before it is read, and how far; without it, wrapped files are held as `unsupported`.
+        pgp: whose signatures messages must bear.
+        scan: a file is looked at for malware before anything else is done with it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,6 +83,9 @@ class Feed(BaseModel):
     same_content_days: Days = 30
     same_name: Literal["hold", "flag", "accept"] = "accept"
     in_order: bool = False
+    unwrap: UnwrapOrNot = None
+    pgp: Pgp = Pgp()
+    scan: bool = False
 
     @field_validator("pattern")
     @classmethod
@@ -130,6 +138,12 @@ class Feed(BaseModel):
             usage,
             usage_known=word is None or usage is not None,
         )
+
+    @model_validator(mode="after")
+    def _signatures_are_looked_at(self) -> "Feed":
+        if self.pgp.signed_by and (self.unwrap is None or "pgp" not in self.unwrap.allow):
+            raise ValueError("`signed_by` is of PGP messages, and the feed does not unwrap them: add `unwrap = true`")
+        return self
 
 
 def _text(name: bytes) -> str:

@@ -140,7 +140,11 @@ def render(connection: Connection) -> str:
             lines += ["", "[[logins.keys]]", f'key = "{_escaped(key.key)}"']
             if key.expires is not None:
                 lines.append(f"expires = {key.expires.isoformat()}")
-    for heading, tables in (("feeds", connection.feeds), ("agreements", connection.agreements)):
+    for heading, tables in (
+        ("feeds", connection.feeds),
+        ("watched_folders", connection.watched_folders),
+        ("agreements", connection.agreements),
+    ):
         for table in tables:
             said = table.model_dump(mode="json", exclude_defaults=True)
             lines += ["", f"[[{heading}]]", *(f"{key} = {_toml(value)}" for key, value in said.items())]

@@ -23,7 +23,7 @@ LINES_MAX = 900
 REACHED = {
     Stage.RECEIVED, Stage.PARTIAL, Stage.IDENTIFIED, Stage.PARSED, Stage.CANONICALIZED, Stage.DONE, Stage.HELD,
     Stage.QUARANTINED, Stage.INCOMPLETE, Stage.UNSUPPORTED, Stage.REJECTED, Stage.EXPIRED, Stage.SUPERSEDED,
-    Stage.RECEIVING, Stage.VALIDATED, Stage.ACKNOWLEDGED,
+    Stage.RECEIVING, Stage.VALIDATED, Stage.ACKNOWLEDGED, Stage.UNWRAPPED,
 }  # fmt: skip
 
 
@@ -54,6 +54,7 @@ PROCESS_STARTERS = {
     "mft/audit/verify.py",
     "mft/endpoints/processes.py",
     "mft/pipeline/parse.py",
+    "mft/pipeline/pgp.py",
     "mft/sinks/checkpoints.py",
     "parsers/parallel.py",
 }

@@ -6,6 +6,9 @@
     syscall   every syscall of receiving fails in its turn (with strace)
     clock     kill -9, and a clock that jumps by up to an hour
     keys      keys are rotated while uploads go on, by commands that are killed -9; the server is, too
+    folder    kill -9 of a server that takes files out of a watched folder, while others put some there
+    swap      names that become links, other files, folders while a watched folder claims them
+    many      50,000 files that wait in a watched folder, in constant memory
     fuzz      bytes that grow by what they reach in the parsers, a thousand a round
 
 What the tests do some dozens of times, here thousands of times, with new seeds. Each seed is a site of its own, some
@@ -16,6 +19,7 @@ Resource handling: whatever ends a loop, Ctrl-C and SIGTERM too, its server is k
 """
 
 import argparse
+import os
 import shutil
 import signal
 import subprocess
@@ -23,12 +27,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random, SystemRandom
 from types import FrameType
 
-from tests.crash import scenes
+from tests.crash import scenes, watching
 from tests.crash.scenes import ForkedSite, NoDisk, Sent
 from tests.harness import Partner, Site
 
@@ -154,6 +159,30 @@ def failing_syscalls(site: Site, partner: Partner, seed: int, rounds: int, tally
     _reckon(site, partner, sent, rng, tally)
 
 
+def watched_folder(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
+    """Files into a watched folder, and kill -9 at a random step or moment; then the reckoning."""
+    rng, sent = scenes.seeded(seed), Sent()
+    then = rng.choice(["delete", "archive", "mark"])
+    folder = watching.watch(site, take=rng.choice(["rename", "stable"]), stable_seconds=1, then=then, recursive=True)
+
+    def one(number: int) -> None:
+        watching.put_some(folder, sent, rng, name=f"{number:04}")
+        os.environ["DIES_AT"] = str(rng.randrange(1, 80))
+        with suppress(AssertionError):  # It may die before it says that it is ready.
+            site.start(fault="folder-dies")
+        watching.put_some(folder, sent, rng, name=f"{number:04}-late")
+        if site.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                site.process.wait(timeout=rng.random() * 3)
+        site.kill()
+        tally.swept += scenes.start_and_sweep(site)
+        watching.all_received(folder, sent, then=then)
+        site.kill()
+
+    _rounds(one, sent, seed, rounds, tally)
+    _reckon(site, partner, sent, rng, tally)
+
+
 def _rounds(one: Callable[[int], None], sent: Sent, seed: int, rounds: int, tally: Tally) -> None:
     begun, promised = tally.begun, tally.promised
     for number in range(1, rounds + 1):
@@ -182,6 +211,7 @@ LOOPS = {  # The loop, its long and its short count of rounds.
     "syscall": (failing_syscalls, 12 * len(FAILURES), len(FAILURES)),
     "clock": (clock_jumps, 100, 4),
     "keys": (rotations, 500, 6),
+    "folder": (watched_folder, 500, 4),
 }
 
 
@@ -235,6 +265,40 @@ def fuzz(rounds: int, seed: int) -> bool:
     return True
 
 
+def swap(rounds: int, seed: int) -> bool:
+    """Names that change while they are claimed; returns whether every promise held."""
+    say(f"swap: seed {seed}")
+    with tempfile.TemporaryDirectory(prefix="mft-torture-swap-") as root:
+        swaps = watching.Swaps(Path(root), scenes.seeded(seed))
+        try:
+            swaps.run(rounds)
+        except AssertionError as error:
+            say(f"swap: seed {seed}: {error}")
+            return False
+    say(f"swap: {rounds:,} races, {swaps.struck:,} struck, {swaps.claimed:,} claimed: 0 lost, 0 taken for another")
+    return True
+
+
+def many(files: int, fresh: Path) -> bool:
+    """Files that wait in a watched folder; returns whether memory stayed as it was, and each was received once."""
+    with tempfile.TemporaryDirectory(prefix="mft-torture-many-") as root:
+        shutil.copytree(fresh, root, dirs_exist_ok=True)
+        site = Site(Path(root))
+        try:
+            grown = watching.many(site, files)
+            assert grown < MANY_MIB_MAX, f"{files:,} files took {grown} MiB more than a few hundred"
+        except AssertionError as error:
+            say(f"many: {error}")
+            return False
+        finally:
+            site.kill()
+    say(f"many: {files:,} files that waited, each received once, {grown} MiB more than for a few hundred")
+    return True
+
+
+MANY_MIB_MAX = 24
+MANY_FILES = {False: 50_000, True: 2_000}
+SWAP_ROUNDS = {False: 100_000, True: 10_000}
 FUZZ_ROUNDS = {False: 1_000, True: 6}
 """Thousands of files, by whether it is the short form."""
 
@@ -245,12 +309,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     about = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.splitlines()[0])
-    about.add_argument("loops", nargs="*", metavar="LOOP", help=f"{', '.join([*LOOPS, 'fuzz'])} [default: all]")
+    about.add_argument(
+        "loops", nargs="*", metavar="LOOP", help=f"{', '.join([*LOOPS, 'swap', 'many', 'fuzz'])} [default: all]"
+    )
     about.add_argument("--short", action="store_true", help="a minute or two, as CI runs it")
     about.add_argument("--rounds", type=int, help="so many of each")
     about.add_argument("--seed", type=int, help="of the first site [default: a new one]")
     asked = about.parse_args()
-    if unknown := set(asked.loops) - LOOPS.keys() - {"fuzz"}:
+    if unknown := set(asked.loops) - LOOPS.keys() - {"swap", "many", "fuzz"}:
         about.error(f"no such loop: {', '.join(sorted(unknown))}")
     seed = asked.seed if asked.seed is not None else SystemRandom().randrange(1_000_000)
     say(f"seed {seed}")
@@ -263,6 +329,10 @@ def main() -> int:
                 for name, (_, long, short) in LOOPS.items()
                 if not asked.loops or name in asked.loops
             ]
+            if not asked.loops or "swap" in asked.loops:
+                kept.append(swap(asked.rounds or SWAP_ROUNDS[asked.short], seed))
+            if not asked.loops or "many" in asked.loops:
+                kept.append(many(asked.rounds or MANY_FILES[asked.short], Path(folder)))
             if not asked.loops or "fuzz" in asked.loops:
                 kept.append(fuzz(asked.rounds or FUZZ_ROUNDS[asked.short], seed))
         except KeyboardInterrupt:

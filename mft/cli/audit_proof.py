@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mft.cli.options import HomeOption, JsonOption, Output, TimeOption
+from mft.cli.options import HomeOption, JsonOption, Output, TimeOption, UntilOption
 from mft.errors import AuditMismatch, Broken, Missing
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def verify(
     begin: FromOption = None,
     end: ToOption = None,
     since: TimeOption = None,
-    until: TimeOption = None,
+    until: UntilOption = None,
     transfer: TransferOption = "",
     key: Annotated[
         list[Path] | None,
@@ -67,7 +67,6 @@ def verify(
     """
     from mft.audit.verify import verify_log
     from mft.cli.access import open_home
-    from mft.config import VERIFY_KEY
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, database_errors, reading
 
@@ -75,7 +74,7 @@ def verify(
     ledger = Ledger(found.ledger_url(config))
     if not ledger.exists():
         raise Missing(f"{found.root} has no ledger")
-    keys = [VerifyKey.load(path) for path in key or [found.keys / VERIFY_KEY]]
+    keys = [VerifyKey.load(path) for path in key or [found.verify_key]]
     pinned = [path.read_text(encoding="utf-8", errors="replace") for path in checkpoint or ()]
     try:
         chosen = selecting(begin, end, since, until, transfer, _sizes(pinned))
@@ -114,7 +113,7 @@ def export(
     begin: FromOption = None,
     end: ToOption = None,
     since: TimeOption = None,
-    until: TimeOption = None,
+    until: UntilOption = None,
     transfer: TransferOption = "",
     clear: Annotated[
         bool, typer.Option("--clear/--no-clear", help="With names and hashes that leaves commit to, or without.")
@@ -129,14 +128,13 @@ def export(
 
     \b
     mft audit export /mnt/usb/audit
-    mft audit export march.tar --since 2026-03-01 --until 2026-04-01 --no-clear
+    mft audit export march.tar --since 2026-03-01 --until 2026-03-31 --no-clear
     then, anywhere: python3 -I mft_verify.py . --key audit.pub --checkpoint last-month.txt
     """
     from mft.audit.export import Exported
     from mft.audit.export import export as write
     from mft.cli.access import actor, open_home, writing
     from mft.clock import now_us
-    from mft.config import VERIFY_KEY
     from mft.core import Note
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, database_errors, reading
@@ -146,7 +144,7 @@ def export(
     ledger = Ledger(found.ledger_url(config))
     if not ledger.exists():
         raise Missing(f"{found.root} has no ledger")
-    vkey = VerifyKey.load(found.keys / VERIFY_KEY).vkey
+    vkey = VerifyKey.load(found.verify_key).vkey
     pinned = [path.read_text(encoding="utf-8", errors="replace") for path in checkpoint or ()]
     chosen = selecting(begin, end, since, until, transfer, _sizes(pinned))
     with reading(ledger) as books, progress_bar(_count(books, begin, end)) as progress, writing(found, config) as run:

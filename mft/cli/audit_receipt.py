@@ -1,5 +1,6 @@
 """`mft audit prove` and `mft audit checkpoint`: what leaves the house, so that the log can be held to it."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mft.cli.options import HomeOption, JsonOption, Output, utf8, when
-from mft.errors import AuditMismatch, Busy, MFTError, Missing
+from mft.errors import AuditMismatch, Busy, MFTError, Missing, NameTaken
 
 RECEIPT_BYTES_MAX = 4 << 20
 
@@ -56,7 +57,11 @@ def prove(
         raise typer.BadParameter("--key goes with --check")
     made = _made(home, what, transfer)
     if out is not None:
-        out.write_text(made, encoding="utf-8", newline="")
+        try:
+            with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(made.encode())  # It shows names.
+        except FileExistsError:
+            raise NameTaken(f"{out} exists: name another file, or remove it first") from None
     if as_json:
         Output(as_json).object({"receipt": made})
     elif out is None:

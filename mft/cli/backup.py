@@ -37,10 +37,9 @@ def backup(
     """
     import mft
     from mft.backup import back_up, check_apart, same_disk
-    from mft.cli.access import actor, open_home, writing
-    from mft.config import SIGNING_KEY
+    from mft.cli.access import actor, check_owner, open_home, writing
     from mft.core import Note
-    from mft.crypto.signing import SigningKey
+    from mft.crypto.signing import VerifyKey
 
     found, config = open_home(home)
     if config.ledger.url:
@@ -48,8 +47,9 @@ def backup(
             "the ledger is on PostgreSQL, which has its own tools: back it up with pg_dump or pgBackRest first, "
             f"then copy {found.vault} and {found.config_file.parent}, and {found.keys} to another place"
         )
-    check_apart(found.root, directory, keys)
-    vkey = SigningKey.load(found.keys / SIGNING_KEY).verify_key
+    check_owner(found)
+    check_apart(found.root, found.keys, directory, keys)
+    vkey = VerifyKey.load(found.verify_key)
     with steps() as progress:
         done = back_up(places_of(found), directory, vkey=vkey, program=mft.__version__, progress=progress, keys=keys)
     manifest, inside = done.manifest, done.manifest.contents

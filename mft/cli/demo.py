@@ -372,12 +372,11 @@ def _paramiko(host: str, port: int, partner: str, key: Path, commands: list[str]
 
 def _verify(home: "Home", config: "Config") -> None:
     from mft.audit.verify import verify_log
-    from mft.config import VERIFY_KEY
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, reading
 
     with reading(Ledger(home.ledger_url(config))) as books:
-        verified = verify_log(books, [VerifyKey.load(home.keys / VERIFY_KEY)])
+        verified = verify_log(books, [VerifyKey.load(home.verify_key)])
     print("mft audit verify")
     print(f"     yes: {verified.leaves:,} leaves are as they were written, under {verified.checkpoints} checkpoints")
 

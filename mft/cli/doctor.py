@@ -44,7 +44,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     except MFTError as error:
         checks.append(Check("home", "wrong", str(error)))
     else:
-        for look in (_files, _partners, _ledger, _vault, _log, _anchors, _parser, _door):
+        for look in (*_OF_FILES, *_OF_DATA):
             try:
                 checks += look(found, config)
             except MFTError as error:
@@ -76,6 +76,7 @@ def _machine() -> Iterator[Check]:
 def _files(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.config import HOST_KEYS, SIGNING_KEY
     from mft.crypto.keyring import BUCKET_KEYS, credentials, key_file
+    from mft.pipeline.alerts import least_free
 
     buckets = sorted(home.keys.glob(BUCKET_KEYS)) or [home.keys / "bucket-*.key"]
     others = stat.S_IRWXG | stat.S_IRWXO
@@ -102,7 +103,7 @@ def _files(home: "Home", config: "Config") -> Iterator[Check]:
             "back them up apart: who has both can read everything",
         )
     free = shutil.disk_usage(home.data)
-    least = max(free.total // 20, 1 << 30)
+    least = least_free(free.total)
     state = "ok" if free.free >= least else "warning"
     yield Check(
         "disk",
@@ -130,6 +131,79 @@ def _partners(home: "Home", config: "Config") -> Iterator[Check]:
     count = len(directory.profiles)
     fix = "" if count else "mft partner add NAME --ssh-key FILE"
     yield Check("partners", "ok" if count else "warning", f"{count} partners", fix)
+
+
+def _folders(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.endpoints.folder.outlook import faults, left_in
+    from mft.server import load_partners
+
+    for profile in load_partners(home).profiles.values():
+        for folder in profile.connection.watched_folders:
+            whose = f"{profile.connection.name}: {folder.name}"
+            wrong = list(faults(folder, home.root))
+            for fault in wrong:
+                yield Check("folders", "wrong", f"{whose}: {fault}", "mend it, or change [[watched_folders]]")
+            if wrong:
+                continue
+            left = ", ".join(f"{count} times {kind}" for kind, count in sorted(left_in(folder).items()))
+            if left:
+                yield Check("folders", "warning", f"{whose}: {left} in {folder.path}: never taken", "move it away")
+            else:
+                yield Check("folders", "ok", f"{whose}: {folder.path}")
+
+
+def _pgp(home: "Home", config: "Config") -> Iterator[Check]:
+    """What a feed needs whose files are unwrapped from PGP."""
+    import time
+
+    from mft.pipeline.pgp import listed, memory_folder
+    from mft.server import load_partners
+
+    feeds = [
+        (profile.connection.name, feed)
+        for profile in load_partners(home).profiles.values()
+        for feed in profile.connection.feeds
+        if feed.unwrap is not None and "pgp" in feed.unwrap.allow
+    ]
+    if not feeds:
+        return
+    if shutil.which("gpg") is None or shutil.which("gpgconf") is None:
+        yield Check("pgp", "wrong", "gpg is not installed, and feeds unwrap PGP", "apt-get install gnupg")
+        return
+    place = memory_folder()
+    keys = {key.fingerprint: key for key in listed(home.pgp_keys)}
+    now = time.time()
+    for key in keys.values():
+        if key.ends_at is not None and key.ends_at < now:
+            yield Check("pgp", "warning", f"key {key.fingerprint} has expired", "ask for a new one, or make one")
+    for name, feed in feeds:
+        for wanted in feed.pgp.signed_by:
+            if wanted not in keys:
+                message = f"{name}, feed {feed.name}: key {wanted} of `signed_by` is not there"
+                yield Check("pgp", "wrong", message, "put the public key into config/pgp, as NAME.asc")
+    secret = sum(key.secret for key in keys.values())
+    if secret:
+        yield Check("pgp", "ok", f"{secret} secret keys, {len(keys) - secret} public ones; gpg works in {place}")
+    else:
+        fix = 'put one into keys/pgp, as NAME.asc; or leave PGP out: unwrap = { allow = ["gzip", "zip"] }'
+        yield Check("pgp", "warning", "feeds unwrap PGP, and there is no secret key", fix)
+
+
+def _scanner(home: "Home", config: "Config") -> Iterator[Check]:
+    """What a feed needs whose files are scanned."""
+    from mft.server import load_partners
+    from mft.sinks.clamd import Clamd
+
+    profiles = load_partners(home).profiles.values()
+    if not any(feed.scan for profile in profiles for feed in profile.connection.feeds):
+        return
+    address = config.scan.clamd
+    if not address:
+        yield Check("scanner", "wrong", "feeds want a scan, and there is no scanner", "set [scan] clamd in mft.toml")
+    elif not Clamd(address, seconds=5).answers():
+        yield Check("scanner", "wrong", f"{address} does not answer", "systemctl start clamav-daemon")
+    else:
+        yield Check("scanner", "ok", f"{address} answers")
 
 
 def _ledger(home: "Home", config: "Config") -> Iterator[Check]:
@@ -182,12 +256,11 @@ def _vault(home: "Home", config: "Config") -> Iterator[Check]:
 
 def _log(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.audit.verify import verify_log
-    from mft.config import VERIFY_KEY
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, reading
 
     with reading(Ledger(home.ledger_url(config))) as books:
-        verified = verify_log(books, [VerifyKey.load(home.keys / VERIFY_KEY)])
+        verified = verify_log(books, [VerifyKey.load(home.verify_key)])
     yield Check("audit", "ok", f"{verified.leaves} leaves verify, {verified.checkpoints} checkpoints")
 
 
@@ -217,6 +290,20 @@ def _anchors(home: "Home", config: "Config") -> Iterator[Check]:
             yield Check("anchor", "warning", f"{place}: has {_kept(row, now)}", "mft audit checkpoint --send")
         else:
             yield Check("anchor", "ok", f"{place}: has {_kept(row, now)}")
+
+
+def _alerts(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.ledger.alerts import open_alerts
+    from mft.ledger.database import Ledger, reading
+    from mft.server import channels
+
+    with reading(Ledger(home.ledger_url(config))) as books:
+        count = len(open_alerts(books))
+    if not channels(config):
+        fix = "set [alerts.mail] or [alerts] webhook in mft.toml"
+        yield Check("alerts", "warning", "nobody is told of trouble", fix)
+    else:
+        yield Check("alerts", "ok", f"{count} open")
 
 
 def _kept(row: "Row | None", now: int) -> str:
@@ -256,3 +343,7 @@ def _door(home: "Home", config: "Config") -> Iterator[Check]:
             yield Check("server", "wrong", f"cannot listen on {listen}: {why}", "set [doors.sftp] listen in mft.toml")
             return
     yield Check("server", "ok", f"does not run; {listen} is free")
+
+
+_OF_FILES = (_files, _partners, _folders, _pgp, _scanner)
+_OF_DATA = (_ledger, _vault, _log, _anchors, _alerts, _parser, _door)

@@ -23,6 +23,7 @@ app.add_typer(shred_app, name="shred")
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for the id to be typed.")]
 
+BACK_UP = "back up {keys} now, before the next backup of the data: `mft backup DIR --keys KEYDIR` does both"
 BACKUPS = (
     "What was copied before stays readable until the copies are gone: {copies}, and old blocks of the disk that the "
     "file system has not used again. Let those backups expire."
@@ -179,6 +180,7 @@ def rotate_bucket(
         print(f"  {moved:,} objects are wrapped to it now" + (f"; {left:,} are not: run this again" if left else ""))
         for one in emptied:
             print(f"  nothing is wrapped to {one} any more; backups of data/ need its file, until they are gone")
+        print(f"  {BACK_UP.format(keys=found.keys)}")
     if failed:
         print(f"{len(failed)} objects do not unwrap, and stay as they are; first: {failed[0]}", file=sys.stderr)
         raise typer.Exit(1)
@@ -199,7 +201,8 @@ def _new_bucket_key(
             return False
     for staged in home.keys.glob(".*.staged"):  # Of one that was killed at it: no file was ever sealed for that key.
         staged.unlink()
-    key = generate_bucket_key(retention)
+    newest = max((key.made_at for key in keyring.held.keys if key.retention == retention), default=0)
+    key = generate_bucket_key(retention, behind=newest)
     write_file(home.keys / key.file_name, key.text().encode(), mode=0o400)
     return True
 
@@ -276,6 +279,7 @@ def rotate_signing(home: HomeOption = None, as_json: JsonOption = False) -> None
         path = found.keys / f"audit-{said['old'].split('+')[1]}.pub"
         print(f"  the public half of the one before stays in {path}")
     print("  give the new one to whoever checks the log, and keep a copy elsewhere")
+    print(f"  {BACK_UP.format(keys=found.keys)}")
     print(f"The old private key lost its name, and is not scrubbed. {BACKUPS.format(copies='backups of keys/')}")
 
 

@@ -13,6 +13,7 @@ import mft
 from mft import errors
 from mft.cli import (
     ack,
+    alerts,
     audit,
     backup,
     demo,
@@ -79,6 +80,7 @@ app.add_typer(ack.app, name="ack")
 app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
 app.add_typer(retention.app, name="retention")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
 

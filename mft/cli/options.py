@@ -112,7 +112,10 @@ def parse_time(text: str, *, ends: bool = False) -> int:
     now = datetime.now(UTC)
     at, whole_day = _moment(text.strip().lower(), text.strip(), now)
     if whole_day and ends:
-        at += timedelta(days=1)
+        try:
+            at += timedelta(days=1)
+        except OverflowError:
+            raise _no_time(text) from None
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
@@ -132,9 +135,13 @@ def _moment(word: str, text: str, now: datetime) -> tuple[datetime, bool]:
     try:
         return datetime.fromisoformat(text), re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) is not None
     except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not a time: try 2h, 7d, 09:30, today, yesterday, monday, 2026-03-01 or 2026-03-01T09:30:00Z"
-        ) from None
+        raise _no_time(text) from None
+
+
+def _no_time(text: str) -> typer.BadParameter:
+    return typer.BadParameter(
+        f"{text!r} is not a time: try 2h, 7d, 09:30, today, yesterday, monday, 2026-03-01 or 2026-03-01T09:30:00Z"
+    )
 
 
 def parse_later(text: str) -> int:

@@ -31,7 +31,7 @@ def add(
     mft partner add acme --ssh-key acme.pub
     mft partner add acme --ssh-key new.pub --ssh-key old.pub --expires 2027-06-30
     """
-    from mft.cli.access import actor, open_home, server_of, writing
+    from mft.cli.access import actor, check_owner, open_home, server_of, writing
     from mft.clock import new_id
     from mft.core import Note, Reload
     from mft.durable import write_file
@@ -40,6 +40,7 @@ def add(
     from partners.load import render
 
     found, config = open_home(home)
+    check_owner(found)
     for text in (name, user or name):
         if not is_name(text):
             raise BadConfig(f"{text!r} cannot be a name: lower case letters, digits, dot, dash, underscore; 64 at most")
@@ -138,17 +139,21 @@ def show(name: str, home: HomeOption = None, as_json: JsonOption = False) -> Non
         print(f"  login {login['user']}, starts in {login['start']}")
         for key in login["keys"]:
             print(f"    {key['fingerprint']}  {'until ' + key['expires'] if key['expires'] else 'no expiry'}")
+    for folder in row["watched_folders"]:
+        print("  watches " + ", ".join(f"{key} {_said(value)}" for key, value in folder.items()))
     for agreement in row["agreements"]:
         print("  agreed  " + ", ".join(f"{key} {_said(value)}" for key, value in agreement.items()))
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
     return " ".join(f"{key}:{one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
 
 
 @app.command()
 def check(home: HomeOption = None) -> None:
-    """Read all partner files, and the guides that their agreements name, and say what is wrong with them.
+    """Read all partner files, the guides that they name and the folders that they watch, and say what is wrong.
 
     A running server goes on with those that it has; it takes up what is right at `kill -HUP`.
 
@@ -156,14 +161,19 @@ def check(home: HomeOption = None) -> None:
     mft partner check
     """
     from mft.cli.access import open_home
+    from mft.endpoints.folder.outlook import faults
     from mft.server import load_partners
 
     found, _ = open_home(home)
     directory = load_partners(found)
+    watched = [(one.path, folder) for one in directory.profiles.values() for folder in one.connection.watched_folders]
+    if wrong := [f"{path}: {fault}" for path, folder in watched for fault in faults(folder, found.root)]:
+        raise BadConfig("\n".join(wrong))
     counted = {
         "partner files": len(directory.profiles),
         "agreements": sum(len(profile.connection.agreements) for profile in directory.profiles.values()),
         "guides of your own": len(directory.guides),
+        "watched folders": len(watched),
     }
     print("all is well: " + ", ".join(f"{what}: {count}" for what, count in counted.items()))
 
@@ -189,4 +199,5 @@ def _public(profile: Any) -> dict[str, Any]:
             for login in connection.logins
         ],
         "agreements": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.agreements],
+        "watched_folders": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.watched_folders],
     }

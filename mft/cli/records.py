@@ -143,8 +143,7 @@ def get(
     """
     import secrets
 
-    from mft.cli.access import ledger_of, open_home
-    from mft.ledger.objects import sealed_object
+    from mft.cli.access import ledger_of, open_home, sealed_of
     from mft.ledger.record_parts import records_row
     from mft.ledger.transfers import transfer_row
     from mft.records.masks import masked_lines
@@ -165,7 +164,7 @@ def get(
             )
         if not reveal and row["record_schema"] not in BY_SCHEMA:
             raise Missing(f"this version of mft cannot mask records of {row['record_schema']}: --reveal shows them")
-        reader = open_vault(found).open(sealed_object(books, row["object_id"]))
+        reader = open_vault(found).open(sealed_of(books, transfer, row["object_id"], "records"))
     try:
         if reveal:
             facts: dict[str, Fact] = {

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mft.cli.options import HomeOption, JsonOption, parse_time, utf8
-from mft.errors import BadConfig, MFTError, Missing
+from mft.errors import BadConfig, Broken, FileGone, MFTError, Missing
 
 if TYPE_CHECKING:
     from mft.ledger.database import Books, Row
@@ -54,8 +54,9 @@ def replay(
 ) -> None:
     """Derive records again from the original, by today's maps or by one of yours, and say what is different.
 
-    Only names of fields are shown, no values. Without --dry-run the newer records of sets that differ take the place
-    of the old ones, which stay under their own reference; `records.ready` is announced for them, and a leaf noted.
+    Only names of fields are shown, no values; that you asked is a leaf for each transfer. Without --dry-run the newer
+    records of sets that differ take the place of the old ones, which stay under their own reference; `records.ready` is
+    announced for them, and a leaf noted.
     Exit code 1: a set that was accepted is not accepted any more, and keeps the records it has.
 
     \b
@@ -63,8 +64,9 @@ def replay(
     mft transfer replay --partner acme --since 30d --set 837 --map our-837p.toml --dry-run
     mft transfer replay --since 2026-03-01 --map our-837p.toml
     """
-    from mft.cli.access import actor, ledger_of, open_home, writing
+    from mft.cli.access import actor, ledger_of, open_home, sealed_of, writing
     from mft.cli.files import counted
+    from mft.core import Note
     from mft.pipeline.parse import Parser
     from mft.pipeline.replay import Replay
     from mft.server import open_vault
@@ -80,15 +82,19 @@ def replay(
     try:
         with ExitStack() as stack:
             books = stack.enter_context(ledger_of(home))
-            run: Callable[[Any], Any] | None = None
             rows = list(_wanted(books, transfer_ids or [], partner, parse_time(since) if since else 0, set_code))
             judging = _judging_of(found, maps, guide)
+            run = stack.enter_context(writing(found, config))
             for row in counted(rows, "transfer", bar=not sys.stdout.isatty()):
                 one = Replay(books, vault, row)
                 terms = judging(row)
                 try:
+                    size = sealed_of(books, row, row["object_id"], "original").whole_size
+                    run(Note("transfer.opened", actor(), row["connection"], row["id"], facts={"size_bytes": size}))
                     one.derive(parser, terms, seal=not dry_run)
                 except MFTError as error:
+                    if isinstance(error, Broken) and not isinstance(error, FileGone):
+                        raise  # Of the ledger, which should have had the leaf.
                     totals.failed += 1
                     print(f"transfer {row['id']}: {error}; its records stay as they are", file=sys.stderr)
                     continue
@@ -96,7 +102,6 @@ def replay(
                 _tell(one, as_json=as_json)
                 if one.sealed or one.again:
                     try:
-                        run = run or stack.enter_context(writing(found, config))
                         run(one.command(actor(), facts))
                     except BaseException:
                         one.forget()

@@ -90,6 +90,8 @@ def restore(
         print("  whether it is the newest state only a checkpoint kept elsewhere can tell: --checkpoint")
     print("  what was received after that moment is not in it: partners must send it again")
     print("  the home that was backed up must never run again: both would sign one log, in two ways")
+    if config.keys.folder:
+        print(f"  [keys] folder is {config.keys.folder}: move {work.target}/keys there, or to what it is filled from")
     print(f"next: mft doctor --home {home}; mft serve --home {home}")
 
 

@@ -37,10 +37,9 @@ def trace(
     mft records trace mft:/transfers/01m8283ew4q6fb2n0k7x9t5zrd/records/1@837p-2#3 'lines[2]' --json
     """
     import parsers
-    from mft.cli.access import actor, ledger_of, open_home, writing
+    from mft.cli.access import actor, ledger_of, open_home, sealed_of, writing
     from mft.cli.replay import maps_of
     from mft.core import Note
-    from mft.ledger.objects import sealed_object
     from mft.ledger.transfers import parts, transfer_row
     from mft.server import open_vault
 
@@ -59,7 +58,7 @@ def trace(
                 f"transfer {row['id']} has no records of set {position} by map {version}: "
                 f"`mft transfer show {row['id']}` lists what it has"
             )
-        sealed = sealed_object(books, row["object_id"])
+        sealed = sealed_of(books, row, row["object_id"], "original")
     reader = open_vault(found).open(sealed)
     facts: dict[str, str | int | None] = {"types": made["record_schema"], "set": position, "map_version": version}
     try:

@@ -11,7 +11,7 @@ import typer
 from mft.cli import decide, replay
 from mft.cli.options import HomeOption, JsonOption, Output, size, utf8, when
 from mft.domain import Stage, printable
-from mft.errors import Missing, NameTaken
+from mft.errors import NameTaken
 
 app = typer.Typer(
     help="Transfers: list, show, get, replay, release, reject.", no_args_is_help=True, rich_markup_mode=None
@@ -19,6 +19,8 @@ app = typer.Typer(
 app.command()(replay.replay)
 app.command()(decide.release)
 app.command()(decide.reject)
+
+_PARTS_SHOWN = 50  # Thousands may come out of an archive.
 
 IdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="A transfer's id, or a unique beginning of it.", callback=utf8)
@@ -138,8 +140,10 @@ def _tell(known: dict[str, Any]) -> None:
         print(f"  standard  {' '.join([known['standard'], *known['sets']])}")
     if known["parent"]:
         print(f"  part of   transfer {known['parent']}")
-    for part in known["parts"]:
+    for part in known["parts"][:_PARTS_SHOWN]:
         print(f"  part      {part['name']}, {part['stage']}: transfer {part['id']}")
+    if len(known["parts"]) > _PARTS_SHOWN:
+        print(f"  part      … and {len(known['parts']) - _PARTS_SHOWN:,} more: --json has all")
     for what, said in known["evidence"].items():
         print(f"  evidence  {what.replace('_', ' ')}: {_said(said)}")
     for row in known["interchanges"]:
@@ -197,18 +201,15 @@ def get(
     \b
     mft transfer get 01m8283ew4 --out claims.edi
     """
-    from mft.cli.access import actor, ledger_of, open_home, writing
+    from mft.cli.access import actor, ledger_of, open_home, sealed_of, writing
     from mft.core import Note
-    from mft.ledger.objects import sealed_object
     from mft.ledger.transfers import transfer_row
     from mft.server import open_vault
 
     found, config = open_home(home)
     with ledger_of(home) as books:
         row = transfer_row(books, transfer_id)
-        if row["object_id"] is None:
-            raise Missing(f"nothing of transfer {row['id']} was kept: {row['reason'] or row['stage']}")
-        sealed = sealed_object(books, row["object_id"])
+        sealed = sealed_of(books, row, row["object_id"], "original")
     if out is not None and out.exists():
         raise NameTaken(f"{out} exists: name another file, or remove it first")
     if out is None and sys.stdout.isatty():

@@ -18,6 +18,7 @@ BUCKET_KEYS: Final = "*bucket-*.key"  # Systemd puts the name of a credential's 
 SIGNING_KEY: Final = "audit.key"
 NEXT_SIGNING_KEY: Final = "audit-next.key"
 VERIFY_KEY: Final = "audit.pub"
+PGP_KEYS: Final = "pgp"  # A folder.
 
 
 class Keyring(Protocol):

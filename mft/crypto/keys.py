@@ -198,9 +198,13 @@ class BucketPrivateKey:
         return f"<BucketPrivateKey {self.id}>"
 
 
-def generate_bucket_key(retention: str = STANDARD) -> BucketPrivateKey:
-    """Make a new key for a retention class. Raises ValueError: not the name of one."""
-    return BucketPrivateKey(secrets.token_bytes(SEED_SIZE), retention=retention, made_at=now_us())
+def generate_bucket_key(retention: str = STANDARD, *, behind: int = 0) -> BucketPrivateKey:
+    """Make a new key for a retention class, newer than one that was made at `behind`, whatever the clock says.
+
+    Raises ValueError: not the name of a class.
+    """
+    made_at = max(now_us(), behind + 1)
+    return BucketPrivateKey(secrets.token_bytes(SEED_SIZE), retention=retention, made_at=made_at)
 
 
 def write_key_file(path: Path, text: str, *, private: bool) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from mft.core import CoreLine, UnwrapDek
+from mft.command_socket import CoreLine, UnwrapDek
 from mft.crypto.keyring import PublicKeyring
 from mft.crypto.keys import BucketPublicKey
 from mft.endpoints.limits import Admission
@@ -83,6 +83,14 @@ class Drain(msgspec.Struct, frozen=True, tag=True):
     seconds: float
 
 
+class GiveWay(msgspec.Struct, frozen=True, tag=True):
+    """Another door wants a name: a writer of it that is gone, or silent for long, parts."""
+
+    connection: str
+    folder: bytes
+    name: bytes
+
+
 class Serving(msgspec.Struct, frozen=True, tag=True):
     """It takes connections."""
 
@@ -97,7 +105,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-ToDoor = Handover | Profiles | PublicKeys | Drain
+ToDoor = Handover | Profiles | PublicKeys | GiveWay | Drain
 FromDoor = Serving | Taken | Failed
 
 
@@ -148,6 +156,7 @@ class _DoorProcess:
             directory=lambda: self._directory,
             on_broken=self._broken,
             submit=self._line.submit,
+            ask_core=self._line.submit,
             readers=self._readers,
             vault=self._vault,
             admission=Admission(
@@ -182,6 +191,8 @@ class _DoorProcess:
                 self._door.part_with_strangers()
             elif isinstance(message, PublicKeys):
                 self._vault.keyring = AskingKeyring(message, self._line.submit)
+            elif isinstance(message, GiveWay):
+                self._door.give_way(message.connection, message.folder, message.name)
             self._writer.write(frame(Taken()))
 
 

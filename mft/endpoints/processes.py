@@ -12,7 +12,18 @@ from typing import Final
 
 import msgspec
 
-from mft.endpoints.process import Drain, Failed, FromDoor, Handover, Profiles, PublicKeys, Serving, frame, next_frame
+from mft.endpoints.process import (
+    Drain,
+    Failed,
+    FromDoor,
+    GiveWay,
+    Handover,
+    Profiles,
+    PublicKeys,
+    Serving,
+    frame,
+    next_frame,
+)
 from mft.errors import Broken
 
 _DEATHS_MAX: Final = 5  # Of all door processes,
@@ -126,8 +137,8 @@ class DoorProcesses:
                 if not told.done():
                     told.set_result(None)
 
-    async def tell(self, news: Profiles | PublicKeys) -> None:
-        """Put new profiles or keys in force; returns when they are, in every process that answers."""
+    async def tell(self, news: Profiles | PublicKeys | GiveWay) -> None:
+        """Put new profiles or keys in force, or have a name given up; returns when every process that answers has."""
         answers: list[asyncio.Future[None]] = []
         for child in self._children:
             told = asyncio.get_running_loop().create_future()

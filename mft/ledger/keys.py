@@ -66,6 +66,21 @@ _HELD_UNDER = (
     .where(or_(_sealed_under(TRANSFER.c.object_id), _RECORDS_UNDER))
     .limit(1)
 )
+_PIECES = (  # Of files that were resumed and are held: all but the last.
+    select(_O.continues.label("id"), TRANSFER.c.id.label("transfer"), LEGAL_HOLD.c.id.label("hold"))
+    .select_from(TRANSFER)
+    .join(LEGAL_HOLD, COVERS)
+    .join(OBJECT, _O.id == TRANSFER.c.object_id)
+    .where(_O.continues.is_not(None))
+    .cte("piece", recursive=True)
+)
+_OLDER = OBJECT.alias("older")
+_PIECES = _PIECES.union_all(
+    select(_OLDER.c.continues, _PIECES.c.transfer, _PIECES.c.hold)
+    .join(_PIECES, _OLDER.c.id == _PIECES.c.id)
+    .where(_OLDER.c.continues.is_not(None))
+)
+_HELD_PIECE = select(_PIECES.c.transfer.label("id"), _PIECES.c.hold).where(_sealed_under(_PIECES.c.id)).limit(1)
 _CLASS = func.coalesce(TRANSFER.c.retention, STANDARD)
 _MISPLACED = (
     select(_O.id, _O.tenant_id, _O.bucket, _O.wrapped_dek, _CLASS.label("retention"))
@@ -176,7 +191,7 @@ def parts_under(books: Books, key: str) -> list[str]:
 
 def held_under(books: Books, key: str) -> Row | None:
     """A transfer that is sealed under a key and that a legal hold in force covers: its id, the hold."""
-    return books.first(_HELD_UNDER, {"key": key})
+    return books.first(_HELD_UNDER, {"key": key}) or books.first(_HELD_PIECE, {"key": key})
 
 
 def owner_of(books: Books, object_id: str) -> str | None:

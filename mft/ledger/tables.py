@@ -408,6 +408,26 @@ KEY_NOTICE = Table(
     _number("at", null=False),
 )
 
+# What people are told of, once: trouble of a rule about a subject, from its first sight to its end.
+ALERT = Table(
+    "alert",
+    METADATA,
+    _id(),
+    _tenant(),
+    _text("rule", null=False),
+    _text("subject", null=False),
+    _text("words", null=False),
+    _number("count", null=False),
+    _number("since", null=False),  # Since when it is so.
+    _number("raised_at", null=False),
+    _number("told_at"),
+    _number("escalated_at"),
+    _number("acknowledged_at"),
+    _text("acknowledged_by"),
+    _number("ended_at"),
+    Index("ix_alert_open", "rule", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+)
+
 # Legal holds: what they cover is not erased, however old it is. Of one transfer, or of a connection's in a time.
 LEGAL_HOLD = Table(
     "legal_hold",

@@ -42,6 +42,12 @@ _SHOW = (
 _CHILDREN = (
     select(_T.id).where(_T.parent_id == bindparam("transfer"), _T.direction == Direction.INBOUND.value).order_by(_T.id)
 )
+_HELD_FOR = (
+    select(_T.id)
+    .where(_T.stage == Stage.HELD.value, _T.doubt == bindparam("code"))
+    .order_by(_T.id)
+    .limit(bindparam("most"))
+)
 _COUNTS = select(_T.stage, func.count().label("transfers")).group_by(_T.stage)
 _AGAIN: dict[str, Any] = {"runner": None, "flow_hold": None, "updated_at": bindparam("now")}
 _LET_GO = (
@@ -201,6 +207,11 @@ def transfer_rows(
 ) -> list[Row]:
     """The newest transfers, newest first; `before` is the last id of the page before."""
     return books.rows(_LIST, {"stage_is": stage, "partner_is": partner, "before": before, "most": most})
+
+
+def held_for(books: Books, doubt: str, *, most: int) -> list[str]:
+    """The first transfers that a doubt holds, by its code."""
+    return [row["id"] for row in books.rows(_HELD_FOR, {"code": doubt, "most": most})]
 
 
 def counts(books: Books) -> dict[str, int]:

@@ -54,11 +54,12 @@ _END_UPLOAD = (
     .values(stage=bindparam("to_stage"), reason=bindparam("why"), listed=0, updated_at=bindparam("now"))
 )
 _NEWEST = (
-    select(_T.id, _T.size_bytes, _T.sha256, _T.heard_at)
+    select(_T.id, _T.door, _T.size_bytes, _T.sha256, _T.heard_at)
     .where(
         _T.connection == bindparam("whose"),
         _T.folder_bytes == bindparam("folder"),
         _T.name_bytes == bindparam("name"),
+        _T.door == bindparam("through"),
         _T.direction == Direction.INBOUND.value,
         _T.received_at >= bindparam("since"),
         not_(UNPUBLISHED),
@@ -200,13 +201,14 @@ def end_upload(books: Books, transfer: str, stage: Stage, why: str, *, at: int) 
 
 
 def unheard(
-    books: Books, connection: str, folder: bytes, name: bytes, *, size: int, sha256: bytes, since: int
+    books: Books, connection: str, folder: bytes, name: bytes, *, door: str, size: int, sha256: bytes, since: int
 ) -> Row | None:
-    """The newest file of a name, if it is the same one and its sender may never have heard our yes: id.
+    """The newest file of a name that came by a door, if it is the same and its sender may never have heard our yes.
 
-    With another file of that name in between it is no repeat: its sender went back to an older one on purpose.
+    With another one in between it is no repeat: its sender went back to an older one on purpose. Returns id and door.
     """
-    newest = books.first(_NEWEST, {"whose": connection, "folder": folder, "name": name, "since": since})
+    asked = {"whose": connection, "folder": folder, "name": name, "through": door, "since": since}
+    newest = books.first(_NEWEST, asked)
     if newest is None or newest["heard_at"] is not None:
         return None
     return newest if (newest["size_bytes"], bytes(newest["sha256"])) == (size, sha256) else None

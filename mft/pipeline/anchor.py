@@ -72,6 +72,8 @@ def attempt(destination: Destination, size: int, note: str) -> Anchored | Anchor
         kind = type(error).__name__
         said = printable(str(error).encode(errors="replace"))[:_FAILURE_MAX]
         return AnchorFailed(destination.id, kind, said or kind)
+    except ValueError as error:  # What a library says of a host or a header that none can be; it may quote secrets.
+        return AnchorFailed(destination.id, type(error).__name__, "its address or another setting is not usable")
     return Anchored(destination.id, size)
 
 

@@ -47,6 +47,11 @@ def says_test(standard: str, usage: str | None) -> Usage | None:
 def of_file(books: Books, job: Row, agreed: Agreed, found: Contents) -> Iterator[Doubt]:
     """Doubts about the file as a whole, the one that tells most first."""
     yield from _of_size(job, agreed, found)
+    yield from of_arrival(books, job, agreed, found)
+
+
+def of_arrival(books: Books, job: Row, agreed: Agreed, found: Contents) -> Iterator[Doubt]:
+    """Those of them that a wrapped file is asked too, by itself: what is in it is judged when it has come out."""
     yield from _of_name(job, agreed)
     if (doubt := _of_content(books, job, agreed, found)) is not None:
         yield doubt

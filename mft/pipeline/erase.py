@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 import msgspec
 from sqlalchemy import bindparam, delete, select, update
 
-from mft.domain import Stage
+from mft.domain import Direction, Stage
 from mft.errors import NotAllowed
 from mft.ledger.database import Books, Row
 from mft.ledger.holds import hold_on
@@ -47,7 +47,10 @@ _UNNAME_DELIVERIES = (
 )
 _EVENTS = select(OUTBOX.c.id).where(OUTBOX.c.transfer_id == bindparam("transfer"))
 _DROP_DELIVERIES = delete(DELIVERY).where(DELIVERY.c.event_id == bindparam("event"))
-_ABOUT_IT = select(TRANSFER).where(TRANSFER.c.parent_id == bindparam("transfer"))
+_ABOUT_IT = select(TRANSFER).where(
+    TRANSFER.c.parent_id == bindparam("transfer"),
+    TRANSFER.c.direction == Direction.OUTBOUND.value,  # A part of it is kept for as long as it says itself.
+)
 _DROP_EVENT = delete(OUTBOX).where(OUTBOX.c.id == bindparam("event"))
 
 
@@ -97,7 +100,8 @@ def erase_kinds(journal: Journal, row: Row, kinds: tuple[Kind, ...], *, reason: 
         _erase_names(books, transfer)
         for child in books.rows(_ABOUT_IT, {"transfer": transfer}):  # Its acknowledgments, reports and receipts.
             told: tuple[Kind, ...] = ("names",) if child["standard"] else ("original", "names")
-            erase_kinds(journal, child, told, reason=reason, actor=actor)
+            if hold_on(books, child["id"]) is None:
+                erase_kinds(journal, child, told, reason=reason, actor=actor)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Keys that come to their end: partners' SSH keys by their day of expiry, ours by how old they may become.
+"""Keys that come to their end: partners' SSH keys and PGP keys by their own expiry, ours by how old they may become.
 
 A source gives an `Ending` for each key that has an end; what is told of it, and how often, is the same for all.
 """
@@ -15,6 +15,7 @@ from mft.errors import Broken, Busy
 from mft.ledger import keys
 from mft.ledger.database import Books, Row
 from mft.pipeline.keys import TellExpiring
+from mft.pipeline.pgp import PgpKey
 from mft.threads import watched
 from partners.load import Directory
 
@@ -60,6 +61,14 @@ def our_endings(rows: Iterable[Row], days_max: Mapping[str, int], now: datetime)
         if most and row["retired_at"] is None and row["destroyed_at"] is None:
             age = (now - moment(row["made_at"])).days
             yield Ending(row["id"], row["kind"], row["id"], most - age - 1)
+
+
+def pgp_endings(keys: Iterable[PgpKey], now: datetime) -> Iterator[Ending]:
+    """Of PGP keys, ours and partners', that have an end."""
+    for key in keys:
+        if key.ends_at is not None:
+            days_left = (datetime.fromtimestamp(key.ends_at, UTC) - now).days
+            yield Ending(f"pgp/{key.fingerprint}", "pgp", key.fingerprint, days_left)
 
 
 def level_of(days_left: int, warn_days: int) -> int | None:

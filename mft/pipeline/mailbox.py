@@ -157,6 +157,7 @@ def rename(journal: Journal, command: Rename) -> str | None:
             who.connection,
             command.new_folder,
             command.new_name,
+            door="sftp",
             size=row["size_bytes"],
             sha256=row["sha256"],
             since=command.repeat_since,

@@ -185,6 +185,7 @@ def receive(journal: Journal, command: Receive) -> str:
             arrival.principal.connection,
             arrival.folder,
             arrival.name,
+            door=arrival.door,
             size=command.size_bytes,
             sha256=command.sha256,
             since=command.repeat_since,
@@ -234,7 +235,7 @@ def repeat(
 ) -> None:
     """The sender did not hear our yes, and sends the file again: it is the same transfer, and nothing happens twice.
 
-    `instead` is the row that the repeat had by now, if it had one: id and object_id.
+    `earlier` has id and door; `instead` is the row that the repeat had by now, if it had one: id and object_id.
     """
     displace(journal, connection, folder, name, but=earlier["id"])
     relist(journal.books, earlier["id"], at=journal.at)
@@ -245,7 +246,7 @@ def repeat(
         actor=f"connection:{connection}",
         connection=connection,
         transfer=earlier["id"],
-        facts={"door": "sftp", "size_bytes": size_bytes},
+        facts={"door": earlier["door"], "size_bytes": size_bytes},
         private={"name": printable(name)},
     )
 

@@ -10,7 +10,7 @@ from mft.ledger.holds import hold_on
 from mft.ledger.tables import LEAF, LEAF_CLEAR
 from mft.pipeline.journal import Journal
 
-_COLUMNS = select(LEAF.c.id, LEAF.c.connection, LEAF.c.transfer_id)
+_COLUMNS = select(LEAF.c.id, LEAF.c.connection, LEAF.c.transfer_id, LEAF.c.body)
 _LEAF = _COLUMNS.where(LEAF.c.id == bindparam("leaf"))
 _NUMBERED = _COLUMNS.where(LEAF.c.seq == bindparam("number"))
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")  # An id begins with a zero, and is longer.
@@ -32,7 +32,7 @@ def redact(journal: Journal, command: Redact) -> bool:
     """Returns whether there was anything to forget.
 
     Raises:
-        Missing: there is no such leaf.
+        Missing: there is no such leaf, or it commits to no such value.
         NotAllowed: a legal hold covers the transfer that it is of.
     """
     books = journal.books
@@ -44,6 +44,10 @@ def redact(journal: Journal, command: Redact) -> bool:
         raise Missing(f"there is no leaf {command.leaf}")
     if row["transfer_id"] is not None and (hold := hold_on(books, row["transfer_id"])) is not None:
         raise NotAllowed(f"transfer {row['transfer_id']} is under legal hold {hold['id']}: lift that first")
+    committed = sorted(msgspec.json.decode(bytes(row["body"]))["commitments"])
+    if command.field is not None and command.field not in committed:
+        has = ", ".join(committed) or "none"
+        raise Missing(f"leaf {row['id']} has no private value `{command.field}`: it has {has}")
     there = [one["field"] for one in books.rows(_FIELDS, {"leaf": row["id"]})]
     forgotten = [one for one in there if command.field in {None, one}]
     for field in forgotten:

@@ -64,7 +64,7 @@ def release_held(journal: Journal, command: ReleaseHeld) -> None:
     row = transfers.transfer_row(journal.books, command.transfer)
     if row["stage"] not in RELEASABLE:
         raise NotWaiting(f"transfer {row['id']} is {row['stage']}: {_INSTEAD.get(row['stage'], 'it does not wait')}")
-    _let_go(journal, row, actor=command.actor, why=command.why)
+    let_go(journal, row, actor=command.actor, why=command.why)
 
 
 def reject_held(journal: Journal, command: RejectHeld) -> None:
@@ -139,11 +139,12 @@ def _let_freed_go(journal: Journal, *, most: int) -> int:
     freed = flow_holds.freed(journal.books, most=most)
     for transfer in freed:
         row = transfers.transfer_row(journal.books, transfer)
-        _let_go(journal, {**row, "doubt": None}, actor="server", hold=row["flow_hold"])
+        let_go(journal, {**row, "doubt": None}, actor="server", hold=row["flow_hold"])
     return len(freed)
 
 
-def _let_go(journal: Journal, row: Row, *, actor: str, why: str = "", hold: str | None = None) -> None:
+def let_go(journal: Journal, row: Row, *, actor: str, why: str = "", hold: str | None = None) -> None:
+    """Have a transfer that waits aside worked on anew; the doubt that `row` has is waived."""
     transfers.let_go(journal.books, row, at=journal.at)
     facts = {name: value for name, value in (("doubt", row["doubt"]), ("hold", hold)) if value is not None}
     journal.leaf(

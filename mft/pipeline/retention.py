@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from mft.clock import now_us
-from mft.errors import Broken, Busy, Missing
+from mft.errors import Broken, Busy, Missing, NotAllowed
 from mft.ledger import holds, retention
 from mft.ledger.database import Books
 from mft.ledger.transfers import transfer_row
@@ -94,8 +94,15 @@ def swept(journal: Journal, command: Swept) -> None:
 
 
 def make_hold(journal: Journal, command: MakeHold) -> list[str]:
-    """Returns the ids of the holds: one for each transfer, or one. Raises Missing: no such transfer."""
+    """Returns the ids of the holds: one for each transfer, or one.
+
+    Raises:
+        Missing: no such transfer.
+        NotAllowed: it would cover no time at all.
+    """
     books, at, by = journal.books, journal.at, command.actor
+    if command.since is not None and command.until is not None and command.since >= command.until:
+        raise NotAllowed("a hold that ends before it begins covers nothing: look at --since and --until")
     made: list[str] = []
     if command.connection is not None:
         who, since, until = command.connection, command.since, command.until

@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -28,11 +28,17 @@ from mft.pipeline.companions import consult
 from mft.pipeline.conclude import Conclude
 from mft.pipeline.journal import Journal
 from mft.pipeline.parse import Parser, ParserDied
+from mft.pipeline.pgp import NO_KEYS, PgpKeys, sweep_homes
 from mft.pipeline.reading import Reading, columns_found
 from mft.pipeline.route import routed
+from mft.pipeline.scan import MALWARE, NO_SCANNER, Scanning
+from mft.pipeline.unwrap import Unwrapping, no_message, wrapped_in
 from mft.threads import watched
 from mft.vault.store import Vault
 from partners.load import EMPTY
+
+if TYPE_CHECKING:
+    from mft.audit.log import Fact
 
 _CLAIM_AT_ONCE: Final = 1  # More would let one long file keep the others from a thread that is free.
 _POLL_SECONDS: Final = 5.0
@@ -127,9 +133,14 @@ class Runner:
         memory_mib: int,
         seconds: int,
         directory: DirectoryNow = lambda: EMPTY,
+        pgp: PgpKeys = NO_KEYS,
+        scanning: Scanning = NO_SCANNER,
     ) -> None:
         self.id: Final = new_id()
         self._directory = directory
+        self._pgp = pgp
+        self._scanning = scanning
+        self._seconds = seconds
         self._vault = vault
         self._readers = readers
         self._submit = submit
@@ -139,6 +150,7 @@ class Runner:
         self._threads = [watched(f"runner-{number}", self._run, on_broken) for number in range(1, threads + 1)]
 
     def start(self) -> None:
+        sweep_homes()
         self._submit(StartRunner(self.id, boot_id(), os.getpid()))
         for thread in self._threads:
             thread.start()
@@ -180,17 +192,31 @@ class Runner:
             self._quarantine(job, partner, f"was begun {job['attempt'] - 1} times and never finished")
             return
         agreed = Agreed(self._directory(), job["connection"], job["feed"])
-        found = Reading(self._vault, job, agreed)
+        found: Reading | Unwrapping
+        found = reading = Reading(self._vault, job, agreed)
         try:
             opened = self._vault.open(sealed_object(self._readers.get(), job["object_id"]))
             try:
-                for event in parser.read(opened.chunks(), agreed.judging):
-                    found.take(event)
+                waived = (job["waived"] or "").split()
+                wrapped = wrapped_in(opened, agreed)
+                seen = no_message(job, agreed, wrapped)
+                if seen is None or seen.code in waived:
+                    seen = self._scanning.look(opened.chunks(), opened.size, waived) if agreed.feed.scan else None
+                if seen is not None:
+                    stage = Stage.QUARANTINED if seen.code == MALWARE else Stage.HELD
+                    self._set_aside(job, partner, stage, seen.words, doubt=seen.code)
+                    return
+                if wrapped is None:
+                    for event in parser.read(opened.chunks(), agreed.judging):
+                        reading.take(event)
+                else:
+                    found = Unwrapping(self._vault, job, agreed, wrapped, keys=self._pgp, seconds=self._seconds)
+                    found.run(self._readers.get(), opened)
             finally:
                 opened.close()
             witnesses, doubt = consult(self._readers.get(), self._vault, job)
             doubt = found.weigh(self._readers.get(), doubt)
-            if doubt is None:
+            if doubt is None and isinstance(found, Reading):
                 found.answer(self._readers.get(), self._submit)
             self._submit(routed(found.conclusion(self.id, partner, witnesses, doubt), job, agreed))
         except Broken:
@@ -231,6 +257,11 @@ class Runner:
                 return
 
     def _quarantine(self, job: Row, partner: str, reason: str) -> None:
+        self._set_aside(job, partner, Stage.QUARANTINED, reason)
+
+    def _set_aside(self, job: Row, partner: str, stage: Stage, reason: str, *, doubt: str | None = None) -> None:
+        """It is not read."""
+        facts: dict[str, Fact] = {"doubt": doubt} if stage is Stage.HELD else {"attempts": job["attempt"]}
         conclusion = Conclude(
             transfer=job["id"],
             runner=self.id,
@@ -239,8 +270,8 @@ class Runner:
             partner=partner,
             name=printable(job["name_bytes"]),
             size_bytes=job["size_bytes"],
-            passed=((Stage.QUARANTINED.value, {"attempts": job["attempt"]}),),
-            found=columns_found(parser_version=mft.__version__, reason=reason),
+            passed=((stage.value, facts),),
+            found=columns_found(parser_version=mft.__version__, reason=reason, doubt=doubt),
         )
         try:
             self._submit(conclusion)

@@ -51,8 +51,10 @@ class Upload:
         append: bool = False,
         only_from_start: str | None = None,
         bytes_max: int = 1 << 62,
+        transfer: str | None = None,
     ) -> None:
-        self.transfer = onto.transfer if onto else new_id()
+        """`transfer` is its id, where it has one before it begins."""
+        self.transfer = transfer or (onto.transfer if onto else new_id())
         self.arrival = arrival
         self.modified_at: int | None = None
         self.written = False  # Whether a single byte came.
@@ -95,6 +97,11 @@ class Upload:
     def behind(self) -> int:
         """Megabytes that wait for `work`."""
         return self._writer.waiting + (self._put_off_bytes - self._spread_bytes + (1 << 20) - 1 >> 20)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the transfer has a row."""
+        return self._in_ledger
 
     @property
     def slow(self) -> bool:

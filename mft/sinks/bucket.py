@@ -9,19 +9,16 @@ Spec: docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html.
 import base64
 import hashlib
 import hmac
-import http.client
-import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from mft.crypto.keys import read_key_file
-from mft.errors import Refused
-from mft.sinks.checkpoints import DEADLINE_SECONDS, identify
+from mft.sinks.checkpoints import identify
+from mft.sinks.web import request
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
-_ANSWER_BYTES_MAX: Final = 1 << 16
 
 
 def signed_headers(
@@ -62,7 +59,7 @@ class Bucket:
         self, *, endpoint: str, bucket: str, prefix: str, region: str, access_key_id: str, secret_key_file: Path
     ) -> None:
         self.id = identify("bucket", endpoint, bucket, prefix)
-        self._endpoint = urlsplit(endpoint)
+        self._origin = endpoint
         self._under = f"/{quote(bucket)}/{quote(prefix)}"
         self._region = region
         self._access_key_id = access_key_id
@@ -74,26 +71,11 @@ class Bucket:
         body = note.encode()
         headers = signed_headers(
             path=path,
-            host=self._endpoint.netloc,
+            host=urlsplit(self._origin).netloc,
             body=body,
             at=datetime.now(UTC),
             region=self._region,
             access_key_id=self._access_key_id,
             secret_key=read_key_file(self._secret_key_file, private=True).strip(),
         )
-        host, port = self._endpoint.hostname or "", self._endpoint.port
-        connection = (
-            http.client.HTTPSConnection(host, port, timeout=DEADLINE_SECONDS, context=ssl.create_default_context())
-            if self._endpoint.scheme == "https"
-            else http.client.HTTPConnection(host, port, timeout=DEADLINE_SECONDS)
-        )
-        try:
-            connection.request("PUT", path, body, headers)
-            answer = connection.getresponse()
-            answer.read(_ANSWER_BYTES_MAX)
-        except http.client.HTTPException as error:
-            raise Refused(f"the store does not speak HTTP ({type(error).__name__})") from None
-        finally:
-            connection.close()
-        if answer.status not in {http.client.OK, http.client.CREATED, http.client.NO_CONTENT}:
-            raise Refused(f"the store answered {answer.status}")
+        request("PUT", self._origin, path, headers, body)

@@ -8,37 +8,23 @@ import hashlib
 import json
 import os
 import signal
-import smtplib
 import socket
-import ssl
 import subprocess
-import time
 from collections.abc import Sequence
 from contextlib import suppress
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
 
 from mft.clock import now_us, rfc3339
-from mft.crypto.keys import read_key_file
-from mft.errors import NotAllowed, Refused
+from mft.errors import Refused
+from mft.sinks.mail import DEADLINE_SECONDS, MailServer, host_and_port
 
-DEADLINE_SECONDS: Final = 20.0
 _NOTICE_OF_AUTH: Final = 10 * 8 + 5  # Facility authpriv, severity notice.
 
 
 def identify(kind: str, *address: str) -> str:
     """What a destination is called in the ledger and in leaves, which must not say where it is."""
     return f"{kind}-{hashlib.sha256(chr(0).join(address).encode()).hexdigest()[:8]}"
-
-
-def is_loopback(host: str) -> bool:
-    return host in {"localhost", "127.0.0.1", "::1"}
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 class Syslog:
@@ -121,35 +107,13 @@ class Command:
 
 
 class Mail:
-    """A message to people. Over TLS where the server offers it; without, no password is sent but to this host."""
+    """A message to people for each checkpoint."""
 
     def __init__(self, server: str, sender: str, to: Sequence[str], user: str, password_file: Path | None) -> None:
         self.id = identify("mail", server, *to)
-        self._host, self._port = host_and_port(server)
-        self._sender = sender
+        self._server = MailServer(server, sender, user, password_file)
         self._to = list(to)
-        self._user = user
-        self._password_file = password_file
 
     def send(self, size: int, note: str) -> None:
         origin = note.partition("\n")[0]
-        message = EmailMessage()
-        message["From"] = self._sender
-        message["To"] = ", ".join(self._to)
-        message["Subject"] = f"Checkpoint {size} of {origin}"
-        message["Date"] = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
-        message["Message-ID"] = f"<{size}.{now_us()}@{socket.gethostname()}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(note, cte="base64")  # Else each newline becomes CR LF, and the note is another.
-        with smtplib.SMTP(self._host, self._port, timeout=DEADLINE_SECONDS) as server:
-            server.ehlo()
-            private = is_loopback(self._host)
-            if server.has_extn("starttls"):
-                server.starttls(context=ssl.create_default_context())
-                server.ehlo()
-                private = True
-            if self._user and self._password_file is not None:
-                if not private:
-                    raise NotAllowed("the mail server offers no TLS: the password was not sent")
-                server.login(self._user, read_key_file(self._password_file, private=True).strip())
-            server.send_message(message)
+        self._server.deliver(self._to, f"Checkpoint {size} of {origin}", note)

@@ -78,3 +78,9 @@ def test_a_moment_to_come(typed: str, comes: str) -> None:
 def test_what_is_past_is_no_moment_to_come(typed: str) -> None:
     with pytest.raises(typer.BadParameter):
         parse_later(typed)
+
+
+def test_the_last_day_there_is_has_no_end() -> None:
+    assert said(parse_time("9999-12-31")) == "9999-12-31 00:00:00"
+    with pytest.raises(typer.BadParameter, match="try 2h"):
+        parse_time("9999-12-31", ends=True)

@@ -96,6 +96,7 @@ def test_transcript(name: str, mft: Mft, tmp_path: Path, request: pytest.Fixture
     assert played
     listed = mft("transfer", "list", "--json").out.splitlines() if which == "served" else []
     ids = {f"<{row['name']}>": row["id"] for row in map(json.loads, listed) if row["folder"] == "/inbound"}
+    ids["DIR"] = str(tmp_path)
     if which != "none":
         (key,) = (tmp_path / "mft-home" / "keys").glob("bucket-*.key")
         ids["BUCKET"] = key.stem.removeprefix("bucket-")

@@ -148,6 +148,13 @@ def delivered_unlooked() -> None:
     folder._is_there = lambda *args: False
 
 
+def dies_unwrapping() -> None:
+    """No fault of ours: the server is killed when all that was in an archive is sealed, and nothing of it committed."""
+    from mft.pipeline.unwrap import Unwrapping
+
+    Unwrapping.conclusion = lambda *args: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,method-assign]
+
+
 def numbers_again() -> None:
     """Control numbers are given out and forgotten."""
     from mft.pipeline import acknowledge
@@ -214,7 +221,34 @@ def slow_disk() -> None:
         module.os = SimpleNamespace(**{**vars(os), **names})  # type: ignore[attr-defined]
 
 
+def folder_dies() -> None:
+    """No fault of ours: the server is killed ahead of the step of a watch whose number DIES_AT is.
+
+    A step is whatever the watch changes on a disk, or asks of the core.
+    """
+    from mft import core
+    from mft.endpoints.folder import beneath
+
+    left = [int(os.environ["DIES_AT"])]
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any, **named: Any) -> Any:
+            if threading.current_thread().name.startswith("folder "):
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args, **named)
+
+        return called
+
+    for name in ("mkdir", "rename", "unlink", "rmdir", "fsync", "write"):
+        setattr(os, name, counted(getattr(os, name)))
+    beneath.move = counted(beneath.move)
+    core.Core.submit = counted(core.Core.submit)  # type: ignore[method-assign]
+
+
 FAULTS = {
+    "folder-dies": folder_dies,
     "slow-disk": slow_disk,
     "no-fsync": no_fsync,
     "no-commit-sync": no_commit_sync,
@@ -229,6 +263,7 @@ FAULTS = {
     "dies-linked": dies_linked,
     "dies-delivered": dies_delivered,
     "delivered-unlooked": delivered_unlooked,
+    "dies-unwrapping": dies_unwrapping,
     "numbers-again": numbers_again,
     "acknowledged-unseen": acknowledged_unseen,
     "clock-jumps": clock_jumps,

@@ -1,5 +1,6 @@
 """Doors as processes of their own: they serve as the door inside does, hold no private key, and come and go."""
 
+import json
 import os
 import re
 import signal
@@ -8,11 +9,18 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mft.command_socket import CoreLine, UnwrapDek
+from mft.errors import NotAllowed
+from mft.ledger.database import Ledger, reading
+from mft.ledger.objects import sealed_object
+from mft.ledger.transfers import transfer_row
 from tests.harness import MFT, ROOT, Partner, Site, eventually, peer, run_mft, sample
 
 ONE = {"MFT_DOORS__PROCESSES": "1"}
@@ -41,7 +49,7 @@ def is_gone(pid: int) -> bool:
 
 def half_a_file(site: Site, partner: Partner, content: bytes, then: Callable[[], Any]) -> None:
     """Have a megabyte and more of a file reach the disk, without its CLOSE, and then…"""
-    with site.paramiko(partner) as client:
+    with suppress(EOFError), site.paramiko(partner) as client:  # Whose other end may be dead when it says goodbye.
         file = client.open("/inbound/large.bin", "wb")
         file.set_pipelined(pipelined=True)
         file.write(content)
@@ -80,6 +88,24 @@ def test_they_serve_as_the_door_inside_does(
     assert site.verify().returncode == 0
 
 
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_a_dek_is_handed_out_only_where_there_are_some(site: Site, acme: Partner, processes: str) -> None:
+    site.start(env={"MFT_DOORS__PROCESSES": processes})
+    with site.paramiko(acme) as client, client.open("a.bin", "wb") as file:
+        file.write(b"content")
+    with reading(Ledger(f"sqlite:{site.home / 'data' / 'ledger.db'}")) as books:
+        asked = transfer_row(books, site.rested("a.bin")["id"])["object_id"]
+    line = CoreLine(site.home / "run" / "core.sock", on_lost=lambda: None)
+    try:
+        if processes == "0":
+            with pytest.raises(NotAllowed, match="no door runs as a process"):
+                line.submit(UnwrapDek(asked)).result(60)
+        else:
+            assert len(line.submit(UnwrapDek(asked)).result(60)) == 32
+    finally:
+        line.close()
+
+
 def test_a_reload_reaches_them(site: Site, acme: Partner) -> None:
     site.start(env=TWO)
     beta = site.add_partner("beta")
@@ -88,6 +114,79 @@ def test_a_reload_reaches_them(site: Site, acme: Partner) -> None:
     site.process.send_signal(signal.SIGHUP)
     eventually(lambda: site.sftp(acme, "ls").returncode == 255, what="acme is let in no more")
     assert site.sftp(beta, "ls").returncode == 0
+
+
+def test_a_name_has_one_writer_among_all_of_them(site: Site, acme: Partner) -> None:
+    site.start(env=TWO)
+
+    def another(number: int) -> str:
+        with site.paramiko(acme) as client:
+            try:
+                client.open("daily.txt", "wb").close()
+            except OSError as error:
+                return str(error)
+            return f"{number} wrote it too"
+
+    with site.paramiko(acme) as client:
+        with client.open("daily.txt", "wb") as file:
+            file.write(b"the first")
+            said = set(map(another, range(3)))  # In turn: a process takes all who come at once.
+            assert said == {"another upload of that name is under way: try again later"}
+            with pytest.raises(OSError, match="another upload"), site.paramiko(acme) as other:
+                other.rename("daily.txt", "b.txt")
+        assert another(1) == "1 wrote it too"
+    with ThreadPoolExecutor(8) as pool:  # One after the other, they all may.
+        texts = list(pool.map(another, range(8)))
+    assert [text for text in texts if "wrote" in text]
+    assert site.stop() == 0
+
+
+def resumed(site: Site, partner: Partner, name: str, content: bytes) -> bool:
+    """Whether the rest of a file was taken; not so while its former connection is still at it."""
+    try:
+        with site.paramiko(partner) as client, client.open(name, "ab") as file:
+            done = client.stat(name).st_size or 0
+            file.write(content[done:])
+    except OSError as error:
+        if "another upload" not in str(error):
+            raise
+        return False
+    return True
+
+
+def test_what_was_broken_off_in_one_is_resumed_in_any(site: Site, acme: Partner) -> None:
+    """The client comes back at once: the process that it was cut off from is still at it."""
+    content = os.urandom(3 << 20)
+    site.start(env=TWO)
+    for number in range(6):
+        name = f"{number}.bin"
+        with suppress(EOFError), site.paramiko(acme) as client:
+            file = client.open(name, "wb")
+            file.set_pipelined(pipelined=True)
+            file.write(content[: 2 << 20])
+            client.get_channel().get_transport().sock.close()  # type: ignore[union-attr]
+        eventually(lambda name=name: resumed(site, acme, name, content), what="the name is free")
+        assert site.opened(site.rested(name)) == content
+    assert site.stop() == 0
+
+
+def test_a_rotation_reaches_them(site: Site, acme: Partner) -> None:
+    site.start(env=TWO)
+    done = run_mft("keys", "rotate", "bucket", "--json", home=site.home)
+    assert done.returncode == 0, done.stderr
+    key = json.loads(done.stdout)["key"]
+
+    def put(number: int) -> None:
+        with site.paramiko(acme) as client, client.open(f"{number}.bin", "wb") as file:
+            file.write(b"under the new key")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, range(8)))
+    with reading(Ledger(f"sqlite:{site.home / 'data' / 'ledger.db'}")) as books:
+        sealed = [sealed_object(books, transfer_row(books, row["id"])["object_id"]) for row in site.transfers()]
+    assert len(sealed) == 8
+    assert {one.bucket for one in sealed} == {key}
+    assert site.stop() == 0
 
 
 def test_a_killed_one_leaves_a_partial_and_another_serves(site: Site, acme: Partner, tmp_path: Path) -> None:

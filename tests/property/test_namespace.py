@@ -24,6 +24,7 @@ from mft.wire.sftp import OpenFlag
 from partners.connection import Connection, Key, Login
 from partners.load import render
 from partners.uploads import Uploads
+from tests.crash.scenes import ForkedSite
 from tests.harness import Partner, Site, eventually
 from tests.property import model as m
 from tests.property.walk import FRESH, SETTINGS, Walk
@@ -113,7 +114,7 @@ class Walkers:
 
     def _settle_in(self, root: Path) -> Site:
         shutil.copytree(self._fresh, root)
-        site = Site(root)
+        site = ForkedSite(root)  # A start costs no imports: walks kill their server many times.
         key = Key(key=(self._fresh / "acme.pub").read_text().strip())
         profile = Uploads(folders=("claims",), staging=("tmp",), make_folders=True)
         for number in range(WALKERS):

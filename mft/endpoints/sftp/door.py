@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import asyncssh
 
 from mft.clock import now_us
+from mft.command_socket import FreeName, HoldName, OfDoor
 from mft.core import Command, Note
 from mft.domain import INBOUND, Arrival, Principal
 from mft.endpoints.limits import Admission, Intake
@@ -152,14 +153,19 @@ class SftpDoor:
         retry_seconds: int,
         free_mib_min: int,
         listener: socket.socket | None = None,
+        ask_core: "Callable[[OfDoor], Future[Any]] | None" = None,
     ) -> None:
-        """With a `listener` that is bound already, `host` and `port` are not looked at."""
+        """With a `listener` that is bound already, `host` and `port` are not looked at.
+
+        `ask_core` is for a door in a process of its own, beside others that write names too.
+        """
         self._address: dict[str, Any] = {"sock": listener} if listener else {"host": host, "port": port}
         self._named = f"{host}:{port}"
         self._host_keys = [_host_key(pem) for pem in host_keys]  # Once: asyncssh would read files at every login.
         self.directory = directory
         self.on_broken = on_broken
         self.submit = submit
+        self._ask_core = ask_core
         self.readers = readers
         self.vault = vault
         self.admission = admission
@@ -290,6 +296,17 @@ class SftpDoor:
         if (principal.connection, folder, name) in self._holders:
             raise Busy("another upload of that name is under way: try again later")
 
+    @property
+    def opens_by_core(self) -> bool:
+        """Whether opening a file waits for core."""
+        return self._ask_core is not None
+
+    async def hold_name(self, arrival: Arrival) -> None:
+        """Have a name that was taken here among all door processes. Raises Busy: another one writes it."""
+        if self._ask_core is not None:
+            name = HoldName(arrival.principal.connection, arrival.folder, arrival.name)
+            await asyncio.wrap_future(self._ask_core(name))
+
     def leaving(
         self, principal: Principal, folder: bytes, name: bytes, *, asks: Session
     ) -> asyncio.Future[None] | None:
@@ -297,22 +314,34 @@ class SftpDoor:
         holder = self._holders.get((principal.connection, folder, name))
         if holder is None or holder.session is asks:
             return None
-        session = holder.session
+        if not holder.session.gone and holder.session.shares_connection(asks):
+            return None
+        return holder.released if self._parts(holder.session) else None
+
+    def give_way(self, connection: str, folder: bytes, name: bytes) -> None:
+        """Another door process wants a name: the same, for whoever writes it here."""
+        holder = self._holders.get((connection, folder, name))
+        if holder is not None:
+            self._parts(holder.session)
+
+    def _parts(self, session: Session) -> bool:
+        """Whether somebody who writes a name that others want is gone, or has to be now."""
         if session.gone:
-            return holder.released
+            return True
         if session.at_work or time.monotonic() - session.active_at <= _SILENT_SECONDS:
-            return None
-        if session.shares_connection(asks):
-            return None
+            return False
         session.disconnect("another session uploads the same file")
-        return holder.released
+        return True
 
     def is_written_in(self, principal: Principal, folder: bytes) -> bool:
         """Whether a file is on its way into a folder."""
         return any((connection, below) == (principal.connection, folder) for connection, below, _ in self._holders)
 
     def release_name(self, arrival: Arrival) -> None:
-        holder = self._holders.pop((arrival.principal.connection, arrival.folder, arrival.name), None)
+        who = arrival.principal.connection
+        holder = self._holders.pop((who, arrival.folder, arrival.name), None)
+        if holder is not None and self._ask_core is not None:
+            self._ask_core(FreeName(who, arrival.folder, arrival.name))
         if holder is not None and not holder.released.done():
             holder.released.set_result(None)
         if not self._holders:

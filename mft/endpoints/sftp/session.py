@@ -13,7 +13,7 @@ import asyncssh
 
 from mft.clock import now_us
 from mft.core import Command
-from mft.domain import FOLDERS, INBOUND, TENANT, Arrival, Principal
+from mft.domain import FOLDERS, INBOUND, TENANT, Arrival, Principal, SealedObject
 from mft.endpoints.sftp.writing import Writing
 from mft.errors import (
     Broken,
@@ -488,23 +488,38 @@ class Session(asyncssh.SSHServerSession[bytes]):
             raise NotAllowed("that is a folder")
         folder, name = self._file(path)
         if request.kind is HandleKind.READING:
-            self._open_reading(request, folder, name)
-            return None
+            return self._open_reading(request, folder, name)
         leaving = self._door.leaving(self._principal, folder, name, asks=self)
         return self._open_writing(request, folder, name, leaving)
 
-    def _open_reading(self, request: wire.Open, folder: bytes, name: bytes) -> None:
+    def _open_reading(self, request: wire.Open, folder: bytes, name: bytes) -> Awaitable[None] | None:
         row, sealed = mailbox.content(
             self._door.readers.get(), self._principal.connection, folder, name, since=self._since()
         )
         self._door.begin_reading(self._principal)
+        if self._door.opens_by_core:
+            return self._open_in_thread(request, row, sealed)
         try:
             reader = self._door.vault.open(sealed)
         except BaseException:
             self._door.end_reading(self._principal)
             raise
+        self._opened(request, row, reader)
+        return None
+
+    async def _open_in_thread(self, request: wire.Open, row: Row, sealed: SealedObject) -> None:
+        try:
+            reader = await self._door.in_thread(self._principal, lambda: self._door.vault.open(sealed))
+        except BaseException:
+            self._door.end_reading(self._principal)
+            raise
+        self._opened(request, row, reader)
+
+    def _opened(self, request: wire.Open, row: Row, reader: Reader) -> None:
         reading = _Reading(row, reader)
         try:
+            if self._gone:
+                raise Busy("the connection has ended")
             handle = self._protocol.open_handle(HandleKind.READING, reading)
         except Busy:
             self._end_reading(reading)
@@ -542,15 +557,16 @@ class Session(asyncssh.SSHServerSession[bytes]):
             raise Busy("the connection has ended")
         if not door.welcome(self._principal):
             raise NotAllowed("access was withdrawn")
-        row = mailboxes.named(door.readers.get(), self._principal.connection, folder, name, since=self._since())
-        if row is not None and request.flags & OpenFlag.EXCL:
-            raise NameTaken("a file of that name is there already")
-        if row is None and not request.flags & OpenFlag.CREAT:
-            raise Missing("no such file")
         feed, retention, in_order = self._kept_as(folder, name)
         arrival = Arrival(self._principal, "sftp", *self._origin, folder, name, feed, retention, in_order)
         door.take_name(arrival, self)
         try:
+            await door.hold_name(arrival)
+            row = mailboxes.named(door.readers.get(), self._principal.connection, folder, name, since=self._since())
+            if row is not None and request.flags & OpenFlag.EXCL:
+                raise NameTaken("a file of that name is there already")
+            if row is None and not request.flags & OpenFlag.CREAT:
+                raise Missing("no such file")
             onto, only_from_start = self._resumes(row, request.flags, may=rules.resume)
             if onto is not None:
                 await asyncio.wrap_future(door.submit(Resume(onto.transfer, onto.sealed.id)))

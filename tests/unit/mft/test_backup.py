@@ -12,6 +12,7 @@ import pytest
 
 import mft.backup
 from mft.audit.log import append, make_checkpoint
+from mft.audit.signing_keys import SigningKeys
 from mft.audit.verify import verify_log
 from mft.backup import MANIFEST, VAULT, BackedUp, Manifest, back_up, check_apart, read_manifest
 from mft.cli.backup import places_of
@@ -84,6 +85,12 @@ class Kept:
             return str(row["note"])
 
         return self.writer.run(work)
+
+    def change_signing_key(self) -> None:
+        SigningKey.generate(self.signing.name).save(self.home.keys / "audit-next.key")
+        keys = SigningKeys(self.home.keys)
+        self.writer.run(lambda books: (keys.change(books, actor="cli:0", at=now_us()), keys.settle(books)))
+        self.signing = SigningKey.load(self.home.keys / "audit.key")
 
     def back_up(self, progress: Callable[[str, int, int], None] = quiet, *, target: Path | None = None) -> BackedUp:
         return back_up(
@@ -323,14 +330,14 @@ class TestFailing:
 
 class TestPlaces:
     def test_a_backup_and_its_keys_lie_apart(self, tmp_path: Path) -> None:
-        home, target = tmp_path / "home", tmp_path / "b"
-        check_apart(home, target, tmp_path / "k")
+        home, target, live = tmp_path / "home", tmp_path / "b", tmp_path / "home" / "keys"
+        check_apart(home, live, target, tmp_path / "k")
         for where, keys in (
             (home / "data" / "b", None), (tmp_path, None), (target, target / "k"), (target / "x", target),
             (target, home / "keys"), (target, tmp_path),
         ):  # fmt: skip
             with pytest.raises(NotAllowed):
-                check_apart(home, where, keys)
+                check_apart(home, live, where, keys)
 
     def test_what_else_is_there_is_not_touched(self, kept: Kept) -> None:
         kept.target.mkdir()
@@ -363,6 +370,16 @@ class TestPlaces:
 
 
 class TestKeys:
+    def test_those_for_pgp_are_kept_and_put_back(self, kept: Kept) -> None:
+        folder = kept.home.keys / "pgp"
+        folder.mkdir()
+        (folder / "ours.asc").write_bytes(b"a secret key")
+        kept.back_up()
+        home, _ = kept.restore()
+        found = home.keys / "pgp" / "ours.asc"
+        assert found.read_bytes() == b"a secret key"
+        assert found.stat().st_mode & 0o777 == 0o400
+
     def test_those_that_were_destroyed_go_and_no_others(self, kept: Kept) -> None:
         kept.back_up()
         shredded, lost = (generate_bucket_key().save(kept.keys) for _ in range(2))
@@ -377,19 +394,29 @@ class TestKeys:
         self, kept: Kept, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         kept.back_up()
-        new = SigningKey.generate(kept.signing.name)
-        for name in ("audit.key", "audit.pub"):
-            (kept.home.keys / name).unlink()
-        new.save(kept.home.keys / "audit.key")
-        new.verify_key.save(kept.home.keys / "audit.pub")
+        before = kept.signing
+        kept.change_signing_key()
         with monkeypatch.context() as patch:
             patch.setattr(mft.backup, "hash_of", lambda _path: (_ for _ in ()).throw(Stop))
             with pytest.raises(Stop):
                 kept.back_up()
         home, _ = kept.restore()
-        assert SigningKey.load(home.keys / "audit.key").verify_key == kept.signing.verify_key
+        assert SigningKey.load(home.keys / "audit.key").verify_key == before.verify_key
         kept.back_up()
         assert [path.name for path in kept.keys.glob("audit*.key")] == ["audit.key"]
+
+    def test_a_signing_key_that_changes_meanwhile_is_there_as_it_was_before_and_is_now(self, kept: Kept) -> None:
+        kept.back_up()
+        kept.change_signing_key()
+        before = kept.signing
+
+        def during(step: str, _done: int, _total: int) -> None:
+            if step == "ledger" and kept.signing is before:
+                kept.change_signing_key()
+
+        assert kept.back_up(during).manifest.vkey == before.verify_key.vkey
+        held = {SigningKey.load(path).verify_key.vkey for path in kept.keys.glob("audit*.key")}
+        assert held == {before.verify_key.vkey, kept.signing.verify_key.vkey}
 
 
 def _manifest(change: Callable[[dict[str, Any]], object], *, sums: bool = True) -> Callable[[Kept, Manifest], None]:

@@ -1,6 +1,7 @@
 """mft.toml and the environment: what is wrong is said with its file, its line and what was perhaps meant."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from mft.config import DEFAULT_CONFIG, Config, Home, find_home, load_config
+from mft.config import DEFAULT_CONFIG, AlertRule, Config, Home, find_home, load_config
 from mft.errors import BadConfig, Missing
+from mft.pipeline.alerts import DEFAULT_RULES
 
 
 @pytest.fixture
@@ -59,9 +61,11 @@ def test_every_key_is_an_environment_variable(
 ) -> None:
     default = leaves(Config())[path]
     new: Any = (not default) if isinstance(default, bool) else default + 1 if isinstance(default, int) else ""
-    new = {"listen": "[::1]:0", "url": "postgresql:///x"}.get(path[-1], new)
+    new = {"listen": "[::1]:0", "url": "postgresql:///x", "too_large": "pass"}.get(path[-1], new)
     new = ("/x",) if isinstance(default, tuple) else new
     said = json.dumps(new) if isinstance(new, tuple) else str(new)
+    if path[-1] == "rules":
+        said, new = '[{"name": "x", "when": "held"}]', (AlertRule(name="x", when="held"),)
     monkeypatch.setenv("MFT_" + "__".join(path).upper(), said)
     expected = leaves(Config.model_construct()) | {path: new}
     assert leaves(load_config(home)) == expected
@@ -88,6 +92,8 @@ def test_the_environment_stands_over_the_file_key_by_key(home: Home, monkeypatch
         ("\n[pipeline]\nparsers = 0\n", "mft.toml:3: `pipeline.parsers`: input should be greater than or equal to 1"),
         ('[pipeline]\nparsers = "two"\n', "mft.toml:2: `pipeline.parsers`: input should be a valid integer"),
         ("[doors.sftp]\nlisten = 2222\n", "mft.toml:2: `doors.sftp.listen`: input should be a valid string"),
+        ('[scan]\nclamd = "localhost"\n', "mft.toml:2: `scan.clamd`: expected unix:/PATH or tcp:HOST:PORT"),
+        ('[scan]\nclamd = "unix:ctl"\n', "mft.toml:2: `scan.clamd`: expected unix:/PATH or tcp:HOST:PORT"),
         ("doors = 5\n", "mft.toml:1: `doors`: "),
         ("doors.sftp.lisen = 1\n", "mft.toml:1: unknown key `doors.sftp.lisen`; did you mean `listen`?"),
         ("[doors.sftp\n", "mft.toml:1:"),
@@ -181,3 +187,22 @@ class TestHome:
         home = Home(tmp_path)
         assert home.ledger_url(Config()) == f"sqlite:{tmp_path}/data/ledger.db"
         assert home.ledger_url(Config(ledger={"url": "postgresql:///x"})) == "postgresql:///x"
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ('when = "hold"', "`when` is one of held, quarantined"),
+        ('when = "disk"\npartner = "acme"', "a partner goes with held"),
+        ('when = "rejected"\ndoubt = "bounds"', "a doubt goes with held"),
+        ('when = "held"\n[[alerts.rules]]\nname = "x"\nwhen = "held"', "two rules have the same name"),
+    ],
+)
+def test_a_rule_of_alerts_that_cannot_be_meant(home: Home, rule: str, says: str) -> None:
+    home.config_file.write_text(f'[[alerts.rules]]\nname = "x"\n{rule}\n')
+    with pytest.raises(BadConfig, match=re.escape(says)):
+        load_config(home)
+
+
+def test_without_rules_the_usual_ones_are_in_force() -> None:
+    assert Config().alerts.in_force() == DEFAULT_RULES

@@ -44,6 +44,26 @@ def test_a_small_file_is_the_old_or_the_new_whole(tmp_path: Path, calls: list[st
     assert staged.startswith("sync .file.")
 
 
+def test_what_a_killed_writer_of_our_pid_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    """In a container every server is process 1. And what is left may be a name of another file."""
+    other = tmp_path / "other"
+    other.write_bytes(b"mine")
+    other.chmod(0o400)  # Its owner may not write it either.
+    (tmp_path / f".file.{os.getpid()}.staged").hardlink_to(other)
+    durable.write_file(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert other.read_bytes() == b"mine"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("write", [durable.write_file, durable.write_new], ids=["write_file", "write_new"])
+def test_what_root_writes_belongs_to_whoever_the_folder_does(tmp_path: Path, write: Any) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    write(tmp_path / "file", b"content")
+    found = (tmp_path / "file").stat()
+    assert (found.st_uid, found.st_gid) == (4711, 4712)
+
+
 @pytest.mark.parametrize("call", ["fsync", "fchmod"])
 @pytest.mark.parametrize(
     ("number", "kind"), [(errno.ENOSPC, NoSpace), (errno.EDQUOT, NoSpace), (errno.EIO, SyncFailed)]

@@ -7,7 +7,7 @@ import pytest
 import mft.server
 from mft import errors
 from mft.cli.main import EXIT_CODES, exit_code
-from mft.core import _error_kinds
+from mft.command_socket import _error_kinds
 from mft.errors import MFTError
 
 

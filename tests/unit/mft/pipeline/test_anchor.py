@@ -11,6 +11,7 @@ from mft.core import Note
 from mft.crypto.signing import SigningKey
 from mft.ledger.anchors import anchor_of
 from mft.pipeline.anchor import AnchorFailed, Anchors, attempt
+from mft.sinks.checkpoints import Syslog
 from tests.unit.mft.pipeline.conftest import Desk
 from tests.unit.mft.pipeline.test_emit import NOBODY
 
@@ -148,3 +149,9 @@ def test_what_failed_is_in_words_even_where_the_error_has_none(desk: Desk) -> No
             raise TimeoutError
 
     assert attempt(Mute("mail-1"), 1, "") == AnchorFailed("mail-1", "TimeoutError", "TimeoutError")
+
+
+def test_an_address_that_no_name_can_be_is_a_failure_as_others_are(desk: Desk) -> None:
+    outcome = attempt(Syslog("tcp:log..example:514"), 1, "note")
+    assert isinstance(outcome, AnchorFailed)
+    assert (outcome.error, outcome.failure) == ("UnicodeError", "its address or another setting is not usable")

@@ -7,7 +7,8 @@ import pytest
 
 from mft.audit.query import leaves
 from mft.ledger.outbox import latest_events
-from mft.pipeline.expiry import Ending, Expiry, level_of, our_endings, partners_endings
+from mft.pipeline.expiry import Ending, Expiry, level_of, our_endings, partners_endings, pgp_endings
+from mft.pipeline.pgp import PgpKey
 from partners.connection import Connection, Key, Login
 from partners.load import Directory, profile_of
 from tests.unit.mft.ledger.entries import ACME
@@ -119,3 +120,10 @@ def test_ours_end_by_age() -> None:
 def test_levels(left: int, level: int | None) -> None:
     assert level_of(left, 30) == level
     assert level_of(5, 3) == 7  # Seven days are told of also where fewer were asked for.
+
+
+def test_of_pgp_keys_those_that_have_an_end() -> None:
+    soon = int(NOW.timestamp()) + 3 * 86_400 + 60
+    keys = [PgpKey("A" * 40, True, None), PgpKey("B" * 40, False, soon), PgpKey("C" * 40, True, soon - 5 * 86_400)]
+    found = [(one.use, one.key, one.days_left) for one in pgp_endings(keys, NOW)]
+    assert found == [("pgp", "B" * 40, 3), ("pgp", "C" * 40, -2)]

@@ -23,7 +23,7 @@ from mft.ledger.tables import TRANSFER
 from mft.pipeline.erase import Erase
 from mft.pipeline.keys import Emptied, EraseShredded, Rewrap, Shred, Wrapped
 from mft.pipeline.rewrap import Rewrapping, erase_shredded
-from mft.pipeline.upload import Upload
+from mft.pipeline.upload import Onto, Upload
 from mft.vault.store import BLOB_MAX, Vault
 from tests.harness import sample
 from tests.unit.mft.ledger.entries import arrival
@@ -232,6 +232,22 @@ class TestShredding:
         with pytest.raises(NotAllowed, match=rf"transfer {transfer} .* legal hold"):
             desk.core.run(Shred(OLD.id, "cli:0"))
         assert keys.key_row(desk.books, OLD.id)["destroyed_at"] is None
+
+    def test_a_legal_hold_keeps_the_key_of_a_first_piece(self, desk: Desk, keyring: FolderKeyring) -> None:
+        upload = Upload(desk.vault, TENANT, arrival(b"resumed"))
+        upload.write(0, memoryview(LARGE))
+        command = upload.keep("broken off")
+        assert command is not None
+        desk.core.run(command)
+        first = object_of(desk, command.transfer)
+        rotate(desk, keyring)
+        upload = Upload(desk.vault, TENANT, arrival(b"resumed"), onto=Onto(command.transfer, first))
+        upload.write(len(LARGE), memoryview(b"the rest"))
+        transfer = desk.close(upload)
+        assert (first.bucket, object_of(desk, transfer).bucket) == (OLD.id, NEW.id)
+        desk.core.writer.run(lambda books: add_hold(books, "a suit", at=now_us(), by="cli:0", transfer=transfer))
+        with pytest.raises(NotAllowed, match=rf"transfer {transfer} .* legal hold"):
+            desk.core.run(Shred(OLD.id, "cli:0"))
 
     def test_nothing_that_is_no_bucket_key_is_shredded(self, desk: Desk, keyring: FolderKeyring) -> None:
         with pytest.raises(Missing, match="no bucket key feed"):

@@ -60,7 +60,6 @@ def test_again_there_is_nothing_to_forget_and_no_leaf(desk: "Desk", transfer: st
     leaf = str(the_leaf(desk, transfer)["id"])
     desk.core.run(Redact(leaf, None, "cli:0"))
     assert not desk.core.run(Redact(leaf, None, "cli:0"))
-    assert not desk.core.run(Redact(leaf, "nothing", "cli:0"))
     assert len(list(leaves(desk.books, kind="audit.redacted"))) == 1
 
 
@@ -95,3 +94,11 @@ def test_of_a_transfer_row_events_and_leaves_lose_the_name(desk: "Desk", transfe
     assert desk.events(transfer) == []
     assert all("a.txt" not in str(leaf) for leaf in leaves(desk.books, transfer=transfer))
     assert verifies(desk) == 0
+
+
+def test_a_field_that_the_leaf_does_not_have_is_told(desk: "Desk", transfer: str) -> None:
+    leaf = str(the_leaf(desk, transfer)["id"])
+    with pytest.raises(Missing, match=rf"leaf {leaf} has no private value `nmae`: it has name, sha256"):
+        desk.core.run(Redact(leaf, "nmae", "cli:0"))
+    assert desk.core.run(Redact(leaf, "name", "cli:0"))
+    assert not desk.core.run(Redact(leaf, "name", "cli:0"))

@@ -171,6 +171,21 @@ class TestHolds:
         assert not is_gone(desk, row["object_id"])
         assert is_gone(desk, desk.row(later)["object_id"])
 
+    def test_on_an_acknowledgment_of_a_file_that_is_due(self, desk: "Desk", claims: str) -> None:
+        children = desk.books._connection.execute("SELECT id FROM transfer WHERE parent_id = ?", (claims,)).fetchall()
+        held, *others = [child for (child,) in children]
+        name = desk.row(held)["name_bytes"]
+        desk.core.run(MakeHold("m", "cli:0", (held,)))
+        desk.core.run(Erase(claims, ("names",), "redacted", "cli:0"))
+        assert desk.row(claims)["name_bytes"] == b"(erased)"
+        assert desk.row(held)["name_bytes"] == name
+        assert all(desk.row(other)["name_bytes"] == b"(erased)" for other in others)
+
+    def test_one_of_no_time_at_all_is_refused(self, desk: "Desk", claims: str) -> None:
+        who = desk.row(claims)["connection"]
+        with pytest.raises(NotAllowed, match="ends before it begins"):
+            desk.core.run(MakeHold("m", "cli:0", connection=who, since=5, until=5))
+
     def test_a_hold_made_during_a_sweep_counts(self, desk: "Desk", claims: str) -> None:
         desk.core.run(MakeHold("m", "cli:0", (claims,)))
         assert desk.core.run(EraseDue("standard", "original", (claims,), "server")) == 0

@@ -6,10 +6,8 @@ import json
 import os
 import shutil
 import socket
-import socketserver
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -122,45 +120,6 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
         eventually(lambda: not stat.exists() or ") Z " in stat.read_text(), what="the child is gone")
 
 
-class SmtpServer(socketserver.StreamRequestHandler):
-    """As much of RFC 5321 as takes a message."""
-
-    def handle(self) -> None:
-        server: Any = self.server
-        self.wfile.write(b"220 sink\r\n")
-        while line := self.rfile.readline():
-            server.said.append(line)
-            verb = line[:4].upper().strip()
-            if verb == b"EHLO":
-                self.wfile.write(b"250-sink\r\n250 AUTH PLAIN\r\n")
-            elif verb == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
-                lines = iter(self.rfile.readline, b".\r\n")
-                server.messages.append(b"".join(line.removeprefix(b".") for line in lines))
-                self.wfile.write(b"250 ok\r\n")
-            elif verb == b"QUIT":
-                self.wfile.write(b"221 bye\r\n")
-                return
-            elif verb == b"AUTH":
-                self.wfile.write(b"235 ok\r\n")
-            elif verb == b"RCPT" and server.refuses:
-                self.wfile.write(b"550 no\r\n")
-            else:
-                self.wfile.write(b"250 ok\r\n")
-
-
-@pytest.fixture
-def smtp() -> Iterator[Any]:
-    server: Any = socketserver.ThreadingTCPServer(("127.0.0.1", 0), SmtpServer)
-    server.said, server.messages, server.refuses = [], [], False
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def mail(smtp: Any, host: str = "127.0.0.1", user: str = "", password: Path | None = None) -> Mail:
     port = smtp.server_address[1]
     return Mail(f"{host}:{port}", "mft@example.com", ["audit@example.com", "b@example.com"], user, password)
@@ -196,7 +155,7 @@ def test_a_password_is_read_from_its_file_alone_and_not_sent_in_clear(
     mail(smtp, user="u", password=path).send(7, NOTE)
     assert any(line.startswith(b"AUTH PLAIN") for line in smtp.said)
     smtp.said.clear()
-    monkeypatch.setattr("mft.sinks.checkpoints.is_loopback", lambda _: False)
+    monkeypatch.setattr("mft.sinks.mail.is_loopback", lambda _: False)
     with pytest.raises(NotAllowed, match="no TLS"):
         mail(smtp, user="u", password=path).send(7, NOTE)
     assert not any(line.startswith(b"AUTH") for line in smtp.said)
