@@ -362,6 +362,10 @@ class Home:
         return self.root / "config" / "guides"
 
     @property
+    def routes(self) -> Path:
+        return self.root / "config" / "routes.toml"
+
+    @property
     def keys(self) -> Path:
         """Raises BadConfig: they are systemd's credentials, and there are none."""
         if self.keys_folder != CREDENTIALS:

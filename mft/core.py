@@ -28,6 +28,7 @@ from mft.pipeline import (
     anchor,
     conclude,
     deadlines,
+    deliver,
     emit,
     erase,
     keys,
@@ -62,13 +63,13 @@ class Note(msgspec.Struct, frozen=True, tag=True):
 
 
 class KeepProfile(msgspec.Struct, frozen=True, tag=True):
-    """A partner file, a guide beside them or our own settings are in force, as they stand in `body`."""
+    """A partner file, a guide beside them, the routes or our own settings are in force, as they stand in `body`."""
 
     digest: str
     subject: str
     name: str
     body: str
-    kind: Literal["connection", "guide", "settings"] = "connection"
+    kind: Literal["connection", "guide", "routes", "settings"] = "connection"
 
 
 class Reload(msgspec.Struct, frozen=True, tag=True):
@@ -119,6 +120,9 @@ Command = (
     | release.LiftFlowHold
     | emit.Delivered
     | emit.DeliveryFailed
+    | deliver.FileDelivered
+    | deliver.FileNotDelivered
+    | deliver.RetryDelivery
     | deadlines.Due
     | scan.ScannerBack
     | erase.Erase
@@ -201,6 +205,9 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     release.LiftFlowHold: release.lift_flow_hold,
     emit.Delivered: emit.delivered,
     emit.DeliveryFailed: emit.delivery_failed,
+    deliver.FileDelivered: deliver.file_delivered,
+    deliver.FileNotDelivered: deliver.file_not_delivered,
+    deliver.RetryDelivery: deliver.retry_delivery,
     deadlines.Due: deadlines.due,
     scan.ScannerBack: scan.scanner_back,
     erase.Erase: erase.erase,

@@ -9,8 +9,8 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mft.errors import Busy, NoSpace, SyncFailed
@@ -203,3 +203,39 @@ def sync_copy(path: Path) -> None:
         sync_file(fd, path)
     finally:
         os.close(fd)
+
+
+def write_apart(
+    folder: int, name: bytes, part: bytes, chunks: Iterable[bytes], *, mode: int, replace: bool = False
+) -> None:
+    """Write a file into a folder that others work in, given as a descriptor: they see it whole, or not at all.
+
+    It is written as `part`, synced, and linked to its name, which takes no other file's; then the folder is synced.
+    What is left of an earlier try under `part` is removed first. No link is followed. That disk is not ours, so its
+    errors come as they are: OSError, and nothing is to be done about them but to try again from the beginning.
+
+    Raises:
+        FileExistsError: something has that name, and is not to be replaced.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(part, dir_fd=folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(part, flags, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(fd, "wb", buffering=0) as file:
+            for chunk in chunks:
+                view = memoryview(chunk)
+                while view:
+                    view = view[file.write(view) or 0 :]
+            os.fchmod(fd, mode)
+            os.fsync(fd)
+        if replace:
+            os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+        else:
+            os.link(part, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            os.unlink(part, dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part, dir_fd=folder)
+        raise
+    os.fsync(folder)

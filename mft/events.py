@@ -157,6 +157,32 @@ class AckSent(TransferEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySucceeded(TransferEvent):
+    """A file has gone by a route: it lies under `name` in `target`, a folder or a partner's mailbox."""
+
+    type = "mft.delivery.succeeded.v1"
+    delivery: str
+    route: str
+    target: str
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFailed(TransferEvent):
+    """A file could not go by a route: it is tried again, or was `given_up`. Told at the first failure, at each other
+    `error`, and at the end.
+    """
+
+    type = "mft.delivery.failed.v1"
+    delivery: str
+    route: str
+    name: str
+    error: str
+    given_up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadStalled(TransferEvent):
     """An upload was broken off, or lies under a temporary name, and nothing has happened to it for long."""
 
@@ -192,6 +218,8 @@ CATALOGUE: tuple[type[Event], ...] = (
     TransferQuarantined,
     TransferDuplicate,
     AckSent,
+    DeliverySucceeded,
+    DeliveryFailed,
     UploadStalled,
     KeyExpiring,
 )

@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import mft
 from mft.audit.changes import changes, masked, words_of
@@ -40,10 +40,12 @@ from mft.ledger.profiles import last_profiles, was_removed
 from mft.ledger.record_parts import parts_in_files
 from mft.ledger.uploads import under_way
 from mft.own_process import keep_to_ourselves
+from mft.pipeline import route
 from mft.pipeline.agreements import problems
 from mft.pipeline.alerts import Alerts, Channel
 from mft.pipeline.anchor import Anchors, Destination
 from mft.pipeline.deadlines import Deadlines
+from mft.pipeline.deliver import Delivery
 from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings, pgp_endings
 from mft.pipeline.pgp import NoGpg, listed
@@ -59,21 +61,24 @@ from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.clamd import Clamd
 from mft.sinks.file import FileSink
+from mft.sinks.mailbox import target_of
 from mft.sinks.people import AlertMail, Webhook
 from mft.vault.store import Vault
 from partners.connection import Connection
 from partners.load import EMPTY, Directory, load_directory
+from partners.route import Routes
 from partners.strict_toml import BadFile
 from partners.watched_folder import clashes
 
 ORPHAN_SECONDS = 7 * 86_400
 CONFIG_FILE = "mft.toml"
+ROUTES_FILE = "routes.toml"
 
 
 def load_partners(home: Home) -> Directory:
     """Raises BadConfig: with every problem of every partner file, and of every guide beside them."""
     try:
-        directory = load_directory(home.partners, home.guides)
+        directory = load_directory(home.partners, home.guides, home.routes)
     except BadFile as error:
         raise BadConfig(str(error)) from None
     watched = [
@@ -81,7 +86,8 @@ def load_partners(home: Home) -> Directory:
         for profile in directory.profiles.values()
         for folder in profile.connection.watched_folders
     ]
-    if found := [*problems(directory), *(f"{path}: {what}" for path, what in clashes(watched))]:
+    found = [*problems(directory), *(f"{path}: {what}" for path, what in clashes(watched))]
+    if found := [*found, *route.problems(directory, home.routes, home.root)]:
         raise BadConfig("\n".join(found))
     return directory
 
@@ -291,6 +297,12 @@ class Server:
         runner.start()
         cleanup.callback(lambda: self._unless_broken(runner.stop))
         core.on("arrived", runner.wake)
+        delivery = self._delivery = Delivery(
+            vault, readers, core.run, broken, lambda: self._directory, partial(target_of, vault=vault)
+        )
+        delivery.start()
+        cleanup.callback(delivery.stop)
+        core.on("announced", delivery.wake)
         if scanner is not None:
             rescan = Rescan(scanner, readers.get, core.run, broken)
             rescan.start()
@@ -360,18 +372,29 @@ class Server:
 
     def _note_settings(self, core: Core) -> None:
         """Leave a leaf that says what is different in mft.toml and the environment since the last start."""
-        settings = masked(self.config.model_dump(mode="json"))
-        body = canonical(settings)
+        settings, words = masked(self.config.model_dump(mode="json")), words_of(Config.model_json_schema())
+        self._note_changes(core, "settings", CONFIG_FILE, settings, words, actor="server")
+
+    def _note_changes(
+        self,
+        core: Core,
+        kind: Literal["routes", "settings"],
+        file: str,
+        now: dict[str, Any],
+        words: frozenset[str],
+        *,
+        actor: str,
+    ) -> None:
+        body = canonical(now)
         digest = hashlib.sha256(body).hexdigest()
-        last = core.writer.run(lambda books: last_profiles(books, "settings")).get(CONFIG_FILE)
+        last = core.writer.run(lambda books: last_profiles(books, kind)).get(file)
         if last is None or last["hash"] != digest:
             facts: dict[str, Fact] = {"digest": digest}
             private = {}
             if last is not None:
-                words = words_of(Config.model_json_schema())
-                facts["changed"], private["diff"] = changes(json.loads(last["body"]), settings, words)
-            core.run(Note("settings.loaded", "server", facts=facts, private=private))
-        core.run(KeepProfile(digest, CONFIG_FILE, CONFIG_FILE, body.decode(), "settings"))
+                facts["changed"], private["diff"] = changes(json.loads(last["body"]), now, words)
+            core.run(Note(f"{kind}.loaded", actor, facts=facts, private=private))
+        core.run(KeepProfile(digest, file, file, body.decode(), kind))
 
     # The door, in here or as processes
 
@@ -504,6 +527,9 @@ class Server:
             if name not in before or before[name].hash != guide.hash:
                 core.run(KeepProfile(guide.hash, guide.id, guide.id, guide.text, "guide"))
                 core.run(Note("guide.loaded", actor, facts={"guide": guide.id, "digest": guide.hash}))
+        if directory.routes.routes or ROUTES_FILE in core.writer.run(lambda books: last_profiles(books, "routes")):
+            routes, words = directory.routes.model_dump(mode="json"), words_of(Routes.model_json_schema())
+            self._note_changes(core, "routes", ROUTES_FILE, routes, words, actor=actor)
         core.run(Note("config.loaded", actor, facts=dict(diff)))
         self._directory = directory
         return diff
@@ -550,6 +576,7 @@ class Server:
         if hasattr(self, "_folders"):
             await asyncio.to_thread(self._folders.follow, directory)
         self._receipts.wake()
+        self._delivery.wake()
         return diff
 
     @property

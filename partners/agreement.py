@@ -3,17 +3,16 @@
 `[[agreements]]` in a partner file: the first that matches counts; where none does, all defaults.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from partners.template import check_template, fill
+
 Treatment = Literal["reject", "warn", "report"]
 
 ACK_FIELDS: Final = ("name", "stem", "kind", "control_number", "date", "time", "number")
-_FIELD: Final = re.compile(r"\{([^{}]*)\}")
-_NAME_BYTES_MAX: Final = 255
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 OutFolder = Annotated[str, StringConstraints(pattern=r"^/(outbound|errors)(/[^/\x00-\x1f]{1,255}){0,7}$")]
@@ -62,14 +61,7 @@ class Agreement(BaseModel):
     @field_validator("ack_name")
     @classmethod
     def _is_a_template(cls, template: str) -> str:
-        rest = _FIELD.sub("", template)
-        if unknown := [field for field in _FIELD.findall(template) if field not in ACK_FIELDS]:
-            raise ValueError(f"there is no field {{{unknown[0]}}}; there are {', '.join(ACK_FIELDS)}")
-        if "{" in rest or "}" in rest:
-            raise ValueError("a brace is not closed; fields are written {name}")
-        if "/" in rest or not rest.isprintable() or template in {".", ".."}:
-            raise ValueError("this is no file name: leave out slashes and control characters")
-        return template
+        return check_template(template, ACK_FIELDS)
 
     def matches(
         self,
@@ -93,6 +85,4 @@ class Agreement(BaseModel):
 
     def ack_called(self, fields: Mapping[str, bytes]) -> bytes:
         """An acknowledgment's name; `fields` has all of ACK_FIELDS. Of one that is too long the end is kept."""
-        parts = _FIELD.split(self.ack_name)
-        name = b"".join(fields[part] if nth % 2 else part.encode() for nth, part in enumerate(parts))
-        return name[-_NAME_BYTES_MAX:]
+        return fill(self.ack_name, fields)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from partners.connection import Connection, Login
+from partners.route import NO_ROUTES, Routes
 from partners.strict_toml import BadFile, load_model, read_toml
 
 
@@ -38,10 +39,11 @@ class GuideFile:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """All partner files at one moment, by connection id, and the guides that they may name, by theirs."""
+    """All partner files at one moment, by connection id, the guides that they may name, by theirs, and the routes."""
 
     profiles: Mapping[str, Profile]
     guides: Mapping[str, GuideFile] = field(default_factory=lambda: MappingProxyType({}))
+    routes: Routes = NO_ROUTES
 
     def login(self, user: str) -> tuple[Profile, Login] | None:
         """The login of that name, of a connection that is enabled."""
@@ -64,8 +66,8 @@ def profile_of(connection: Connection, path: Path | None = None) -> Profile:
     return Profile(connection, hashlib.sha256(body.encode()).hexdigest(), body, path)
 
 
-def load_directory(folder: Path, guides_folder: Path | None = None) -> Directory:
-    """Read `folder/*.toml`, and `guides_folder/*.toml`.
+def load_directory(folder: Path, guides_folder: Path | None = None, routes_file: Path | None = None) -> Directory:
+    """Read `folder/*.toml`, `guides_folder/*.toml`, and the routes where there are any.
 
     Raises:
         BadFile: with every problem of every file, a line each.
@@ -87,9 +89,15 @@ def load_directory(folder: Path, guides_folder: Path | None = None) -> Directory
                 problems.append(f"{path}:1: the {kind} `{value}` is in {taken[kind, value]} already")
             taken[kind, value] = path
         profiles[connection.id] = profile_of(connection, path)
+    routes = NO_ROUTES
+    if routes_file is not None and routes_file.exists():
+        try:
+            routes = load_model(Routes, routes_file)
+        except BadFile as error:
+            problems.append(str(error))
     if problems:
         raise BadFile("\n".join(problems))
-    return Directory(MappingProxyType(profiles), MappingProxyType(guides))
+    return Directory(MappingProxyType(profiles), MappingProxyType(guides), routes)
 
 
 def _load_guides(folder: Path, problems: list[str]) -> dict[str, GuideFile]:

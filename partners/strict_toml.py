@@ -5,6 +5,7 @@ Knows nothing of what the models are for.
 
 import difflib
 import re
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -108,8 +109,26 @@ def line_of(text: str, location: Sequence[Any]) -> int:
             seen.setdefault(table, []).append(number)
         elif key := _KEY.match(line):
             seen.setdefault((*table, key[1] or key[2] or key[3]), []).append(number)
+    within = _lines_within(seen, location)
     index = next((part for part in location if isinstance(part, int)), 0)
     for path, _ in wanted:
-        if found := seen.get(path):
+        found = seen.get(path, [])
+        if inside := [line for line in found if line in within]:
+            return inside[0]
+        if found and not within:
             return found[min(index, len(found) - 1)]
     return 1
+
+
+def _lines_within(seen: Mapping[tuple[str, ...], list[int]], location: Sequence[Any]) -> range:
+    """The lines of the table that a place lies in, of an array of tables; none where it lies in no such array."""
+    within = range(0)
+    for depth, index in enumerate(location):
+        if not isinstance(index, int):
+            continue
+        array = tuple(part for part in location[:depth] if isinstance(part, str))
+        begins = [line for line in seen.get(array, []) if not within or line in within]
+        if index < len(begins):
+            end = begins[index + 1] if index + 1 < len(begins) else within.stop or sys.maxsize
+            within = range(begins[index], end)
+    return within

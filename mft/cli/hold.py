@@ -1,10 +1,13 @@
 """`mft hold`: hold files back, or what goes to a sink, and go on receiving."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mft.cli.options import HomeOption, JsonOption, Output, parse_later, utf8, when
+
+if TYPE_CHECKING:
+    from mft.config import Home
 
 app = typer.Typer(help="Hold back what goes on arriving: add, list, lift.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -18,7 +21,7 @@ def add(
     set_code: Annotated[
         str, typer.Option("--set", metavar="CODE", help="Files with such a set: 837, ORDERS ….", show_default=False)
     ] = "",
-    sink: Annotated[str, typer.Option(help="Events to this sink.", show_default=False)] = "",
+    sink: Annotated[str, typer.Option(help="Events to this sink, or files by this route.", show_default=False)] = "",
     until: Annotated[
         int | None,
         typer.Option(
@@ -48,8 +51,10 @@ def add(
     if sink and any(of_files):
         raise typer.BadParameter("a sink is held as a whole: leave the others out", param_hint="--sink")
     found, config = open_home(home)
-    if sink and not (sink == "file" and config.events.file):
-        raise typer.BadParameter(f"there is no sink `{sink}`; there is {'file' if config.events.file else 'none'}")
+    if sink:
+        known = [*(["file"] if config.events.file else []), *_routes(found)]
+        if sink not in known:
+            raise typer.BadParameter(f"there is no sink `{sink}`; there is {', '.join(known) or 'none'}")
     connection = None
     if partner:
         with ledger_of(home) as books:
@@ -63,6 +68,12 @@ def add(
         Output(as_json).object({"hold": made})
         return
     print(f"hold {made}" + (f", until {when(until)} UTC" if until else f": `mft hold lift {made}` ends it"))
+
+
+def _routes(home: "Home") -> list[str]:
+    from mft.server import load_partners
+
+    return [route.name for route in load_partners(home).routes.routes]
 
 
 @app.command("list")

@@ -29,6 +29,7 @@ from mft.cli import (
     records,
     restore,
     retention,
+    route,
     serve,
     transfer,
     validate,
@@ -72,6 +73,7 @@ app.command()(parse.parse)
 app.command()(validate.validate)
 app.add_typer(transfer.app, name="transfer")
 app.add_typer(hold.app, name="hold")
+app.add_typer(route.app, name="route")
 app.command()(find.find)
 app.add_typer(records.app, name="records")
 app.add_typer(ack.app, name="ack")

@@ -77,7 +77,7 @@ def show(transfer_id: IdArgument, home: HomeOption = None, as_json: JsonOption =
     """
     from mft.audit.query import leaves
     from mft.cli.access import ledger_of
-    from mft.ledger import acknowledgments
+    from mft.ledger import acknowledgments, deliveries
     from mft.ledger.outbox import events_of
     from mft.ledger.transfers import children_of, parts, public, transfer_row
 
@@ -105,6 +105,7 @@ def show(transfer_id: IdArgument, home: HomeOption = None, as_json: JsonOption =
         known["acknowledgments"] = [
             acknowledgments.public(one) for one in acknowledgments.acknowledgments_of(books, row["id"])
         ]
+        known["deliveries"] = [deliveries.public(one) for one in deliveries.deliveries_of(books, row["id"])]
         known["events"] = [
             {"id": event["id"], "type": event["type"], "at": event["at"]} for event in events_of(books, row["id"])
         ]
@@ -173,6 +174,11 @@ def _tell(known: dict[str, Any]) -> None:
             f"{row['control_number']}, {about} {other}, {'fetched' if row['fetched_at'] else 'not fetched yet'}"
             + (f", once more: see {row['repeats']}" if row["repeats"] else "")
         )
+    for row in known["deliveries"]:
+        by = f"by {row['route']} as {row['name']}" + (
+            f", interchange {row['interchange']}" if row["interchange"] else ""
+        )
+        print(f"  delivery  {by}, {row['state']}" + (f": {row['error']}" if row["error"] else "") + f"  {row['id']}")
     print("  what happened (UTC)")
     for leaf in known["timeline"]:
         facts = " ".join(f"{k}={v}" for k, v in leaf["facts"].items() if v is not None and k != "object")

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0007"  # The newest migration; a test holds it against the folder.
+HEAD = "0009"  # The newest migration; a test holds it against the folder.
 
 METADATA = MetaData(
     naming_convention={
@@ -570,6 +570,37 @@ DELIVERY = Table(
     _number("delivered_at"),
     ForeignKeyConstraint(["event_id"], ["outbox.id"]),
     Index(None, "sink", "state", "event_id"),
+)
+
+# Files on their way out by a route: each of them, or each interchange of one, once for every route.
+FILE_DELIVERY = Table(
+    "file_delivery",
+    METADATA,
+    _id(),
+    _tenant(),
+    _text("transfer_id", null=False),
+    _text("route", null=False),  # Its name: where that leads is asked when it is delivered.
+    _number("interchange", null=False, default="0"),  # Its position; 0 is the whole file.
+    _number("start_offset"),
+    _number("end_offset"),
+    _bytes("name_bytes", null=False),  # What it is to be called; once delivered, what it was called.
+    _text("state", null=False),  # waiting, failed (and tried again), delivered, dead
+    _number("attempts", null=False, default="0"),
+    _number("due_at", null=False),
+    _text("error"),  # Of the last attempt, as a code.
+    _number("failing_since"),
+    _text("outbound_id"),  # In a partner's mailbox it is this transfer.
+    _number("made_at", null=False),
+    _number("ended_at"),
+    _of_transfer(),
+    UniqueConstraint("transfer_id", "route", "interchange"),
+    Index(
+        "ix_file_delivery_open",
+        "route",
+        "id",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )
 
 # Who works on transfers: a claim names its runner and dies with it.

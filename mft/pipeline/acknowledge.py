@@ -27,6 +27,7 @@ from parsers.acknowledgment import STANDARDS, Answer, Numbers, Wish, answer, rej
 from parsers.findings import Finding, Location
 from parsers.judged import JudgedInterchange, JudgedSet
 from partners.agreement import Agreement
+from partners.template import plain
 
 if TYPE_CHECKING:
     from mft.audit.log import Fact
@@ -439,7 +440,7 @@ def _names(
         "name": name,
         "stem": name.rpartition(b".")[0] or name,
         "kind": kind.encode(),
-        "control_number": _plain(control_number),
+        "control_number": plain(control_number),
         "date": f"{now:%Y%m%d}".encode(),
         "time": f"{now:%H%M%S}".encode(),
         "number": number.encode(),
@@ -449,8 +450,3 @@ def _names(
     stem, dot, ending = first.rpartition(b".")
     for more in (number, transfer):
         yield stem + b"." + more.encode() + dot + ending if dot else ending + b"." + more.encode()
-
-
-def _plain(control_number: str | None) -> bytes:
-    """A control number as part of a name: of what could be anything, letters and digits are left."""
-    return "".join(c for c in control_number or "" if c.isascii() and (c.isalnum() or c == "-")).encode() or b"0"

@@ -28,6 +28,7 @@ class Agreed:
         feed: that of the file in question; without one, all defaults.
         profile: the hash of its partner file as it stands now; None where there is none any more.
         judging: for the parser.
+        routes: by which files may go on.
     """
 
     def __init__(self, directory: Directory, connection: str, feed: str | None = None) -> None:
@@ -37,6 +38,7 @@ class Agreed:
         self.feed = (found.connection.feed_named(feed) if found and feed else None) or _NO_FEED
         self.agreements: tuple[Agreement, ...] = found.connection.agreements if found else ()
         self.judging = judging(self.agreements, directory.guides)
+        self.routes = directory.routes
 
     def trading_partner(self, interchange: Mapping[str, Any]) -> TradingPartner | None:
         """Who of the connection's trading partners sent an interchange, a row of that table."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from mft.audit.log import Fact
+from mft.clock import new_id
 from mft.domain import TENANT, Arrival, Doubt, Principal, SealedObject, Stage, printable
 from mft.events import (
     AckSent,
@@ -22,7 +23,7 @@ from mft.events import (
     TransferReceived,
     TransferRejected,
 )
-from mft.ledger import flow_holds, runners, transfers, uploads
+from mft.ledger import deliveries, flow_holds, runners, transfers, uploads
 from mft.ledger.acknowledgments import add_acknowledgment, came_before
 from mft.ledger.database import Row
 from mft.ledger.objects import insert_object
@@ -65,6 +66,16 @@ class Child(msgspec.Struct, frozen=True):
     doubt: Doubt | None = None
 
 
+class Planned(msgspec.Struct, frozen=True):
+    """Where a file goes on to, or one interchange of it: then with its position and the bytes that it is."""
+
+    route: str
+    interchange: int
+    start_offset: int | None
+    end_offset: int | None
+    name_bytes: bytes
+
+
 class Conclude(msgspec.Struct, frozen=True, tag=True):
     """All that one pass found out about a transfer.
 
@@ -95,6 +106,7 @@ class Conclude(msgspec.Struct, frozen=True, tag=True):
     came_before: tuple[CameBefore, ...] = ()
     duplicate_of: str | None = None
     children: tuple[Child, ...] = ()
+    deliveries: tuple[Planned, ...] = ()
 
 
 def conclude(journal: Journal, command: Conclude) -> None:
@@ -176,6 +188,9 @@ def conclude(journal: Journal, command: Conclude) -> None:
         parent = transfers.transfer_row(books, transfer)
         for child in command.children:
             _part(journal, command, parent, child)
+    for planned in command.deliveries:
+        row = {"id": new_id(), "transfer_id": transfer, **msgspec.structs.asdict(planned)}
+        deliveries.add(books, row, at=journal.at)  # Ids are made in here: their order is the ledger's.
 
 
 def _part(journal: Journal, command: Conclude, parent: Row, child: Child) -> None:

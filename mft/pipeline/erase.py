@@ -15,7 +15,7 @@ from mft.ledger.database import Books, Row
 from mft.ledger.holds import hold_on
 from mft.ledger.objects import erase_object, pieces_of
 from mft.ledger.record_parts import forget
-from mft.ledger.tables import DELIVERY, LEAF, LEAF_CLEAR, OUTBOX, RECORDS, TRANSFER
+from mft.ledger.tables import DELIVERY, FILE_DELIVERY, LEAF, LEAF_CLEAR, OUTBOX, RECORDS, TRANSFER
 from mft.ledger.transfers import ERASED, transfer_row
 from mft.pipeline.journal import Journal
 
@@ -41,6 +41,9 @@ _UNNAME = (
         reason=None,
         sha256=None,
     )
+)
+_UNNAME_DELIVERIES = (
+    update(FILE_DELIVERY).where(FILE_DELIVERY.c.transfer_id == bindparam("transfer")).values(name_bytes=NAMELESS)
 )
 _EVENTS = select(OUTBOX.c.id).where(OUTBOX.c.transfer_id == bindparam("transfer"))
 _DROP_DELIVERIES = delete(DELIVERY).where(DELIVERY.c.event_id == bindparam("event"))
@@ -112,6 +115,7 @@ def _erase_names(books: Books, transfer: str) -> None:
     for leaf in books.rows(_LEAVES, {"transfer": transfer}):
         books.execute(_CLEAR, {"leaf": leaf["id"]})
     books.execute(_UNNAME, {"transfer": transfer})
+    books.execute(_UNNAME_DELIVERIES, {"transfer": transfer})
     for event in books.rows(_EVENTS, {"transfer": transfer}):
         books.execute(_DROP_DELIVERIES, {"event": event["id"]})
         books.execute(_DROP_EVENT, {"event": event["id"]})

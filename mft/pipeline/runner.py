@@ -30,6 +30,7 @@ from mft.pipeline.journal import Journal
 from mft.pipeline.parse import Parser, ParserDied
 from mft.pipeline.pgp import NO_KEYS, PgpKeys, sweep_homes
 from mft.pipeline.reading import Reading, columns_found
+from mft.pipeline.route import routed
 from mft.pipeline.scan import MALWARE, NO_SCANNER, Scanning
 from mft.pipeline.unwrap import Unwrapping, no_message, wrapped_in
 from mft.threads import watched
@@ -217,7 +218,7 @@ class Runner:
             doubt = found.weigh(self._readers.get(), doubt)
             if doubt is None and isinstance(found, Reading):
                 found.answer(self._readers.get(), self._submit)
-            self._submit(found.conclusion(self.id, partner, witnesses, doubt))
+            self._submit(routed(found.conclusion(self.id, partner, witnesses, doubt), job, agreed))
         except Broken:
             raise  # The commit may have come through after all: what it speaks of stays for the next start.
         except StageConflict:

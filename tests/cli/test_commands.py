@@ -90,7 +90,7 @@ def test_the_keys_of_transfer_show(mft: Mft, home: Path) -> None:
     assert {key: known[key] for key in first} == first
     assert set(known) - set(first) == {
         "timeline", "evidence", "interchanges", "groups", "transaction_sets", "findings", "records",
-        "events", "acknowledgments", "parts",
+        "events", "acknowledgments", "parts", "deliveries",
     }  # fmt: skip
     (finding,) = known["findings"]
     assert set(finding) == {

@@ -43,6 +43,18 @@ frequency = "CLM05-3 in frequencies"
 "1" = "original"
 "7" = "replacement"
 """
+ROUTES = """[[routes]]
+name = "orders"
+set = "850"
+to = "/nowhere/orders"
+usage = "any"
+name_template = "{partner}_{name}"
+
+[[routes]]
+name = "notes"
+file = "*.pdf"
+to_partner = "acme"
+"""
 TRANSCRIPTS = sorted(path.stem for path in FOLDER.glob("*.txt"))
 
 
@@ -78,6 +90,7 @@ def test_transcript(name: str, mft: Mft, tmp_path: Path, request: pytest.Fixture
     (tmp_path / "guides").mkdir()
     (tmp_path / "guides" / "bob-837.toml").write_text(OVERLAY)
     (tmp_path / "our-837p.toml").write_text(MAP)
+    (tmp_path / "routes.toml").write_text(ROUTES)
     (tmp_path / "acme.pub").write_bytes((request.getfixturevalue("fresh_home") / "acme.pub").read_bytes())
     played = steps(text)
     assert played

@@ -118,6 +118,36 @@ def dies_concluding() -> None:
     conclude.add_acknowledgment = added  # type: ignore[attr-defined]
 
 
+def dies_linking() -> None:
+    """No fault of ours: the server is killed when a file lies complete in a folder, and has no name there yet."""
+    os.link = lambda *args, **named: os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dies_linked() -> None:
+    """No fault of ours: the same when it has its name."""
+    link = os.link
+
+    def linked(*args: Any, **named: Any) -> None:
+        link(*args, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    os.link = linked
+
+
+def dies_delivered() -> None:
+    """No fault of ours: the same when it is delivered, and the ledger does not know."""
+    from mft.ledger import deliveries
+
+    deliveries.mark_delivered = lambda *args, **named: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,return-value]
+
+
+def delivered_unlooked() -> None:
+    """A file is written once more, without a look whether it is there."""
+    from mft.sinks import folder
+
+    folder._is_there = lambda *args: False
+
+
 def dies_unwrapping() -> None:
     """No fault of ours: the server is killed when all that was in an archive is sealed, and nothing of it committed."""
     from mft.pipeline.unwrap import Unwrapping
@@ -229,6 +259,10 @@ FAULTS = {
     "nothing-is-a-repeat": nothing_is_a_repeat,
     "dies-with-numbers": dies_with_numbers,
     "dies-concluding": dies_concluding,
+    "dies-linking": dies_linking,
+    "dies-linked": dies_linked,
+    "dies-delivered": dies_delivered,
+    "delivered-unlooked": delivered_unlooked,
     "dies-unwrapping": dies_unwrapping,
     "numbers-again": numbers_again,
     "acknowledged-unseen": acknowledged_unseen,

@@ -1,0 +1,122 @@
+"""What goes by a route, of a real file of several interchanges, of wrapped ones, and what the configuration must know."""
+
+from pathlib import Path
+
+import pytest
+
+from mft.ledger.transfers import parts
+from mft.pipeline.agreements import Agreed
+from mft.pipeline.parse import Parser
+from mft.pipeline.route import Journey, decide, journey_of, problems
+from partners.feed import Feed
+from partners.load import Directory
+from partners.route import Piece, Route, Routes
+from tests.harness import corpus
+from tests.unit.mft.ledger.entries import ACME
+from tests.unit.mft.pipeline.conftest import Desk
+from tests.unit.mft.pipeline.test_deliver import come, lying, routes, to, worker
+
+FILE = Piece("acme", b"a.edi", "x12", "production")
+
+
+def real_file() -> bytes:
+    """The first file of the corpus that holds several interchanges of X12."""
+    for path in sorted(corpus().rglob("*")):
+        if path.is_file() and path.stat().st_size < 200_000:
+            content = path.read_bytes()
+            if content.startswith(b"ISA") and content.count(b"ISA*") > 1 and content.count(b"IEA*") > 1:
+                return content
+    pytest.skip("no file with several interchanges in the corpus")
+
+
+def test_a_real_file_of_several_interchanges_is_split(desk: Desk, parser: Parser, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    content = real_file()
+    routes(desk, to(tmp_path / "out", what="split", usage="any", name_template="{interchange}.edi"))
+    transfer = come(desk, parser, b"real.edi", content)
+    worker(desk).round()
+    rows = [
+        row for row in parts(desk.books, "interchange", transfer)
+        if row["verdict"] == "accepted"
+    ]  # fmt: skip
+    found = lying(tmp_path / "out")
+    assert desk.row(transfer)["stage"] == "done"
+    assert 0 < len(found) <= len(rows)
+    for name, one in found.items():
+        assert one.startswith(b"ISA")
+        (row,) = [row for row in rows if f"{row['position']}.edi" == name]
+        assert one == content[row["start_offset"] : row["end_offset"]]
+
+
+@pytest.mark.parametrize(
+    ("what", "wrapped", "inner", "goes"),
+    [
+        ("original", False, False, True),
+        ("original", True, False, True),
+        ("original", False, True, False),
+        ("unwrapped", False, False, True),
+        ("unwrapped", True, False, False),
+        ("unwrapped", False, True, True),
+        ("split", True, False, False),
+        ("split", False, True, True),
+    ],
+)
+def test_what_of_a_wrapped_file_goes(what: str, *, wrapped: bool, inner: bool, goes: bool) -> None:
+    route = Route(name="r", to="/srv/out", what=what)
+    assert bool(decide(route, Journey("t", 0, FILE, wrapped=wrapped, inner=inner)).planned) == goes
+
+
+@pytest.mark.parametrize(
+    ("parent", "root", "evidence", "inner"),
+    [
+        (None, "me", None, False),
+        ("zip", "zip", "{}", True),
+        ("file", "file", '{"interchange": 2}', False),
+        ("member", "zip", '{"interchange": 2}', True),
+    ],
+)
+def test_an_interchange_that_waited_is_no_content_of_a_wrapped_file(
+    parent: str | None, root: str, evidence: str | None, *, inner: bool
+) -> None:
+    job = {
+        "id": "me", "parent_id": parent, "root_id": root, "evidence": evidence, "name_bytes": b"a", "feed": None,
+        "received_at": 0,
+    }  # fmt: skip
+    journey = journey_of(job, Agreed(Directory({}), ""), partner="acme", standard="pdf", interchanges=(), sets=())
+    assert journey.inner == inner
+
+
+@pytest.mark.parametrize(
+    ("keys", "line", "says"),
+    [
+        ('partner = "nobody"', 3, "there is no partner nobody"),
+        ('feed = "nothing"', 3, "has a feed nothing"),
+        ('trading_partner = "nobody"', 3, "has a trading partner nobody"),
+        ('to_partner = "nobody"', 3, "there is no partner nobody"),
+        ('to_partner = "acme"\nto_folder = "/outbound/x"', 4, "sees no such folder"),
+        ('to = "HOME/data/out"', 3, "lies in the home"),
+        ('to = "/srv/out"\n[[routes]]\nname = "r"\nto = "/srv/out"', 5, "another route is called r"),
+    ],
+)
+def test_what_the_rest_of_the_configuration_does_not_know(
+    desk: Desk, tmp_path: Path, keys: str, line: int, says: str
+) -> None:
+    import tomllib
+
+    desk.agree(feeds=(Feed(name="claims"),))
+    target = "" if keys.startswith(("to ", "to_")) else 'to = "/srv/out"'
+    text = f'[[routes]]\nname = "r"\n{keys}\n{target}\n'.replace("HOME", str(tmp_path))
+    file = tmp_path / "routes.toml"
+    file.write_text(text)
+    made = Routes.model_validate(tomllib.loads(text))
+    (problem,) = problems(Directory(desk.directory.profiles, routes=made), file, tmp_path)
+    assert problem.startswith(f"{file}:{line}: ")
+    assert says in problem
+
+
+def test_a_route_is_not_called_as_a_sink(desk: Desk, tmp_path: Path) -> None:
+    desk.agree()
+    assert ACME.connection in desk.directory.profiles
+    made = Routes(routes=(Route(name="file", to="/srv/out"),))
+    (problem,) = problems(Directory(desk.directory.profiles, routes=made), tmp_path / "routes.toml", tmp_path)
+    assert "there is a sink file" in problem
