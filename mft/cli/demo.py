@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mft.cli import demo_inbound
+from mft.cli.demo_inbound import CLEARINGHOUSE, DESK
+from mft.cli.demo_inbound import CLINIC as _CLINIC
+from mft.cli.demo_inbound import RETAILER as _RETAILER
 from mft.cli.demo_stage import rested, run_mft, sftp, short
 from mft.errors import Broken, NameTaken
 
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
     from mft.server import Server
 
 _MARK = ".mft-demo"
-_CLINIC, _RETAILER = "riverside-clinic", "harbor-retail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +107,18 @@ def demo(
         "mft-demo"
     ),
 ) -> None:
-    """See it work: two partners upload six files with a real SFTP client; every step is shown.
+    """See it work: partners upload files with a real SFTP client; every step is shown.
 
     \b
     mft demo            stays up and says what to try next; Ctrl-C ends it
     mft demo --exit     ends by itself
     """
+    drop = demo_inbound.drop(directory.absolute())
     if directory.exists():
         if not (directory / _MARK).exists():
             raise NameTaken(f"{directory} exists and is not a demo's: name another directory with --dir")
         shutil.rmtree(directory)
+        shutil.rmtree(drop, ignore_errors=True)
     asyncio.run(_play(directory.absolute(), leave=leave))
 
 
@@ -126,8 +131,10 @@ async def _play(root: Path, *, leave: bool) -> None:
     make_home(root)
     (root / _MARK).touch()
     home = find_home(root)
-    for name in (_CLINIC, _RETAILER):
-        _add_partner(home, name)
+    demo_inbound.drop(root).mkdir(exist_ok=True)
+    for name in (_CLINIC, _RETAILER, CLEARINGHOUSE, DESK):
+        _add_partner(home, name, demo_inbound.partner_says(root, name))
+    home.routes.write_text(demo_inbound.ROUTES, encoding="utf-8")
     os.environ["MFT_DOORS__SFTP__LISTEN"] = "127.0.0.1:0"
     server = Server(home, load_config(home))
     loop = asyncio.get_running_loop()
@@ -148,6 +155,8 @@ async def _play(root: Path, *, leave: bool) -> None:
         await _read_errors(server, home)
         await _ask(server, home)
         await _replay(server, home)
+        print("10 and on: files that are not as usual, and who decides about them\n")
+        await demo_inbound.play(server, home, 10)
         if not leave and not server.stopping:
             await asyncio.to_thread(_verify, home, server.config)
             _try_next(server, root)
@@ -159,7 +168,7 @@ async def _play(root: Path, *, leave: bool) -> None:
         print(f"\nthe home stays in {short(root)}; look around: mft transfer list --home {short(root)}")
 
 
-def _add_partner(home: "Home", name: str) -> None:
+def _add_partner(home: "Home", name: str, says: dict[str, Any]) -> None:
     import asyncssh
 
     from mft.clock import new_id
@@ -173,7 +182,8 @@ def _add_partner(home: "Home", name: str) -> None:
     path.touch(mode=0o600)
     path.write_bytes(key.export_private_key("openssh"))
     line = key.export_public_key().decode().strip()
-    connection = Connection(id=new_id(), name=name, logins=[Login(user=name, keys=[Key(key=line)])])
+    logins = [Login(user=name, keys=[Key(key=line)])]
+    connection = Connection.model_validate({"id": new_id(), "name": name, "logins": logins, **says})
     (home.partners / f"{name}.toml").write_text(render(connection), encoding="utf-8")
 
 
