@@ -9,6 +9,7 @@
     folder    kill -9 of a server that takes files out of a watched folder, while others put some there
     swap      names that become links, other files, folders while a watched folder claims them
     many      50,000 files that wait in a watched folder, in constant memory
+    arrivals  files of fifteen kinds through both doors, and kill -9: each ends as it should, with a reason
     fuzz      bytes that grow by what they reach in the parsers, a thousand a round
 
 What the tests do some dozens of times, here thousands of times, with new seeds. Each seed is a site of its own, some
@@ -33,12 +34,13 @@ from pathlib import Path
 from random import Random, SystemRandom
 from types import FrameType
 
-from tests.crash import scenes, watching
+from tests.crash import arrivals, scenes, watching
 from tests.crash.scenes import ForkedSite, NoDisk, Sent
 from tests.harness import Partner, Site
 
 ROUNDS = 20  # Of one site, before its books are checked and the next one begins.
 STRIKES = 4  # Rotations that are begun in each round.
+FILES = 50  # That arrive in a round.
 CUTS = 50  # Connections that break, before what is owed is sent undisturbed.
 
 
@@ -183,6 +185,18 @@ def watched_folder(site: Site, partner: Partner, seed: int, rounds: int, tally: 
     _reckon(site, partner, sent, rng, tally)
 
 
+def random_arrivals(site: Site, partner: Partner, seed: int, rounds: int, tally: Tally) -> None:
+    """Files of every kind through both doors, a kill -9 in each round; then the reckoning. Each must end as it should."""
+
+    def told(_: int) -> None:
+        tally.rounds += 1
+        tally.begun += FILES
+        tally.tell(seed=seed)
+
+    ended = arrivals.run(site, partner, scenes.seeded(seed), rounds=rounds, files=FILES, told=told)
+    tally.promised += ended.total()
+
+
 def _rounds(one: Callable[[int], None], sent: Sent, seed: int, rounds: int, tally: Tally) -> None:
     begun, promised = tally.begun, tally.promised
     for number in range(1, rounds + 1):
@@ -212,6 +226,7 @@ LOOPS = {  # The loop, its long and its short count of rounds.
     "clock": (clock_jumps, 100, 4),
     "keys": (rotations, 500, 6),
     "folder": (watched_folder, 500, 4),
+    "arrivals": (random_arrivals, 200, 3),
 }
 
 
