@@ -1,5 +1,6 @@
 """What goes by a route, of a real file of several interchanges, of wrapped ones, and what the configuration must know."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,18 @@ def test_a_route_is_not_called_as_a_sink(desk: Desk, tmp_path: Path) -> None:
     made = Routes(routes=(Route(name="file", to="/srv/out"),))
     (problem,) = problems(Directory(desk.directory.profiles, routes=made), tmp_path / "routes.toml", tmp_path)
     assert "there is a sink file" in problem
+
+
+def test_a_wrapped_file_goes_as_it_came_or_what_was_in_it(desk: Desk, parser: Parser, tmp_path: Path) -> None:
+    folders = {what: tmp_path / what for what in ("original", "unwrapped", "split")}
+    for folder in folders.values():
+        folder.mkdir()
+    made = [to(folder, name=what, what=what, usage="any") for what, folder in folders.items()]
+    routes(desk, *made, feeds=(Feed(name="all", unwrap=True),))
+    wrapped = gzip.compress(b"words of somebody", mtime=0)
+    come(desk, parser, b"note.txt.gz", wrapped)
+    while desk.turn(parser):
+        pass
+    worker(desk).round()
+    assert lying(folders["original"]) == {"note.txt.gz": wrapped}
+    assert lying(folders["unwrapped"]) == lying(folders["split"]) == {"note.txt": b"words of somebody"}
