@@ -58,4 +58,4 @@ pin: .venv/uv              ## newest versions that pyproject.toml allows, by has
 	    --universal --generate-hashes --no-annotate --no-header --python-version 3.11 - -o requirements/peers.txt
 
 clean:
-	rm -rf .venv build mft-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build mft-demo mft-demo-drop .pytest_cache .mypy_cache .ruff_cache .hypothesis

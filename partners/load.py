@@ -129,6 +129,8 @@ def render(connection: Connection) -> str:
     ]
     if connection.retention is not None:
         lines.append(f'retention = "{connection.retention}"')
+    if connection.our_ids:
+        lines.append(f"our_ids = {_toml(connection.our_ids)}")
     uploads = connection.uploads.model_dump(exclude_defaults=True)
     if uploads:
         lines += ["", "[uploads]", *(f"{key} = {json.dumps(value)}" for key, value in uploads.items())]
@@ -141,6 +143,7 @@ def render(connection: Connection) -> str:
             if key.expires is not None:
                 lines.append(f"expires = {key.expires.isoformat()}")
     for heading, tables in (
+        ("trading_partners", connection.trading_partners),
         ("feeds", connection.feeds),
         ("watched_folders", connection.watched_folders),
         ("agreements", connection.agreements),

@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mft.errors import Broken, Busy, Missing, NameTaken
+from mft.cli import demo_inbound
+from mft.cli.demo_inbound import CLEARINGHOUSE, DESK
+from mft.cli.demo_inbound import CLINIC as _CLINIC
+from mft.cli.demo_inbound import RETAILER as _RETAILER
+from mft.cli.demo_stage import rested, run_mft, sftp, short
+from mft.errors import Broken, NameTaken
 
 if TYPE_CHECKING:
     from mft.config import Config, Home
     from mft.server import Server
 
 _MARK = ".mft-demo"
-_CLINIC, _RETAILER = "riverside-clinic", "harbor-retail"
-_RESTING = {"done", "incomplete", "rejected", "unsupported", "held", "quarantined"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +107,18 @@ def demo(
         "mft-demo"
     ),
 ) -> None:
-    """See it work: two partners upload six files with a real SFTP client; every step is shown.
+    """See it work: partners upload files with a real SFTP client; every step is shown.
 
     \b
     mft demo            stays up and says what to try next; Ctrl-C ends it
     mft demo --exit     ends by itself
     """
+    drop = demo_inbound.drop(directory.absolute())
     if directory.exists():
         if not (directory / _MARK).exists():
             raise NameTaken(f"{directory} exists and is not a demo's: name another directory with --dir")
         shutil.rmtree(directory)
+        shutil.rmtree(drop, ignore_errors=True)
     asyncio.run(_play(directory.absolute(), leave=leave))
 
 
@@ -126,8 +131,10 @@ async def _play(root: Path, *, leave: bool) -> None:
     make_home(root)
     (root / _MARK).touch()
     home = find_home(root)
-    for name in (_CLINIC, _RETAILER):
-        _add_partner(home, name)
+    demo_inbound.drop(root).mkdir(exist_ok=True)
+    for name in (_CLINIC, _RETAILER, CLEARINGHOUSE, DESK):
+        _add_partner(home, name, demo_inbound.partner_says(root, name))
+    home.routes.write_text(demo_inbound.ROUTES, encoding="utf-8")
     os.environ["MFT_DOORS__SFTP__LISTEN"] = "127.0.0.1:0"
     server = Server(home, load_config(home))
     loop = asyncio.get_running_loop()
@@ -135,7 +142,7 @@ async def _play(root: Path, *, leave: bool) -> None:
         loop.add_signal_handler(stop, server.ask_to_stop)
     await server.start()
     assert server.sftp_address is not None
-    print("mft serves {} at sftp://{}:{}".format(_short(root), *server.sftp_address))
+    print("mft serves {} at sftp://{}:{}".format(short(root), *server.sftp_address))
     client = "OpenSSH sftp" if shutil.which("sftp") else "paramiko (OpenSSH's sftp is not installed)"
     print(f"two partners, {_CLINIC} and {_RETAILER}, upload with {client}\n")
     try:
@@ -148,6 +155,8 @@ async def _play(root: Path, *, leave: bool) -> None:
         await _read_errors(server, home)
         await _ask(server, home)
         await _replay(server, home)
+        print("10 and on: files that are not as usual, and who decides about them\n")
+        await demo_inbound.play(server, home, 10)
         if not leave and not server.stopping:
             await asyncio.to_thread(_verify, home, server.config)
             _try_next(server, root)
@@ -156,10 +165,10 @@ async def _play(root: Path, *, leave: bool) -> None:
         await server.stop()
     if leave:
         _verify(home, server.config)
-        print(f"\nthe home stays in {_short(root)}; look around: mft transfer list --home {_short(root)}")
+        print(f"\nthe home stays in {short(root)}; look around: mft transfer list --home {short(root)}")
 
 
-def _add_partner(home: "Home", name: str) -> None:
+def _add_partner(home: "Home", name: str, says: dict[str, Any]) -> None:
     import asyncssh
 
     from mft.clock import new_id
@@ -173,7 +182,8 @@ def _add_partner(home: "Home", name: str) -> None:
     path.touch(mode=0o600)
     path.write_bytes(key.export_private_key("openssh"))
     line = key.export_public_key().decode().strip()
-    connection = Connection(id=new_id(), name=name, logins=[Login(user=name, keys=[Key(key=line)])])
+    logins = [Login(user=name, keys=[Key(key=line)])]
+    connection = Connection.model_validate({"id": new_id(), "name": name, "logins": logins, **says})
     (home.partners / f"{name}.toml").write_text(render(connection), encoding="utf-8")
 
 
@@ -192,29 +202,13 @@ async def _put(server: "Server", home: "Home", scene: Scene) -> tuple[str, Mappi
     if not sample.is_file():
         sample = folder / "month" / scene.file
     with resources.as_file(sample) as path:
-        said = await _sftp(server, home, scene.partner, [f"put {path}"])
-    row = await _rested(server, home, scene.file)
+        said = await sftp(server, home, scene.partner, [f"put {path}"])
+    row = await rested(server, home, scene.file)
     if row["stage"] != scene.stage:
         raise Broken(
-            f"{scene.file} ends as {row['stage']}, not as {scene.stage}: see mft doctor --home {_short(home.root)}"
+            f"{scene.file} ends as {row['stage']}, not as {scene.stage}: see mft doctor --home {short(home.root)}"
         )
     return said, row
-
-
-async def _rested(server: "Server", home: "Home", name: str) -> Mapping[str, Any]:
-    """Wait until the newest transfer of that name has come to rest."""
-    from mft.ledger.database import Ledger, reading
-    from mft.ledger.transfers import transfer_rows
-
-    for _ in range(600):
-        if server.stopping:
-            raise KeyboardInterrupt
-        with reading(Ledger(home.ledger_url(server.config))) as books:
-            rows = [row for row in transfer_rows(books) if row["name_bytes"] == name.encode()]
-        if rows and rows[0]["stage"] in _RESTING:
-            return rows[0]
-        await asyncio.sleep(0.05)
-    raise Busy(f"{name} did not come to rest within 30 seconds: see mft transfer list --home {_short(home.root)}")
 
 
 def _tell(home: "Home", config: "Config", row: Mapping[str, Any]) -> None:
@@ -269,7 +263,7 @@ def _tell(home: "Home", config: "Config", row: Mapping[str, Any]) -> None:
 async def _read_errors(server: "Server", home: "Home") -> None:
     inbox = home.root / "partners-own-downloads"
     inbox.mkdir(exist_ok=True)
-    said = await _sftp(server, home, _CLINIC, ["cd /errors", "ls -1", f"lcd {inbox}", "get claims-cut-off*"])
+    said = await sftp(server, home, _CLINIC, ["cd /errors", "ls -1", f"lcd {inbox}", "get claims-cut-off*"])
     print(f"7. {_CLINIC} looks into /errors, and fetches what was wrong with the file that was cut off")
     print(f"     partner saw  {said}")
     for path in sorted(inbox.iterdir()):
@@ -286,7 +280,7 @@ async def _ask(server: "Server", home: "Home") -> None:
     for question, statement in QUESTIONS:
         if not server.stopping:
             print(f"\n     {question}")
-            await _mft(home, "records", "query", " ".join(statement.split()))
+            await run_mft(home, "records", "query", " ".join(statement.split()))
     print()
 
 
@@ -296,78 +290,10 @@ async def _replay(server: "Server", home: "Home") -> None:
     path = home.root / "our-837p.toml"
     path.write_text(OUR_MAP, encoding="utf-8")
     print("9. a map changes: the month is replayed through it, first to see what would be different")
-    await _mft(home, "transfer", "replay", "--since", "30d", "--map", str(path), "--dry-run")
+    await run_mft(home, "transfer", "replay", "--since", "30d", "--map", str(path), "--dry-run")
     print("     and then for good; the old records stay where they were")
-    await _mft(home, "transfer", "replay", "--since", "30d", "--map", str(path))
+    await run_mft(home, "transfer", "replay", "--since", "30d", "--map", str(path))
     print()
-
-
-async def _mft(home: "Home", *arguments: str) -> None:
-    """Run a command of ours beside the server, as an operator would."""
-    shown = " ".join(f'"{one}"' if " " in one else one for one in arguments)
-    print(f"     $ mft {shown}")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from mft.cli.main import main; main()", *arguments, "--home", str(home.root),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    for line in output.decode(errors="replace").splitlines():
-        print(f"       | {line}")
-    if process.returncode:
-        raise Broken(f"mft {arguments[0]} {arguments[1]} ended with {process.returncode}: see mft doctor")
-
-
-async def _sftp(server: "Server", home: "Home", partner: str, commands: list[str]) -> str:
-    """Run a session of the partner's own client; returns what it saw, in a line."""
-    assert server.sftp_address is not None
-    host, port = server.sftp_address
-    key = home.root / "partners-own-keys" / partner
-    if not shutil.which("sftp"):
-        return await asyncio.to_thread(_paramiko, host, port, partner, key, commands)
-    options = [f"IdentityFile={key}", "IdentitiesOnly=yes", "BatchMode=yes"]
-    options += [
-        "StrictHostKeyChecking=accept-new",
-        f"UserKnownHostsFile={home.root / 'partners-known-hosts'}",
-    ]
-    arguments = [word for option in options for word in ("-o", option)]
-    process = await asyncio.create_subprocess_exec(
-        "sftp", "-q", "-F", "none", "-P", str(port), *arguments, "-b", "-", f"{partner}@{host}",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C is for us.
-    )  # fmt: skip
-    output, _ = await process.communicate("\n".join(commands).encode() + b"\n")
-    seen = [line for line in output.decode(errors="replace").splitlines() if not line.startswith("sftp>")]
-    verdict = "ok" if process.returncode == 0 else f"exit code {process.returncode}"
-    return " / ".join([*(line.strip() for line in seen if line.strip()), verdict])
-
-
-def _paramiko(host: str, port: int, partner: str, key: Path, commands: list[str]) -> str:
-    try:
-        import paramiko
-    except ImportError:
-        raise Missing("neither OpenSSH's sftp nor paramiko is installed: apt install openssh-client") from None
-    import fnmatch
-
-    seen: list[str] = []
-    with paramiko.Transport((host, port)) as transport:
-        transport.connect(username=partner, pkey=paramiko.Ed25519Key.from_private_key_file(str(key)))
-        client = paramiko.SFTPClient.from_transport(transport)
-        assert client is not None
-        local = Path()
-        for command in commands:
-            verb, _, rest = command.partition(" ")
-            if verb == "put":
-                client.put(rest, Path(rest).name)
-            elif verb == "cd":
-                client.chdir(rest)
-            elif verb == "lcd":
-                local = Path(rest)
-            elif verb == "ls":
-                seen += client.listdir()
-            elif verb == "get":
-                for name in fnmatch.filter(client.listdir(), rest):
-                    client.get(name, str(local / name))
-    return " / ".join([*seen, "ok"])
 
 
 def _verify(home: "Home", config: "Config") -> None:
@@ -384,7 +310,7 @@ def _verify(home: "Home", config: "Config") -> None:
 def _try_next(server: "Server", root: Path) -> None:
     assert server.sftp_address is not None
     host, port = server.sftp_address
-    home = _short(root)
+    home = short(root)
     print(
         f"""
 it stays up. In another terminal:
@@ -397,10 +323,3 @@ Ctrl-C ends it.""",
         file=sys.stdout,
         flush=True,
     )
-
-
-def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

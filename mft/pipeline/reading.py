@@ -479,7 +479,10 @@ def _partly(rejected: int, unsupported: int, duplicates: int, held: int) -> str 
     if duplicates:
         parts.append(f"{duplicates} {'interchange' if duplicates == 1 else 'interchanges'} came before")
     if held:
-        parts.append(f"{held} {'interchange waits' if held == 1 else 'interchanges wait'} as transfers of their own")
+        waits = (
+            "interchange waits as a transfer of its own" if held == 1 else "interchanges wait as transfers of their own"
+        )
+        parts.append(f"{held} {waits}")
     if rejected:
         parts.append(f"{rejected} {'set was' if rejected == 1 else 'sets were'} rejected")
     if unsupported:
