@@ -1,6 +1,5 @@
 """`mft route`: where files go on to, and why."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -234,4 +233,4 @@ def retry(
         row = delivery_row(books, delivery)
     with writing(found, config) as carry_out:
         carry_out(RetryDelivery(row["id"], actor()))
-    print(f"delivery {row['id']} by {row['route']} is tried again", file=sys.stderr)
+    print(f"delivery {row['id']} by {row['route']} is tried again")

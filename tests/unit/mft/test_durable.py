@@ -127,3 +127,16 @@ def test_every_way_to_fail_has_its_name(number: int, kind: type[Exception]) -> N
 def test_what_is_not_the_disks_fault_passes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="ours"), durable.disk_errors():
         raise ValueError("ours")
+
+
+def test_what_is_written_apart_takes_no_name_that_another_file_has(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        (tmp_path / "a").write_bytes(b"other")
+        with pytest.raises(FileExistsError):
+            durable.write_apart(folder, b"a", b".part", [b"ours"], mode=0o640)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"other"}
+        durable.write_apart(folder, b"a", b".part", [b"ou", b"rs"], mode=0o640, replace=True)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"ours"}
+    finally:
+        os.close(folder)

@@ -1,5 +1,6 @@
 """What goes by a route, of a real file of several interchanges, of wrapped ones, and what the configuration must know."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -19,33 +20,32 @@ from tests.unit.mft.pipeline.test_deliver import come, lying, routes, to, worker
 FILE = Piece("acme", b"a.edi", "x12", "production")
 
 
-def real_file() -> bytes:
-    """The first file of the corpus that holds several interchanges of X12."""
-    for path in sorted(corpus().rglob("*")):
-        if path.is_file() and path.stat().st_size < 200_000:
-            content = path.read_bytes()
-            if content.startswith(b"ISA") and content.count(b"ISA*") > 1 and content.count(b"IEA*") > 1:
-                return content
-    pytest.skip("no file with several interchanges in the corpus")
-
-
-def test_a_real_file_of_several_interchanges_is_split(desk: Desk, parser: Parser, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "accepted"),
+    [
+        ("x12/xlate-staedi/x12/simple997-multiple-interchanges.edi", {1, 2, 3}),
+        (
+            "edifact/hellooops-vscode-edi-support/packages/edi-parser/test/fixtures/messages/EDIFACT-interchanges.edifact",
+            {1},
+        ),
+    ],
+)
+def test_a_real_file_of_several_interchanges_is_split(
+    desk: Desk, parser: Parser, tmp_path: Path, path: str, accepted: set[int]
+) -> None:
     (tmp_path / "out").mkdir()
-    content = real_file()
+    content = (corpus() / path).read_bytes()
     routes(desk, to(tmp_path / "out", what="split", usage="any", name_template="{interchange}.edi"))
     transfer = come(desk, parser, b"real.edi", content)
     worker(desk).round()
-    rows = [
-        row for row in parts(desk.books, "interchange", transfer)
-        if row["verdict"] == "accepted"
-    ]  # fmt: skip
-    found = lying(tmp_path / "out")
-    assert desk.row(transfer)["stage"] == "done"
-    assert 0 < len(found) <= len(rows)
-    for name, one in found.items():
-        assert one.startswith(b"ISA")
-        (row,) = [row for row in rows if f"{row['position']}.edi" == name]
-        assert one == content[row["start_offset"] : row["end_offset"]]
+    rows = parts(desk.books, "interchange", transfer)
+    assert len(rows) > 1
+    assert lying(tmp_path / "out") == {
+        f"{row['position']}.edi": content[row["start_offset"] : row["end_offset"]]
+        for row in rows
+        if row["position"] in accepted
+    }
+    assert all(one.startswith((b"ISA", b"UN")) for one in lying(tmp_path / "out").values())
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,18 @@ def test_a_route_is_not_called_as_a_sink(desk: Desk, tmp_path: Path) -> None:
     made = Routes(routes=(Route(name="file", to="/srv/out"),))
     (problem,) = problems(Directory(desk.directory.profiles, routes=made), tmp_path / "routes.toml", tmp_path)
     assert "there is a sink file" in problem
+
+
+def test_a_wrapped_file_goes_as_it_came_or_what_was_in_it(desk: Desk, parser: Parser, tmp_path: Path) -> None:
+    folders = {what: tmp_path / what for what in ("original", "unwrapped", "split")}
+    for folder in folders.values():
+        folder.mkdir()
+    made = [to(folder, name=what, what=what, usage="any") for what, folder in folders.items()]
+    routes(desk, *made, feeds=(Feed(name="all", unwrap=True),))
+    wrapped = gzip.compress(b"words of somebody", mtime=0)
+    come(desk, parser, b"note.txt.gz", wrapped)
+    while desk.turn(parser):
+        pass
+    worker(desk).round()
+    assert lying(folders["original"]) == {"note.txt.gz": wrapped}
+    assert lying(folders["unwrapped"]) == lying(folders["split"]) == {"note.txt": b"words of somebody"}
