@@ -7,15 +7,13 @@ from mft.ledger.database import Books, Row
 from mft.ledger.tables import TRANSFER
 
 _T = TRANSFER.c
-_BEFORE = (
-    _T.connection == bindparam("whose"),
-    _T.id < bindparam("before"),
-    _T.direction == Direction.INBOUND.value,
-)
+_OF_SENDER = (_T.connection == bindparam("whose"), _T.direction == Direction.INBOUND.value)
+_BEFORE = (*_OF_SENDER, _T.id < bindparam("before"))
 _SAME_CONTENT = (
     select(_T.id)
     .where(
-        *_BEFORE,
+        *_OF_SENDER,
+        _T.id != bindparam("but"),
         _T.sha256 == bindparam("digest"),
         _T.received_at >= bindparam("since"),
         _T.stage == Stage.DONE.value,
@@ -49,8 +47,8 @@ _NUMBER_BEFORE = (
 
 
 def same_content(books: Books, transfer: Row, *, since: int) -> str | None:
-    """The first of a connection's files since then that had the same bytes and was processed."""
-    about = {"whose": transfer["connection"], "before": transfer["id"], "digest": transfer["sha256"], "since": since}
+    """The first of a connection's other files since then that had the same bytes and was processed."""
+    about = {"whose": transfer["connection"], "but": transfer["id"], "digest": transfer["sha256"], "since": since}
     row = books.first(_SAME_CONTENT, about)
     return row["id"] if row else None
 

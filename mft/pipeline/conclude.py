@@ -23,7 +23,7 @@ from mft.events import (
     TransferReceived,
     TransferRejected,
 )
-from mft.ledger import deliveries, flow_holds, runners, transfers, uploads
+from mft.ledger import content, deliveries, flow_holds, runners, transfers, uploads
 from mft.ledger.acknowledgments import add_acknowledgment, came_before
 from mft.ledger.database import Row
 from mft.ledger.objects import insert_object
@@ -81,7 +81,8 @@ class Conclude(msgspec.Struct, frozen=True, tag=True):
 
     `passed` are the stages in order, the last of them where it now stands, with the facts of each one's leaf; `found`
     the columns of the transfer; the parts the rows of their tables without `transfer_id`. `came_before` is what the
-    acknowledgments were made with; `duplicate_of` the transfer that all of it was sent with before.
+    acknowledgments were made with; `duplicate_of` the transfer that all of it was sent with before; `new_since` since
+    when no other file with the same bytes may have been processed.
     """
 
     transfer: str
@@ -106,6 +107,7 @@ class Conclude(msgspec.Struct, frozen=True, tag=True):
     came_before: tuple[CameBefore, ...] = ()
     duplicate_of: str | None = None
     children: tuple[Child, ...] = ()
+    new_since: int | None = None
     deliveries: tuple[Planned, ...] = ()
 
 
@@ -121,6 +123,10 @@ def conclude(journal: Journal, command: Conclude) -> None:
         rows = came_before(books, known.key, since=known.since, but=transfer)
         if tuple((row["transfer_id"], row["position"]) for row in rows) != known.seen:
             raise Overtaken("the same interchange came with another file, which was first")
+    if command.new_since is not None:
+        row = transfers.transfer_row(books, transfer)
+        if content.same_content(books, row, since=command.new_since) is not None:
+            raise Overtaken("the same bytes came with another file, which was first")
     hold = command.found["flow_hold"]
     if hold is not None and not flow_holds.is_in_force(books, hold):
         raise Overtaken("the hold was lifted meanwhile")

@@ -84,18 +84,30 @@ def _of_name(job: Row, agreed: Agreed) -> Iterator[Doubt]:
 
 
 def _of_content(books: Books, job: Row, agreed: Agreed, found: Contents) -> Doubt | None:
-    feed = agreed.feed
-    if not job["size_bytes"] or _is_trigger(job) or job["parent_id"] is not None:
-        return None
-    if feed.same_content == "hold" and not found.numbered and (first := _same_content(books, job, agreed)) is not None:
+    feed, since = agreed.feed, new_since(job, agreed, found)
+    if since is not None and (first := content.same_content(books, job, since=since)) is not None:
         return Doubt("duplicate", f"the same bytes came before, as transfer {first}")
+    if not _says_something(job):
+        return None
     if feed.same_name == "hold" and (first := content.same_name(books, job)) is not None:
         return Doubt("same-name", f"a file of the same name came before, as transfer {first}")
     return None
 
 
-def _same_content(books: Books, job: Row, agreed: Agreed) -> str | None:
-    return content.same_content(books, job, since=job["received_at"] - agreed.feed.same_content_days * _DAY_US)
+def new_since(job: Row, agreed: Agreed, found: Contents) -> int | None:
+    """Since when its bytes must not have been processed for the file to pass; None where that does not matter."""
+    if agreed.feed.same_content != "hold" or found.numbered or not _says_something(job):
+        return None
+    return _days_ago(job, agreed)
+
+
+def _days_ago(job: Row, agreed: Agreed) -> int:
+    return int(job["received_at"] - agreed.feed.same_content_days * _DAY_US)
+
+
+def _says_something(job: Row) -> bool:
+    """Whether a file is to be told from those before it: one that is empty or a trigger, or a part, is not."""
+    return bool(job["size_bytes"]) and not _is_trigger(job) and job["parent_id"] is None
 
 
 def _is_trigger(job: Row) -> bool:
@@ -140,10 +152,12 @@ def remarks(books: Books, job: Row, agreed: Agreed, found: Contents) -> Iterator
             )
         elif before is not None and told.sequence <= before:
             yield _remark("sequence-back", f"The name's number is {told.sequence}, after {before}.")
-    if not job["size_bytes"] or _is_trigger(job) or job["parent_id"] is not None:
+    if not _says_something(job):
         return
-    if feed.same_content == "flag" and not found.numbered and (first := _same_content(books, job, agreed)) is not None:
-        yield _remark("same-content", f"The same bytes came before, as transfer {first}.")
+    if feed.same_content == "flag" and not found.numbered:
+        first = content.same_content(books, job, since=_days_ago(job, agreed))
+        if first is not None:
+            yield _remark("same-content", f"The same bytes came before, as transfer {first}.")
     if feed.same_name == "flag" and (first := content.same_name(books, job)) is not None:
         yield _remark("same-name", f"A file of the same name came before, as transfer {first}.")
 

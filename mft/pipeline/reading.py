@@ -76,6 +76,7 @@ class Reading:
         self._open: dict[int, ObjectWriter] = {}
         self._aside: dict[int, Doubt] = {}  # Interchanges that wait as transfers of their own.
         self._children: list[Child] = []
+        self._new_since: int | None = None
 
     def take(self, event: parsers.Event) -> None:
         ended = self._collector.take(event)
@@ -224,6 +225,8 @@ class Reading:
         first = next((one for one in chain(known, whole) if one.code not in self._waived), None)
         if first is not None:
             return first
+        if "duplicate" not in self._waived:
+            self._new_since = doubts.new_since(self._job, self._agreed, contents)
         self.findings += doubts.remarks(books, self._job, self._agreed, contents)
         for index, row in self.interchanges.items():
             partner = self._agreed.trading_partner(row)
@@ -430,6 +433,7 @@ class Reading:
             came_before=tuple(self._answered.came_before),
             duplicate_of=duplicate_of,
             children=tuple(self._children),
+            new_since=self._new_since if stage is Stage.DONE else None,
         )
         errors = any(finding.severity == "error" for finding in self.findings)
         if stage is Stage.INCOMPLETE or (errors and stage in {Stage.DONE, Stage.REJECTED}):

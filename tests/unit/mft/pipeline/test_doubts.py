@@ -163,6 +163,25 @@ class TestWhatCameBefore:
         monkeypatch.setattr("mft.core.now_us", lambda: later)
         assert send(desk, parser, b"b.pdf", PDF)["stage"] == "done"
 
+    def test_of_two_at_once_the_second_to_be_concluded_is_held(
+        self, desk: Desk, parser: Parser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = desk.receive(b"a.pdf", PDF), desk.receive(b"b.pdf", PDF)
+        jobs = {job["id"]: job for job in desk.claim()}
+        submit = desk.runner._submit
+
+        def second_first(command: Any) -> Any:
+            if isinstance(command, Conclude) and command.transfer == first:
+                monkeypatch.undo()
+                desk.runner._work(parser, jobs[second])
+            return submit(command)
+
+        monkeypatch.setattr(desk.runner, "_submit", second_first)
+        desk.runner._work(parser, jobs[first])
+        assert (desk.row(second)["stage"], desk.row(first)["stage"]) == ("done", "received")
+        desk.turn(parser)
+        assert desk.row(first)["reason"] == f"the same bytes came before, as transfer {second}"
+
     def test_one_that_was_never_processed_does_not_count(self, desk: Desk, parser: Parser) -> None:
         desk.agree(feeds=(Feed(name="daily", min_bytes=1_000_000),))
         assert send(desk, parser, b"a.pdf", PDF)["doubt"] == "bounds"
