@@ -31,8 +31,8 @@ def control_numbers(
     """Let our control numbers go on behind those of another system: all of the list, or nothing.
 
     Columns: own, partner (as envelopes have them, `ZZ:ACME`; without a qualifier `ACME`), standard (x12, edifact, hl7),
-    usage (P, T, D; empty is P, `-` none), interchange (the last ISA13, UNB 0020, MSH-10), group (the last GS06, UNG
-    0048; may be empty). The next number is one higher. A number is never lowered, unless with --force.
+    usage (P, T, D; empty is P, `-` is an HL7 message without MSH-11), interchange (the last ISA13, UNB 0020, MSH-10),
+    group (the last GS06; may be empty). The next number is one higher. No number is lowered, unless with --force.
 
     \b
     mft import control-numbers last-numbers.csv --dry-run
