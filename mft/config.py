@@ -328,10 +328,28 @@ class Config(BaseSettings):
         return env_settings, init_settings
 
 
-__all__ = ["DEFAULT_CONFIG", "HOST_KEYS", "SIGNING_KEY", "VERIFY_KEY", "Config", "Home", "find_home", "load_config"]
+__all__ = [
+    "DEFAULT_CONFIG",
+    "HOST_KEYS",
+    "OLD_HOST_KEYS",
+    "SIGNING_KEY",
+    "VERIFY_KEY",
+    "Config",
+    "Home",
+    "find_home",
+    "load_config",
+]
 
 CREDENTIALS = "credentials"
 HOST_KEYS = ("ssh_host_ed25519_key", "ssh_host_rsa_key")
+OLD_HOST_KEYS = {
+    "ssh-ed25519": "ssh_host_old_ed25519_key",
+    "ecdsa-sha2-nistp256": "ssh_host_old_ecdsa_256_key",
+    "ecdsa-sha2-nistp384": "ssh_host_old_ecdsa_384_key",
+    "ecdsa-sha2-nistp521": "ssh_host_old_ecdsa_521_key",
+    "ssh-rsa": "ssh_host_old_rsa_key",
+}
+"""Keys of a server before this one, by algorithm: partners go on knowing us by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,8 +398,8 @@ class Home:
 
     @property
     def host_keys(self) -> list[Path]:
-        """The private keys by which partners know us."""
-        paths = [key_file(self.keys, name) for name in HOST_KEYS]
+        """The private keys by which partners know us. Of one algorithm the first is used, the others are announced."""
+        paths = [key_file(self.keys, name) for name in (*OLD_HOST_KEYS.values(), *HOST_KEYS)]
         return [path for path in paths if path.exists()]
 
     @property

@@ -27,6 +27,7 @@ from mft.pipeline import (
     alerts,
     anchor,
     conclude,
+    control_numbers,
     deadlines,
     deliver,
     emit,
@@ -112,6 +113,7 @@ Command = (
     | runner.Claim
     | runner.GiveBack
     | acknowledge.AllocateNumbers
+    | control_numbers.ResetNumbers
     | conclude.Conclude
     | replay.Supersede
     | release.ReleaseHeld
@@ -197,6 +199,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     runner.Claim: runner.claim,
     runner.GiveBack: runner.give_back,
     acknowledge.AllocateNumbers: acknowledge.allocate_numbers,
+    control_numbers.ResetNumbers: control_numbers.reset_numbers,
     conclude.Conclude: conclude.conclude,
     replay.Supersede: replay.supersede,
     release.ReleaseHeld: release.release_held,

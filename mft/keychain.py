@@ -38,9 +38,13 @@ def settle(core: Core, books: Books, keyring: FolderKeyring, signing: SigningKey
 
 
 def keep_host_keys(core: Core, paths: list[Path]) -> None:
-    """Enter host keys that are new here: by their fingerprints, one of each algorithm being in force."""
+    """Enter host keys that are new here: by their fingerprints, the first of each algorithm being in force."""
+    seen = set()
     for path in paths:
         key = asyncssh.read_private_key(path)
+        if key.get_algorithm() in seen:
+            continue  # Clients are told of it, and it signs no handshake.
+        seen.add(key.get_algorithm())
         made_at = path.stat().st_mtime_ns // 1000
         core.run(KeepKey("host", key.get_fingerprint(), made_at, "server", key.get_algorithm()))
 

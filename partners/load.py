@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from partners.connection import Connection, Login
+from pydantic import BaseModel
+
+from partners.connection import Connection, Key, Login
 from partners.route import NO_ROUTES, Routes
 from partners.strict_toml import BadFile, load_model, read_toml
 
@@ -138,26 +140,37 @@ def render(connection: Connection) -> str:
         lines += ["", "[receipts]", f'folder = "{_escaped(connection.receipts.folder)}"']
     for login in connection.logins:
         lines += ["", "[[logins]]", f'user = "{login.user}"', f'start = "{login.start}"']
-        for key in login.keys:
-            lines += ["", "[[logins.keys]]", f'key = "{_escaped(key.key)}"']
-            if key.expires is not None:
-                lines.append(f"expires = {key.expires.isoformat()}")
-    for heading, tables in (
-        ("trading_partners", connection.trading_partners),
-        ("feeds", connection.feeds),
-        ("watched_folders", connection.watched_folders),
-        ("agreements", connection.agreements),
-    ):
-        for table in tables:
-            said = table.model_dump(mode="json", exclude_defaults=True)
-            lines += ["", f"[[{heading}]]", *(f"{key} = {_toml(value)}" for key, value in said.items())]
+        lines += render_keys(login.keys)
+    for heading in ("trading_partners", "feeds", "watched_folders", "agreements"):
+        lines += render_tables(heading, getattr(connection, heading))
     return "\n".join(lines) + "\n"
+
+
+def render_tables(heading: str, tables: Iterable[BaseModel]) -> list[str]:
+    """Lines of `[[heading]]`, one table for each model, with what is not the default."""
+    lines = []
+    for table in tables:
+        said = table.model_dump(mode="json", exclude_defaults=True)
+        lines += ["", f"[[{heading}]]", *(f"{key} = {_toml(value)}" for key, value in said.items())]
+    return lines
+
+
+def render_keys(keys: Iterable[Key]) -> list[str]:
+    """Lines of `[[logins.keys]]`, to stand below their login."""
+    lines = []
+    for key in keys:
+        lines += ["", "[[logins.keys]]", f'key = "{_escaped(key.key)}"']
+        if key.expires is not None:
+            lines.append(f"expires = {key.expires.isoformat()}")
+    return lines
 
 
 def _toml(value: Any) -> str:
     """A value as TOML writes it; numbers and truth are written as in JSON."""
     if isinstance(value, str):
         return f'"{_escaped(value)}"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, dict):
         return "{ " + ", ".join(f'"{key}" = {_toml(inner)}' for key, inner in value.items()) + " }"
     return json.dumps(value)

@@ -82,7 +82,8 @@ def _files(home: "Home", config: "Config") -> Iterator[Check]:
     others = stat.S_IRWXG | stat.S_IRWXO
     if home.keys == credentials():
         others &= ~stat.S_IRGRP  # An access list shows itself there, which lets in the service alone.
-    for path in (*buckets, *(key_file(home.keys, name) for name in (SIGNING_KEY, *HOST_KEYS))):
+    ours = [key_file(home.keys, name) for name in (SIGNING_KEY, *HOST_KEYS)]
+    for path in (*buckets, *ours, *(path for path in home.host_keys if path not in ours)):
         if not path.exists():
             yield Check("keys", "wrong", f"{path} is missing", "restore it from the backup of the keys")
         elif path.stat().st_mode & others:

@@ -22,6 +22,7 @@ from mft.cli import (
     find,
     hold,
     identify,
+    imports,
     init,
     keys,
     parse,
@@ -68,6 +69,7 @@ app.command()(doctor.doctor)
 app.command()(backup.backup)
 app.command()(restore.restore)
 app.add_typer(partner.app, name="partner")
+app.add_typer(imports.app, name="import")
 app.command()(identify.identify)
 app.command()(parse.parse)
 app.command()(validate.validate)

@@ -23,6 +23,7 @@ HomeOption = Annotated[
     ),
 ]
 _MEASURED = 1000  # Rows that are held back until the widths of their columns are known.
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 

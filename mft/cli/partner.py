@@ -32,6 +32,7 @@ def add(
     mft partner add acme --ssh-key new.pub --ssh-key old.pub --expires 2027-06-30
     """
     from mft.cli.access import actor, check_owner, open_home, server_of, writing
+    from mft.cli.lists import key_line
     from mft.clock import new_id
     from mft.core import Note, Reload
     from mft.durable import write_file
@@ -50,7 +51,7 @@ def add(
         raise NameTaken(f"there is a partner {name} already: edit {path}")
     if directory.login(user or name):
         raise NameTaken(f"another partner has the login {user or name}: choose one with --user")
-    keys = [Key(key=line, expires=expires.date() if expires else None) for line in map(_key_line, ssh_key)]
+    keys = [Key(key=line, expires=expires.date() if expires else None) for line in map(key_line, ssh_key)]
     connection = Connection(id=new_id(), name=name, logins=[Login(user=user or name, keys=keys)])
     write_file(path, render(connection).encode(), mode=0o640)
     note = Note(
@@ -70,25 +71,6 @@ def add(
     for key in keys:
         print(f"  {user or name}  {key.fingerprint}")
     print("the running server lets them in now" if server else "the next `mft serve` lets them in")
-
-
-def _key_line(path: Path) -> str:
-    from partners.connection import key_blob
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise Missing(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError):
-        raise BadConfig(f"{path}: not a readable text file; expected an OpenSSH .pub file") from None
-    if "PRIVATE KEY" in text:
-        raise BadConfig(f"{path} is a private key: ask the partner for the .pub file beside it, and for nothing else")
-    line = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    try:
-        key_blob(line)
-    except ValueError as error:
-        raise BadConfig(f"{path}: {error}") from None
-    return line.strip()
 
 
 @app.command("list")

@@ -38,14 +38,34 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     usage: str
 
 
+def last_number(books: Books, scope: Scope) -> int:
+    """The number that was given last; 0 before the first."""
+    row = books.first(_FIND, _key(scope))
+    return (int(row["allocated"]) - 1) % CONTROL_NUMBER_MAX + 1 if row and row["allocated"] else 0
+
+
+def set_last_number(books: Books, scope: Scope, number: int, *, at: int) -> None:
+    """Go on behind `number`, which may be lower than what was given already: that is for the caller to judge."""
+    row = books.first(_FIND, _key(scope))
+    rounds = (int(row["allocated"]) - 1) // CONTROL_NUMBER_MAX if row and row["allocated"] else 0
+    _count(books, scope, rounds * CONTROL_NUMBER_MAX + number, at=at, is_new=row is None)
+
+
 def allocate(books: Books, scope: Scope, count: int, *, at: int) -> list[int]:
     """The next `count` numbers, in the caller's transaction."""
-    key = {f"of_{name}": getattr(scope, name) for name in scope.__struct_fields__}
-    row = books.first(_FIND, key)
+    row = books.first(_FIND, _key(scope))
     before = int(row["allocated"]) if row else 0
-    if row is None:
-        columns = msgspec.structs.asdict(scope)
-        books.execute(_ADD, {**columns, "tenant_id": TENANT, "allocated": count, "updated_at": at})
-    else:
-        books.execute(_COUNT, {**key, "given": before + count, "now": at})
+    _count(books, scope, before + count, at=at, is_new=row is None)
     return [(before + nth) % CONTROL_NUMBER_MAX + 1 for nth in range(count)]
+
+
+def _key(scope: Scope) -> dict[str, str]:
+    return {f"of_{name}": getattr(scope, name) for name in scope.__struct_fields__}
+
+
+def _count(books: Books, scope: Scope, allocated: int, *, at: int, is_new: bool) -> None:
+    if is_new:
+        columns = msgspec.structs.asdict(scope)
+        books.execute(_ADD, {**columns, "tenant_id": TENANT, "allocated": allocated, "updated_at": at})
+    else:
+        books.execute(_COUNT, {**_key(scope), "given": allocated, "now": at})

@@ -87,6 +87,7 @@ def test_transcript(name: str, mft: Mft, tmp_path: Path, request: pytest.Fixture
     if which != "none":
         request.getfixturevalue({"new": "new_home", "served": "home"}[which])
     shutil.copytree(str(resources.files("mft.samples")), tmp_path / "samples")
+    shutil.copytree(FOLDER / "lists", tmp_path / "lists")
     (tmp_path / "guides").mkdir()
     (tmp_path / "guides" / "bob-837.toml").write_text(OVERLAY)
     (tmp_path / "our-837p.toml").write_text(MAP)

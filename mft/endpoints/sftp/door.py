@@ -162,6 +162,7 @@ class SftpDoor:
         self._address: dict[str, Any] = {"sock": listener} if listener else {"host": host, "port": port}
         self._named = f"{host}:{port}"
         self._host_keys = [_host_key(pem) for pem in host_keys]  # Once: asyncssh would read files at every login.
+        self._announces = len({key.algorithm for key in self._host_keys}) < len(self._host_keys)
         self.directory = directory
         self.on_broken = on_broken
         self.submit = submit
@@ -195,6 +196,7 @@ class SftpDoor:
                 **self._address,
                 server_factory=lambda: Login(self),
                 server_host_keys=self._host_keys,
+                send_server_host_keys=self._announces,  # OpenSSH then learns those that it does not know.
                 server_version="mft",
                 login_timeout=self._login_seconds,
                 encryption_algs=ENCRYPTION,
