@@ -1,5 +1,6 @@
 """`mft partner`: who may come in."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ import typer
 from mft.cli.options import HomeOption, JsonOption, Output
 from mft.errors import BadConfig, Missing, NameTaken
 
-app = typer.Typer(help="Partners: add, list, show, check.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Partners: add, list, show, check, schema.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
@@ -100,7 +101,7 @@ def list_partners(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(name: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """One partner: logins, folders to start in, keys and their expiry.
+    """One partner: logins and keys, our ids and theirs, feeds, watched folders, agreements.
 
     \b
     mft partner show acme
@@ -121,6 +122,12 @@ def show(name: str, home: HomeOption = None, as_json: JsonOption = False) -> Non
         print(f"  login {login['user']}, starts in {login['start']}")
         for key in login["keys"]:
             print(f"    {key['fingerprint']}  {'until ' + key['expires'] if key['expires'] else 'no expiry'}")
+    if row["our_ids"]:
+        print(f"  our ids {' '.join(row['our_ids'])}")
+    for partner in row["trading_partners"]:
+        print(f"  trading partner {partner['name']}, ids {' '.join(partner['ids'])}")
+    for feed in row["feeds"]:
+        print("  feed    " + ", ".join(f"{key} {_said(value)}" for key, value in feed.items()))
     for folder in row["watched_folders"]:
         print("  watches " + ", ".join(f"{key} {_said(value)}" for key, value in folder.items()))
     for agreement in row["agreements"]:
@@ -160,6 +167,18 @@ def check(home: HomeOption = None) -> None:
     print("all is well: " + ", ".join(f"{what}: {count}" for what, count in counted.items()))
 
 
+@app.command()
+def schema(as_json: JsonOption = False) -> None:
+    """The JSON Schema (2020-12) of a partner file, for editors and for programs that write such files.
+
+    \b
+    mft partner schema > partner.json
+    """
+    from partners.connection import json_schema
+
+    print(json.dumps(json_schema(), indent=None if as_json else 2, ensure_ascii=False))
+
+
 def _public(profile: Any) -> dict[str, Any]:
     connection = profile.connection
     return {
@@ -180,6 +199,9 @@ def _public(profile: Any) -> dict[str, Any]:
             }
             for login in connection.logins
         ],
+        "our_ids": list(connection.our_ids),
+        "trading_partners": [one.model_dump(mode="json") for one in connection.trading_partners],
+        "feeds": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.feeds],
         "agreements": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.agreements],
         "watched_folders": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.watched_folders],
     }
