@@ -3,12 +3,15 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mft.cli.options import HomeOption, JsonOption, Output
 from mft.errors import BadConfig, Missing, NameTaken
+
+if TYPE_CHECKING:
+    from partners.connection import Connection
 
 app = typer.Typer(help="Partners: add, list, show, check, schema.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -24,22 +27,30 @@ def add(
     expires: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day on which the keys are good.")
     ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A partner file that says the rest: feeds, agreements, limits and so on."),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Let a partner in: writes config/partners/NAME.toml; a running server takes it up at once.
 
+    Of a template everything is taken but id, name, logins, trading partners and watched folders, which are of one
+    partner alone.
+
     \b
     mft partner add acme --ssh-key acme.pub
     mft partner add acme --ssh-key new.pub --ssh-key old.pub --expires 2027-06-30
+    mft partner add bob --ssh-key bob.pub --template config/partners/acme.toml
     """
     from mft.cli.access import actor, check_owner, open_home, server_of, writing
     from mft.cli.lists import key_line
     from mft.clock import new_id
     from mft.core import Note, Reload
     from mft.durable import write_file
-    from mft.server import load_partners
+    from mft.server import check_more, load_partners
     from partners.connection import Connection, Key, Login, is_name
-    from partners.load import render
+    from partners.load import profile_of, render
 
     found, config = open_home(home)
     check_owner(found)
@@ -54,6 +65,9 @@ def add(
         raise NameTaken(f"another partner has the login {user or name}: choose one with --user")
     keys = [Key(key=line, expires=expires.date() if expires else None) for line in map(key_line, ssh_key)]
     connection = Connection(id=new_id(), name=name, logins=[Login(user=user or name, keys=keys)])
+    if template is not None:
+        connection = _like(template, connection)
+        check_more(directory, profile_of(connection, template), config)
     write_file(path, render(connection).encode(), mode=0o640)
     note = Note(
         "partner.added",
@@ -72,6 +86,24 @@ def add(
     for key in keys:
         print(f"  {user or name}  {key.fingerprint}")
     print("the running server lets them in now" if server else "the next `mft serve` lets them in")
+
+
+_THEIR_OWN = {"id", "name", "enabled", "logins", "trading_partners", "watched_folders"}
+
+
+def _like(template: Path, connection: "Connection") -> "Connection":
+    """The connection with what a template says. Raises BadConfig: with file and line."""
+    from pydantic import ValidationError
+
+    from partners.strict_toml import BadFile, explain, read_toml
+
+    own = {key: getattr(connection, key) for key in _THEIR_OWN}
+    try:
+        return type(connection).model_validate(read_toml(template) | own)
+    except BadFile as error:
+        raise BadConfig(str(error)) from None
+    except ValidationError as error:
+        raise BadConfig(explain(error, type(connection), template)) from None
 
 
 @app.command("list")
