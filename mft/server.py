@@ -65,7 +65,7 @@ from mft.sinks.mailbox import target_of
 from mft.sinks.people import AlertMail, Webhook
 from mft.vault.store import Vault
 from partners.connection import Connection
-from partners.load import EMPTY, Directory, load_directory
+from partners.load import EMPTY, Directory, Profile, load_directory
 from partners.route import Routes
 from partners.strict_toml import BadFile
 from partners.watched_folder import clashes
@@ -94,19 +94,30 @@ def load_partners(home: Home) -> Directory:
 
 def check_retention(directory: Directory, config: Config, keyring: Keyring) -> None:
     """Raises BadConfig: partner files name a class that mft.toml does not, or a class has no key."""
-    known = config.retention.limits_by_class()
-    found = [
-        f"{profile.path}: retention class `{name}` is not in mft.toml: add [retention.classes.{name}], or name another"
-        for profile in directory.profiles.values()
-        for name in sorted(profile.connection.retention_classes - known.keys())
-    ]
-    for name in known:
+    found = _unknown_classes(directory, config)
+    for name in config.retention.limits_by_class():
         try:
             keyring.seal_for(name)
         except BadConfig as error:
             found.append(str(error))
     if found:
         raise BadConfig("\n".join(found))
+
+
+def check_more(directory: Directory, profile: Profile, config: Config) -> None:
+    """Whether a partner more fits. Raises BadConfig: it names a guide or a retention class that is not there."""
+    alone = Directory({profile.connection.id: profile}, directory.guides)
+    if found := [*problems(alone), *_unknown_classes(alone, config)]:
+        raise BadConfig("\n".join(found))
+
+
+def _unknown_classes(directory: Directory, config: Config) -> list[str]:
+    known = config.retention.limits_by_class()
+    return [
+        f"{profile.path}: retention class `{name}` is not in mft.toml: add [retention.classes.{name}], or name another"
+        for profile in directory.profiles.values()
+        for name in sorted(profile.connection.retention_classes - known.keys())
+    ]
 
 
 def destinations(config: Config) -> list[Destination]:

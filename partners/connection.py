@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -194,6 +194,12 @@ class Connection(_Strict):
             parts = folder.split("/")
             found |= {"/".join(parts[:count]).encode() for count in range(2, len(parts) + 1)}
         return sorted(found)
+
+
+def json_schema() -> dict[str, Any]:
+    """What a partner file may have, as JSON Schema. The models ask for more: that names differ, and bounds fit."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A partner file of mft"}
+    return {**Connection.model_json_schema(), **head}
 
 
 def is_name(text: str) -> bool:

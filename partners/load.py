@@ -135,7 +135,7 @@ def render(connection: Connection) -> str:
         lines.append(f"our_ids = {_toml(connection.our_ids)}")
     uploads = connection.uploads.model_dump(exclude_defaults=True)
     if uploads:
-        lines += ["", "[uploads]", *(f"{key} = {json.dumps(value)}" for key, value in uploads.items())]
+        lines += ["", "[uploads]", *(f"{key} = {_toml(value)}" for key, value in uploads.items())]
     if connection.receipts.folder is not None:
         lines += ["", "[receipts]", f'folder = "{_escaped(connection.receipts.folder)}"']
     for login in connection.logins:

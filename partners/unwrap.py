@@ -27,7 +27,7 @@ def _all_or_nothing(value: Any) -> Any:
     return {True: Unwrap(), False: None}[value] if isinstance(value, bool) else value
 
 
-UnwrapOrNot = Annotated[Unwrap | None, BeforeValidator(_all_or_nothing)]
+UnwrapOrNot = Annotated[Unwrap | None, BeforeValidator(_all_or_nothing, json_schema_input_type=Unwrap | bool | None)]
 
 Fingerprint = Annotated[
     str,

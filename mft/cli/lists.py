@@ -47,7 +47,7 @@ def read_list(
         Missing, Malformed: with file and line.
     """
     text = read_text(path)
-    first = text.split("\n", 1)[0]
+    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in first else ",", strict=True)
     known = [*required, *optional]
     columns: list[str] = []

@@ -1,15 +1,19 @@
 """`mft partner`: who may come in."""
 
+import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mft.cli.options import HomeOption, JsonOption, Output
 from mft.errors import BadConfig, Missing, NameTaken
 
-app = typer.Typer(help="Partners: add, list, show, check.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from partners.connection import Connection
+
+app = typer.Typer(help="Partners: add, list, show, check, schema.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
@@ -23,22 +27,30 @@ def add(
     expires: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day on which the keys are good.")
     ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A partner file that says the rest: feeds, agreements, limits and so on."),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Let a partner in: writes config/partners/NAME.toml; a running server takes it up at once.
 
+    Of a template everything is taken but id, name, logins, trading partners and watched folders, which are of one
+    partner alone.
+
     \b
     mft partner add acme --ssh-key acme.pub
     mft partner add acme --ssh-key new.pub --ssh-key old.pub --expires 2027-06-30
+    mft partner add bob --ssh-key bob.pub --template config/partners/acme.toml
     """
     from mft.cli.access import actor, check_owner, open_home, server_of, writing
     from mft.cli.lists import key_line
     from mft.clock import new_id
     from mft.core import Note, Reload
     from mft.durable import write_file
-    from mft.server import load_partners
+    from mft.server import check_more, load_partners
     from partners.connection import Connection, Key, Login, is_name
-    from partners.load import render
+    from partners.load import profile_of, render
 
     found, config = open_home(home)
     check_owner(found)
@@ -53,6 +65,9 @@ def add(
         raise NameTaken(f"another partner has the login {user or name}: choose one with --user")
     keys = [Key(key=line, expires=expires.date() if expires else None) for line in map(key_line, ssh_key)]
     connection = Connection(id=new_id(), name=name, logins=[Login(user=user or name, keys=keys)])
+    if template is not None:
+        connection = _like(template, connection)
+        check_more(directory, profile_of(connection, template), config)
     write_file(path, render(connection).encode(), mode=0o640)
     note = Note(
         "partner.added",
@@ -71,6 +86,24 @@ def add(
     for key in keys:
         print(f"  {user or name}  {key.fingerprint}")
     print("the running server lets them in now" if server else "the next `mft serve` lets them in")
+
+
+_THEIR_OWN = {"id", "name", "enabled", "logins", "trading_partners", "watched_folders"}
+
+
+def _like(template: Path, connection: "Connection") -> "Connection":
+    """The connection with what a template says. Raises BadConfig: with file and line."""
+    from pydantic import ValidationError
+
+    from partners.strict_toml import BadFile, explain, read_toml
+
+    own = {key: getattr(connection, key) for key in _THEIR_OWN}
+    try:
+        return type(connection).model_validate(read_toml(template) | own)
+    except BadFile as error:
+        raise BadConfig(str(error)) from None
+    except ValidationError as error:
+        raise BadConfig(explain(error, type(connection), template)) from None
 
 
 @app.command("list")
@@ -100,7 +133,7 @@ def list_partners(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(name: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """One partner: logins, folders to start in, keys and their expiry.
+    """One partner: logins and keys, our ids and theirs, feeds, watched folders, agreements.
 
     \b
     mft partner show acme
@@ -121,6 +154,12 @@ def show(name: str, home: HomeOption = None, as_json: JsonOption = False) -> Non
         print(f"  login {login['user']}, starts in {login['start']}")
         for key in login["keys"]:
             print(f"    {key['fingerprint']}  {'until ' + key['expires'] if key['expires'] else 'no expiry'}")
+    if row["our_ids"]:
+        print(f"  our ids {' '.join(row['our_ids'])}")
+    for partner in row["trading_partners"]:
+        print(f"  trading partner {partner['name']}, ids {' '.join(partner['ids'])}")
+    for feed in row["feeds"]:
+        print("  feed    " + ", ".join(f"{key} {_said(value)}" for key, value in feed.items()))
     for folder in row["watched_folders"]:
         print("  watches " + ", ".join(f"{key} {_said(value)}" for key, value in folder.items()))
     for agreement in row["agreements"]:
@@ -160,6 +199,18 @@ def check(home: HomeOption = None) -> None:
     print("all is well: " + ", ".join(f"{what}: {count}" for what, count in counted.items()))
 
 
+@app.command()
+def schema(as_json: JsonOption = False) -> None:
+    """The JSON Schema (2020-12) of a partner file, for editors and for programs that write such files.
+
+    \b
+    mft partner schema > partner.json
+    """
+    from partners.connection import json_schema
+
+    print(json.dumps(json_schema(), indent=None if as_json else 2, ensure_ascii=False))
+
+
 def _public(profile: Any) -> dict[str, Any]:
     connection = profile.connection
     return {
@@ -180,6 +231,9 @@ def _public(profile: Any) -> dict[str, Any]:
             }
             for login in connection.logins
         ],
+        "our_ids": list(connection.our_ids),
+        "trading_partners": [one.model_dump(mode="json") for one in connection.trading_partners],
+        "feeds": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.feeds],
         "agreements": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.agreements],
         "watched_folders": [one.model_dump(mode="json", exclude_defaults=True) for one in connection.watched_folders],
     }

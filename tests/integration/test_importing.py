@@ -1,5 +1,6 @@
 """Partners of a server before this one go on as before: their known_hosts, and their keys."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def test_an_old_host_key_is_known_and_ours_is_learnt(site: Site) -> None:
     assert theirs in known.read_text()
     assert ours in known.read_text()
     assert site.stop() == 0
+    said = run_mft("audit", "query", "--kind", "key.in-force", "--json", home=site.home).stdout.splitlines()
+    in_force = [leaf["facts"]["key"] for leaf in map(json.loads, said) if leaf["facts"]["use"] == "host"]
+    command = [peer("ssh-keygen"), "-l", "-f", f"{old}.pub"]
+    fingerprint = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[1]
+    assert (len(in_force), in_force[0]) == (3, fingerprint)  # Behind the two that `mft init` made.
     assert site.verify().returncode == 0
 
 

@@ -48,6 +48,13 @@ def test_a_way_of_writing_that_is_not_known_is_left_alone() -> None:
         with_keys(FILE, parsed(FILE), "acme-night", [NEW])
 
 
+def test_a_key_that_would_go_to_another_login_is_not_added() -> None:
+    text = FILE.replace("[[logins]]", '[["logins"]]', 1).replace("[[logins.keys]]", '[["logins".keys]]', 1)
+    text = text.replace(f'keys = [{{ key = "{OLD}" }}]', f'[[logins.keys]]\nkey = "{OLD}"')
+    with pytest.raises(CannotEdit):
+        with_keys(text, parsed(text), "acme", [NEW])
+
+
 def test_trading_partners_stand_behind_those_that_are_there() -> None:
     north, south = TradingPartner(name="north", ids=("ZZ:NORTH",)), TradingPartner(name="south", ids=("SOUTH",))
     text = with_trading_partners(FILE, parsed(FILE), [north])
