@@ -4,23 +4,27 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.harness import Partner, Site, peer, run_mft
 
 
-def new_key(path: Path) -> Path:
-    subprocess.run([peer("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", str(path)], check=True)
+def new_key(path: Path, kind: str = "ed25519") -> Path:
+    subprocess.run([peer("ssh-keygen"), "-q", "-t", kind, "-N", "", "-C", path.name, "-f", str(path)], check=True)
     return path
 
 
-def test_an_old_host_key_is_known_and_ours_is_learnt(site: Site) -> None:
-    old = new_key(site.root / "old")
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_an_old_host_key_is_known_and_ours_is_learnt(site: Site, kind: str) -> None:
+    old = new_key(site.root / "old", kind)
     done = run_mft("import", "host-key", old, home=site.home)
     assert done.returncode == 0, done.stderr
     ours = (site.home / "keys" / "ssh_host_ed25519_key.pub").read_text().split()[1]
-    theirs = Path(f"{old}.pub").read_text().split()[1]
+    rsa = (site.home / "keys" / "ssh_host_rsa_key.pub").read_text().split()[1]
+    algorithm, theirs = Path(f"{old}.pub").read_text().split()[:2]
     site.start()
     known = site.root / "known_hosts"
-    known.write_text(f"[127.0.0.1]:{site.port} ssh-ed25519 {theirs}\n")
+    known.write_text(f"[127.0.0.1]:{site.port} {algorithm} {theirs}\n")
     command = [
         peer("sftp"), "-F", "none", "-P", str(site.port), "-b", "-", "-o", f"IdentityFile={site.root / 'acme'}",
         "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes", "-o", "UpdateHostKeys=yes",
@@ -28,8 +32,10 @@ def test_an_old_host_key_is_known_and_ours_is_learnt(site: Site) -> None:
     ]  # fmt: skip
     done = subprocess.run(command, input="pwd\n", capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+    assert "bad signature" not in done.stderr
     assert theirs in known.read_text()
     assert ours in known.read_text()
+    assert rsa in known.read_text()
     assert site.stop() == 0
     said = run_mft("audit", "query", "--kind", "key.in-force", "--json", home=site.home).stdout.splitlines()
     in_force = [leaf["facts"]["key"] for leaf in map(json.loads, said) if leaf["facts"]["use"] == "host"]

@@ -116,11 +116,16 @@ def bind(host: str, port: int) -> socket.socket:
         raise _cannot_listen(f"{host}:{port}", error) from None
 
 
+_OUR_HOST_KEYS: Final = 2  # Ed25519 and RSA; whatever there is beside them is of an earlier server.
+
+
 def _host_key(pem: bytes) -> asyncssh.SSHKeyPair:
     """Our own key, to sign with what we offer and nothing else: RSA would do so with SHA-1 too."""
     key = asyncssh.import_private_key(pem, unsafe_skip_rsa_key_validation=True)  # Ours: it need not be proven prime.
     (pair,) = asyncssh.load_keypairs(key)
     pair.host_key_algorithms = [name for name in pair.host_key_algorithms if name.decode() in SIGNATURES]
+    if pair.algorithm == b"ssh-rsa":
+        pair.set_sig_algorithm(b"rsa-sha2-512")  # Also for the proof that it is ours, which clients learn it by.
     return pair
 
 
@@ -162,7 +167,7 @@ class SftpDoor:
         self._address: dict[str, Any] = {"sock": listener} if listener else {"host": host, "port": port}
         self._named = f"{host}:{port}"
         self._host_keys = [_host_key(pem) for pem in host_keys]  # Once: asyncssh would read files at every login.
-        self._announces = len({key.algorithm for key in self._host_keys}) < len(self._host_keys)
+        self._announces = len(host_keys) > _OUR_HOST_KEYS
         self.directory = directory
         self.on_broken = on_broken
         self.submit = submit
