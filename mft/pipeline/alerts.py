@@ -131,51 +131,60 @@ def acknowledge_alert(journal: Journal, command: AcknowledgeAlert) -> None:
 # --- What there is
 
 
+class _Sight(NamedTuple):
+    """What a rule looks at: what was so at `until` or before counts. `data` lies on the disk that may be full."""
+
+    books: Books
+    rule: Rule
+    until: int
+    now: int
+    data: Path
+
+
 def look(books: Books, rules: Sequence[Rule], *, now: int, data: Path) -> Iterator[Trouble]:
-    """All the trouble that rules look for. `data` lies on the disk that may be full."""
+    """All the trouble that rules look for; `data` as in `_Sight`."""
     for rule in rules:
-        until = now - rule.after_minutes * _MINUTE_US
-        if rule.when in STAGES:
-            yield from _standing(books, rule, until)
-        else:
-            yield from _OTHERS[rule.when](books, rule, until, now, data)
+        sight = _Sight(books, rule, now - rule.after_minutes * _MINUTE_US, now, data)
+        yield from (_standing if rule.when in STAGES else _OTHERS[rule.when])(sight)
 
 
-def _standing(books: Books, rule: Rule, until: int) -> Iterator[Trouble]:
-    for row in alerts.standing(books, rule.when, until=until, partner=rule.partner, doubt=rule.doubt):
+def _standing(sight: _Sight) -> Iterator[Trouble]:
+    rule = sight.rule
+    found = alerts.standing(sight.books, rule.when, until=sight.until, partner=rule.partner, doubt=rule.doubt)
+    for row in found:
         count, partner = row["transfers"], row["partner"]
         files = "1 file" if count == 1 else f"{count:,} files"
         stands = "waits to be worked on" if rule.when == "received" else rule.when
         yield Trouble(rule.name, partner, f"{files} of {partner}: {stands}", count, row["since"])
 
 
-def _unsent(books: Books, rule: Rule, until: int, now: int, data: Path) -> Iterator[Trouble]:  # noqa: ARG001
-    for row in alerts.unsent(books, until=until):
+def _unsent(sight: _Sight) -> Iterator[Trouble]:
+    for row in alerts.unsent(sight.books, until=sight.until):
         words = f"{row['events']:,} events wait for the sink {row['sink']}"
-        yield Trouble(rule.name, row["sink"], words, row["events"], row["since"])
+        yield Trouble(sight.rule.name, row["sink"], words, row["events"], row["since"])
 
 
-def _log(books: Books, rule: Rule, until: int, now: int, data: Path) -> Iterator[Trouble]:  # noqa: ARG001
-    row = alerts.unnumbered(books, until=until)
+def _log(sight: _Sight) -> Iterator[Trouble]:
+    row = alerts.unnumbered(sight.books, until=sight.until)
     if row["leaves"]:
         words = f"{row['leaves']:,} leaves of the audit log wait for their number"
-        yield Trouble(rule.name, "numbers", words, row["leaves"], row["since"])
-    for place in alerts.unanchored(books, until=until):
+        yield Trouble(sight.rule.name, "numbers", words, row["leaves"], row["since"])
+    for place in alerts.unanchored(sight.books, until=sight.until):
         words = f"{place['destination']} takes no checkpoint"
-        yield Trouble(rule.name, place["destination"], words, 1, place["failed_at"])
+        yield Trouble(sight.rule.name, place["destination"], words, 1, place["failed_at"])
 
 
-def _key(books: Books, rule: Rule, until: int, now: int, data: Path) -> Iterator[Trouble]:  # noqa: ARG001
-    for row in alerts.ending_keys(books):
+def _key(sight: _Sight) -> Iterator[Trouble]:
+    for row in alerts.ending_keys(sight.books):
         left = row["days_left"]
         words = "is over" if left < 0 else f"ends within {left} {'day' if left == 1 else 'days'}"
-        yield Trouble(rule.name, row["key_id"], f"key {row['key_id']} {words}", 1, row["at"])
+        yield Trouble(sight.rule.name, row["key_id"], f"key {row['key_id']} {words}", 1, row["at"])
 
 
-def _disk(books: Books, rule: Rule, until: int, now: int, data: Path) -> Iterator[Trouble]:  # noqa: ARG001
-    usage = shutil.disk_usage(data)
+def _disk(sight: _Sight) -> Iterator[Trouble]:
+    usage = shutil.disk_usage(sight.data)
     if usage.free < least_free(usage.total):
-        yield Trouble(rule.name, "disk", f"{usage.free >> 20:,} MiB are free for {data}", 1, now)
+        yield Trouble(sight.rule.name, "disk", f"{usage.free >> 20:,} MiB are free for {sight.data}", 1, sight.now)
 
 
 def least_free(total: int) -> int:
@@ -183,13 +192,13 @@ def least_free(total: int) -> int:
     return max(total // 20, 1 << 30)
 
 
-def _clock(books: Books, rule: Rule, until: int, now: int, data: Path) -> Iterator[Trouble]:  # noqa: ARG001
-    row = alerts.clock_steps(books, since=now - _CLOCK_MINUTES * _MINUTE_US)
+def _clock(sight: _Sight) -> Iterator[Trouble]:
+    row = alerts.clock_steps(sight.books, since=sight.now - _CLOCK_MINUTES * _MINUTE_US)
     if row["steps"]:
-        yield Trouble(rule.name, "clock", "the clock of this host stepped", row["steps"], row["since"])
+        yield Trouble(sight.rule.name, "clock", "the clock of this host stepped", row["steps"], row["since"])
 
 
-_OTHERS: Final[dict[str, Callable[[Books, Rule, int, int, Path], Iterator[Trouble]]]] = {
+_OTHERS: Final[dict[str, Callable[[_Sight], Iterator[Trouble]]]] = {
     "unsent": _unsent,
     "log": _log,
     "key": _key,
