@@ -40,9 +40,9 @@ def release(
     mft transfer release --partner acme --doubt duplicate --dry-run
     """
     from mft.cli.access import actor
-    from mft.pipeline.release import RELEASABLE, ReleaseHeld
+    from mft.pipeline.release import RELEASABLE, ReleaseHeld, check_releasable
 
-    chosen = [RELEASABLE, transfers or [], partner, doubt]
+    chosen = [RELEASABLE, check_releasable, transfers or [], partner, doubt]
     _decide(chosen, lambda one: ReleaseHeld(one, actor(), why), "released", home, dry_run=dry_run, as_json=as_json)
 
 
@@ -64,11 +64,11 @@ def reject(
     mft transfer reject --partner acme --doubt duplicate --why "the same as yesterday"
     """
     from mft.cli.access import actor
-    from mft.pipeline.release import REJECTABLE, RejectHeld
+    from mft.pipeline.release import REJECTABLE, RejectHeld, check_rejectable
 
     if not why.strip():
         raise typer.BadParameter("say why: the audit log keeps it", param_hint="--why")
-    chosen = [REJECTABLE, transfers or [], partner, doubt]
+    chosen = [REJECTABLE, check_rejectable, transfers or [], partner, doubt]
     _decide(chosen, lambda one: RejectHeld(one, actor(), why), "rejected", home, dry_run=dry_run, as_json=as_json)
 
 
@@ -77,11 +77,13 @@ def _decide(
 ) -> None:
     from mft.cli.access import ledger_of, open_home, writing
 
-    stages, ids, partner, doubt = chosen
+    stages, check, ids, partner, doubt = chosen
     if bool(ids) == bool(partner or doubt):
         raise typer.BadParameter("name transfers, or what they have in common with --partner and --doubt")
     with ledger_of(home) as books:
         rows = list(_named(books, ids) if ids else _waiting(books, stages, partner, doubt))
+    for row in rows:  # All or none: nobody wants to find out how far it came.
+        check(row)
     if not dry_run and rows:
         found, config = open_home(home)
         with writing(found, config) as carry_out:
@@ -108,8 +110,8 @@ def _decide(
 def _named(books: "Books", ids: list[str]) -> Iterator[dict[str, Any]]:
     from mft.ledger.transfers import public, transfer_row
 
-    for one in ids:
-        yield public(transfer_row(books, one))
+    rows = {row["id"]: row for row in (transfer_row(books, one) for one in ids)}
+    yield from map(public, rows.values())
 
 
 def _waiting(books: "Books", stages: frozenset[Stage], partner: str, doubt: str) -> Iterator[dict[str, Any]]:

@@ -59,19 +59,29 @@ class LiftFlowHold(msgspec.Struct, frozen=True, tag=True):
     actor: str
 
 
+def check_releasable(row: Row) -> None:
+    """Raises NotWaiting: a release does not help this transfer, of which `id` and `stage` are asked."""
+    if row["stage"] not in RELEASABLE:
+        raise NotWaiting(f"transfer {row['id']} is {row['stage']}: {_INSTEAD.get(row['stage'], 'it does not wait')}")
+
+
+def check_rejectable(row: Row) -> None:
+    """Raises NotWaiting: nothing is to be decided about this transfer, of which `id` and `stage` are asked."""
+    if row["stage"] not in REJECTABLE:
+        raise NotWaiting(f"transfer {row['id']} is {row['stage']}: it does not wait to be decided about")
+
+
 def release_held(journal: Journal, command: ReleaseHeld) -> None:
     """Raises NotWaiting, Missing."""
     row = transfers.transfer_row(journal.books, command.transfer)
-    if row["stage"] not in RELEASABLE:
-        raise NotWaiting(f"transfer {row['id']} is {row['stage']}: {_INSTEAD.get(row['stage'], 'it does not wait')}")
+    check_releasable(row)
     let_go(journal, row, actor=command.actor, why=command.why)
 
 
 def reject_held(journal: Journal, command: RejectHeld) -> None:
     """Raises NotWaiting, Missing."""
     row = transfers.transfer_row(journal.books, command.transfer)
-    if row["stage"] not in REJECTABLE:
-        raise NotWaiting(f"transfer {row['id']} is {row['stage']}: it does not wait to be decided about")
+    check_rejectable(row)
     reason = f"refused by an operator: {command.why}"
     transfers.refuse(journal.books, row["id"], reason, at=journal.at)
     journal.leaf(
