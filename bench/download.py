@@ -10,11 +10,12 @@ from bench.settings import Unmeasured, number
 from bench.site import Server, make_key, openssh, ours
 from mft.cli.access import writing
 from mft.clock import new_id
-from mft.config import Home, load_config
+from mft.config import load_config
 from mft.core import KeepProfile
 from mft.domain import OUTBOUND, TENANT, Arrival, Principal
+from mft.home import Home
+from mft.installation import load_partners, open_vault
 from mft.pipeline.receive import Deposit
-from mft.server import load_partners, open_vault
 
 
 def deposit(home: Home, source: Path) -> None:

@@ -17,7 +17,7 @@ from bench.rounds import counted
 from bench.row import Row
 from bench.settings import Unmeasured, number
 from bench.site import Server, make_key, ours
-from mft.config import Home
+from mft.home import Home
 
 WARM_UP = 20
 

@@ -15,12 +15,12 @@ from bench.rounds import counted
 from bench.row import Row
 from bench.settings import Unmeasured, number
 from bench.site import MFT
-from mft.config import Home
 from mft.core import Core, KeepProfile
 from mft.domain import INBOUND, TENANT, Arrival, Principal
+from mft.home import Home
+from mft.installation import open_vault
 from mft.ledger.database import Ledger
 from mft.pipeline.upload import Upload
-from mft.server import open_vault
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -22,11 +22,11 @@ from typing import Any
 
 from bench.payload import sha256
 from bench.settings import Unmeasured
-from mft.config import Home
+from mft.home import Home
+from mft.installation import open_vault
 from mft.ledger.database import Ledger, reading
 from mft.ledger.objects import sealed_object
 from mft.ledger.transfers import counts, transfer_rows
-from mft.server import open_vault
 
 MFT = [sys.executable, "-c", "from mft.cli.main import main; main()"]
 HUNG_SECONDS = 1800

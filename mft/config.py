@@ -1,23 +1,20 @@
-"""A home and its `mft.toml`. Only the command line and the server see these; everything below gets plain values.
+"""`mft.toml`. Only the command line and the server see it; everything below gets plain values.
 
 Each key of mft.toml is an environment variable too: MFT_DOORS__SFTP__LISTEN stands over `[doors.sftp] listen`.
 """
 
 import os
 import re
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from mft.crypto.keyring import PGP_KEYS, SIGNING_KEY, VERIFY_KEY, credentials, key_file
 from mft.domain import STANDARD, is_retention_class
-from mft.errors import BadConfig, Missing
+from mft.errors import BadConfig
+from mft.home import Home
 from mft.pipeline.alerts import DEFAULT_RULES, STAGES, TROUBLES, Rule
-from mft.pipeline.pgp import PgpKeys
 from mft.pipeline.retention import Limits
 from mft.sinks.mail import is_loopback
 from partners.strict_toml import BadFile, explain, read_toml
@@ -326,135 +323,6 @@ class Config(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
-
-
-__all__ = [
-    "DEFAULT_CONFIG",
-    "HOST_KEYS",
-    "OLD_HOST_KEYS",
-    "SIGNING_KEY",
-    "VERIFY_KEY",
-    "Config",
-    "Home",
-    "find_home",
-    "load_config",
-]
-
-CREDENTIALS = "credentials"
-HOST_KEYS = ("ssh_host_ed25519_key", "ssh_host_rsa_key")
-OLD_HOST_KEYS = {
-    "ssh-ed25519": "ssh_host_old_ed25519_key",
-    "ecdsa-sha2-nistp256": "ssh_host_old_ecdsa_256_key",
-    "ecdsa-sha2-nistp384": "ssh_host_old_ecdsa_384_key",
-    "ecdsa-sha2-nistp521": "ssh_host_old_ecdsa_521_key",
-    "ssh-rsa": "ssh_host_old_rsa_key",
-}
-"""Keys of a server before this one, by algorithm: partners go on knowing us by them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where everything of one installation is.
-
-    config/ what people write, read-only to the service · keys/ what must never be lost or shown
-    data/ what the service writes · run/ gone after a restart
-    """
-
-    root: Path
-    keys_folder: str = ""
-
-    def with_keys(self, folder: str) -> "Home":
-        """The same home, its keys where `[keys] folder` says."""
-        return replace(self, keys_folder=folder)
-
-    @property
-    def config_file(self) -> Path:
-        return self.root / "config" / "mft.toml"
-
-    @property
-    def partners(self) -> Path:
-        return self.root / "config" / "partners"
-
-    @property
-    def guides(self) -> Path:
-        return self.root / "config" / "guides"
-
-    @property
-    def routes(self) -> Path:
-        return self.root / "config" / "routes.toml"
-
-    @property
-    def keys(self) -> Path:
-        """Raises BadConfig: they are systemd's credentials, and there are none."""
-        if self.keys_folder != CREDENTIALS:
-            return self.root / (self.keys_folder or "keys")
-        found = credentials()
-        if found is None:
-            raise BadConfig(
-                'the keys are credentials of the service ([keys] folder = "credentials"): '
-                "set MFT_KEYS__FOLDER to the folder that it has them from"
-            )
-        return found
-
-    @property
-    def host_keys(self) -> list[Path]:
-        """The private keys by which partners know us. Of one algorithm the first is used, the others are announced."""
-        paths = [key_file(self.keys, name) for name in (*OLD_HOST_KEYS.values(), *HOST_KEYS)]
-        return [path for path in paths if path.exists()]
-
-    @property
-    def pgp_keys(self) -> PgpKeys:
-        """Our secret keys for PGP, and partners' public ones."""
-        return PgpKeys(self.keys / PGP_KEYS, self.root / "config" / "pgp")
-
-    @property
-    def verify_key(self) -> Path:
-        """The public half of the key that signs the audit log."""
-        return key_file(self.keys, VERIFY_KEY)
-
-    @property
-    def data(self) -> Path:
-        return self.root / "data"
-
-    @property
-    def vault(self) -> Path:
-        return self.root / "data" / "vault"
-
-    @property
-    def events_file(self) -> Path:
-        return self.root / "data" / "events" / "events.ndjson"
-
-    @property
-    def run(self) -> Path:
-        return self.root / "run"
-
-    @property
-    def socket(self) -> Path:
-        return self.root / "run" / "core.sock"
-
-    @property
-    def lock(self) -> Path:
-        return self.root / "run" / "lock"
-
-    @property
-    def ports(self) -> Path:
-        return self.root / "run" / "ports.json"
-
-    def ledger_url(self, config: Config) -> str:
-        return config.ledger.url or f"sqlite:{self.data / 'ledger.db'}"
-
-
-def find_home(given: Path | None, *, must_exist: bool = True) -> Home:
-    """The home that was given, else $MFT_HOME, else ./mft-home.
-
-    Raises:
-        Missing: there is none; the message says how to make one.
-    """
-    root = given or Path(os.environ.get("MFT_HOME") or "mft-home")
-    home = Home(root.absolute())
-    if must_exist and not home.config_file.exists():
-        raise Missing(f"{root} is not an mft home: make one with `mft init {root}`, or name another with --home")
-    return home
 
 
 def load_config(home: Home) -> Config:

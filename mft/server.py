@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import mft
 from mft.audit.changes import changes, masked, words_of
@@ -20,187 +19,58 @@ from mft.audit.log import Fact, canonical
 from mft.audit.sequencer import Sequencer
 from mft.audit.signing_keys import SigningKeys
 from mft.command_socket import CommandSocket, HoldName, no_unwrap
-from mft.config import Config, Home
+from mft.config import Config
 from mft.core import ChangeSigningKey, Core, HomeLock, KeepProfile, Note, Reload, ReloadKeys, Request
-from mft.crypto.keyring import FolderKeyring, Keyring
-from mft.crypto.stream import context, plain_size
+from mft.crypto.keyring import FolderKeyring
+from mft.crypto.stream import context
+from mft.doors import SftpDoors
 from mft.durable import write_file
 from mft.endpoints.folder import FolderDoor, House
-from mft.endpoints.limits import Admission
-from mft.endpoints.process import GiveWay, Handover, Profiles, PublicKeys, Settings
-from mft.endpoints.processes import DoorProcesses
-from mft.endpoints.sftp import SftpDoor, bind
+from mft.endpoints.process import GiveWay
 from mft.errors import BadConfig, Broken, MFTError, Missing, Refused
+from mft.home import Home
+from mft.installation import channels, check_retention, destinations, load_partners
 from mft.keychain import change_signing_key, keep_host_keys, reload_keys, settle
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.keys import key_pairs
 from mft.ledger.migrate import migrate, version
-from mft.ledger.objects import erased_objects, is_blob, object_files, sealed_object
+from mft.ledger.objects import sealed_object
 from mft.ledger.profiles import last_profiles, was_removed
-from mft.ledger.record_parts import parts_in_files
-from mft.ledger.uploads import under_way
+from mft.mend import forget_lost_parts, salvage, sweep
 from mft.own_process import keep_to_ourselves
-from mft.pipeline import route
-from mft.pipeline.agreements import problems
-from mft.pipeline.alerts import Alerts, Channel
-from mft.pipeline.anchor import Anchors, Destination
+from mft.pipeline.alerts import Alerts
+from mft.pipeline.anchor import Anchors
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.deliver import Delivery
 from mft.pipeline.emit import Relay, Sink
 from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings, pgp_endings
 from mft.pipeline.pgp import NoGpg, listed
 from mft.pipeline.receipts import Receipts
-from mft.pipeline.receive import Salvage
 from mft.pipeline.retention import Sweep
 from mft.pipeline.rewrap import Leftovers
 from mft.pipeline.runner import Runner
 from mft.pipeline.scan import Rescan, Scanning
 from mft.pipeline.small_objects import Mover
-from mft.records.cache import Compaction, DropPart
-from mft.sinks.bucket import Bucket
-from mft.sinks.checkpoints import Command, Mail, Syslog
+from mft.records.cache import Compaction
 from mft.sinks.clamd import Clamd
 from mft.sinks.file import FileSink
 from mft.sinks.mailbox import target_of
-from mft.sinks.people import AlertMail, Webhook
 from mft.vault.store import Vault
 from partners.connection import Connection
-from partners.load import EMPTY, Directory, Profile, load_directory
+from partners.load import EMPTY, Directory
 from partners.route import Routes
-from partners.strict_toml import BadFile
-from partners.watched_folder import clashes
 
 ORPHAN_SECONDS = 7 * 86_400
 CONFIG_FILE = "mft.toml"
 ROUTES_FILE = "routes.toml"
 
 
-def load_partners(home: Home) -> Directory:
-    """Raises BadConfig: with every problem of every partner file, and of every guide beside them."""
-    try:
-        directory = load_directory(home.partners, home.guides, home.routes)
-    except BadFile as error:
-        raise BadConfig(str(error)) from None
-    watched = [
-        (str(profile.path), folder)
-        for profile in directory.profiles.values()
-        for folder in profile.connection.watched_folders
-    ]
-    found = [*problems(directory), *(f"{path}: {what}" for path, what in clashes(watched))]
-    if found := [*found, *route.problems(directory, home.routes, home.root)]:
-        raise BadConfig("\n".join(found))
-    return directory
+class Part(Protocol):
+    """Something that works in a thread of its own while we serve."""
 
+    def start(self) -> None: ...
 
-def check_retention(directory: Directory, config: Config, keyring: Keyring) -> None:
-    """Raises BadConfig: partner files name a class that mft.toml does not, or a class has no key."""
-    found = _unknown_classes(directory, config)
-    for name in config.retention.limits_by_class():
-        try:
-            keyring.seal_for(name)
-        except BadConfig as error:
-            found.append(str(error))
-    if found:
-        raise BadConfig("\n".join(found))
-
-
-def check_more(directory: Directory, profile: Profile, config: Config) -> None:
-    """Whether a partner more fits. Raises BadConfig: it names a guide or a retention class that is not there."""
-    alone = Directory({profile.connection.id: profile}, directory.guides)
-    if found := [*problems(alone), *_unknown_classes(alone, config)]:
-        raise BadConfig("\n".join(found))
-
-
-def _unknown_classes(directory: Directory, config: Config) -> list[str]:
-    known = config.retention.limits_by_class()
-    return [
-        f"{profile.path}: retention class `{name}` is not in mft.toml: add [retention.classes.{name}], or name another"
-        for profile in directory.profiles.values()
-        for name in sorted(profile.connection.retention_classes - known.keys())
-    ]
-
-
-def destinations(config: Config) -> list[Destination]:
-    """Every place outside this host that checkpoints go to."""
-    send, found = config.audit.send, list[Destination]()
-    if send.syslog:
-        found.append(Syslog(send.syslog))
-    if send.command:
-        found.append(Command(send.command))
-    if send.mail.server:
-        mail = send.mail
-        password = Path(mail.password_file) if mail.password_file else None
-        found.append(Mail(mail.server, mail.sender, mail.to, mail.user, password))
-    if send.bucket.endpoint:
-        keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
-        found.append(Bucket(**keys))
-    return found
-
-
-def channels(config: Config) -> list[Channel]:
-    """Every way to people."""
-    mail, found = config.alerts.mail, list[Channel]()
-    if mail.server:
-        password = Path(mail.password_file) if mail.password_file else None
-        found.append(AlertMail(mail.server, mail.sender, mail.to, mail.user, password))
-    if config.alerts.webhook:
-        found.append(Webhook(config.alerts.webhook))
-    return found
-
-
-def open_vault(home: Home) -> Vault:
-    """The vault with the keys to open it. Raises BadConfig: a key file is missing or open to others."""
-    return Vault(home.vault, FolderKeyring(home.keys))
-
-
-def salvage(core: Core, ledger: Ledger, vault: Vault, only: set[str] | None = None) -> int:
-    """Keep what is whole of uploads (or `only` of these) whose process died; returns how many."""
-    with reading(ledger) as books:
-        found = [row for row in under_way(books) if only is None or row["id"] in only]
-        pieces = [sealed_object(books, row["object_id"]) if row["object_id"] else None for row in found]
-    for row, piece in zip(found, pieces, strict=True):
-        size = vault.salvage(piece) if piece is not None and piece.cut else 0
-        core.run(Salvage(row["id"], plain_size(size, cut=True) if size else 0, size))
-    return len(found)
-
-
-def forget_lost_parts(core: Core, ledger: Ledger, vault: Vault) -> None:
-    """Let parts of the cache of records go whose files are gone: they are made again."""
-    with reading(ledger) as books:
-        parts = parts_in_files(books)
-    for object_id, part in parts.items():
-        if not vault.has_file(object_id):
-            core.run(DropPart(part))
-
-
-def sweep(ledger: Ledger, vault: Vault) -> int:
-    """Set vault files aside that no row speaks of: uploads that were never acknowledged. Returns how many.
-
-    They are deleted a week later: if the ledger was restored from a backup that is too old, they are files of partners.
-
-    Raises:
-        Broken: a row speaks of a file that is gone; nothing is moved then.
-    """
-    with reading(ledger) as books:
-        known, erased = object_files(books), erased_objects(books)
-    found = set(vault.files())
-    if lost := known - found:
-        raise Broken(
-            f"{len(lost)} objects are in the ledger and their files are gone from {vault.root} "
-            f"(first: {min(lost)}): restore the vault from a backup"
-        )
-    for object_id in found & erased:  # Forgotten, and the server ended before its file was removed.
-        vault.remove(object_id)
-    strange = found - known - erased
-    with reading(ledger) as books:
-        copies = {object_id for object_id in strange if is_blob(books, object_id)}
-    for object_id in copies:  # On its way out of the ledger, which still has it.
-        vault.remove(object_id)
-    orphans = strange - copies
-    for orphan in orphans:
-        vault.set_aside(orphan)
-    vault.forget_orphans(older_than_seconds=ORPHAN_SECONDS)
-    return len(orphans)
+    def stop(self) -> None: ...
 
 
 class Server:
@@ -238,12 +108,17 @@ class Server:
         check_retention(directory, config, keyring)
         vault = Vault(home.vault, keyring)
         signing = self._signing = SigningKeys(home.keys)
-        ledger = Ledger(home.ledger_url(config))
+        ledger = Ledger(home.ledger_url(config.ledger.url))
         if not ledger.exists():
             raise Missing(f"{home.root} has no ledger: make a home with `mft init`, or restore it from a backup")
         if version(ledger) is None and next(vault.files(), None) is not None:
             raise Broken(f"the ledger is empty, and {vault.root} is not: restore the ledger from a backup")
         migrate(ledger)
+
+        def keep(part: Part) -> None:
+            part.start()
+            cleanup.callback(part.stop)
+
         sinks: list[Sink] = [FileSink(home.events_file)] if config.events.file else []
 
         def broken(error: Broken) -> None:
@@ -280,8 +155,7 @@ class Server:
         core.on("noted", sequencer.wake)
         anchors = Anchors(destinations(config), readers.get, core.run, broken, send_seconds=config.audit.send_seconds)
         cleanup.callback(anchors.stop)  # Behind the sequencer, whose last checkpoint it sends.
-        sequencer.start()
-        cleanup.callback(sequencer.stop)
+        keep(sequencer)
         cleanup.callback(lambda: self._unless_broken(lambda: core.run(Note("server.stopped", "server"))))
         anchors.start()
         self._receipts.start()
@@ -289,8 +163,7 @@ class Server:
 
         for sink in sinks:
             relay = Relay(sink, readers, core.run, broken)
-            relay.start()
-            cleanup.callback(relay.stop)
+            keep(relay)
             core.on("announced", relay.wake)
         scanner = Clamd(config.scan.clamd) if config.scan.clamd else None
         runner = Runner(
@@ -311,13 +184,11 @@ class Server:
         delivery = self._delivery = Delivery(
             vault, readers, core.run, broken, lambda: self._directory, partial(target_of, vault=vault)
         )
-        delivery.start()
-        cleanup.callback(delivery.stop)
+        keep(delivery)
         core.on("announced", delivery.wake)
         if scanner is not None:
             rescan = Rescan(scanner, readers.get, core.run, broken)
-            rescan.start()
-            cleanup.callback(rescan.stop)
+            keep(rescan)
         deadlines = Deadlines(
             core.run,
             broken,
@@ -325,11 +196,9 @@ class Server:
             stalled_seconds=config.receive.stalled_seconds,
             incomplete_seconds=config.receive.incomplete_seconds,
         )
-        deadlines.start()
-        cleanup.callback(deadlines.stop)
+        keep(deadlines)
         compaction = Compaction(vault, readers.get, core.run, broken, look_seconds=config.records.compact_seconds)
-        compaction.start()
-        cleanup.callback(compaction.stop)
+        keep(compaction)
 
         alerts = Alerts(
             config.alerts.in_force(),
@@ -341,23 +210,18 @@ class Server:
             home.data,
             config.alerts.look_seconds,
         )
-        alerts.start()
-        cleanup.callback(alerts.stop)
+        keep(alerts)
         keeping = Sweep(readers.get, core.run, broken, config.retention.limits_by_class())
-        keeping.start()
-        cleanup.callback(keeping.stop)
+        keep(keeping)
         if config.vault.blobs_hours:
             mover = Mover(vault, readers.get, core.run, broken, after_hours=config.vault.blobs_hours)
-            mover.start()
-            cleanup.callback(mover.stop)
+            keep(mover)
 
         leftovers = self._leftovers = Leftovers(readers.get, keyring, core.run, broken)
-        leftovers.start()
-        cleanup.callback(leftovers.stop)
+        keep(leftovers)
         expiry = Expiry(self._endings, readers.get, core.run, broken, warn_days=config.keys.warn_days)
         self._readers = readers
-        expiry.start()
-        cleanup.callback(expiry.stop)
+        keep(expiry)
 
         self._vault, self._readers, self._ledger, self._broken = vault, readers, ledger, broken
         unwrap = self._dek if config.doors.processes else no_unwrap
@@ -365,7 +229,18 @@ class Server:
             home.socket, core, self._answer, unwrap=unwrap, on_wanted=self._wanted, on_gone=self._salvage
         )
         await self._commands.start()
-        self.sftp_address = await (self._start_processes() if config.doors.processes else self._start_door())
+        self.doors = SftpDoors(
+            home,
+            config,
+            core=core,
+            vault=vault,
+            readers=readers,
+            keyring=keyring,
+            directory=lambda: self._directory,
+            on_death=lambda how: print(how, file=sys.stderr, flush=True),
+            on_broken=broken,
+        )
+        self.sftp_address = await self.doors.start()
         write_file(home.ports, json.dumps({"sftp": "{}:{}".format(*self.sftp_address)}).encode() + b"\n")
         cleanup.callback(lambda: home.ports.unlink(missing_ok=True))
         if config.doors.folder.enabled:
@@ -407,91 +282,6 @@ class Server:
             core.run(Note(f"{kind}.loaded", actor, facts=facts, private=private))
         core.run(KeepProfile(digest, file, file, body.decode(), kind))
 
-    # The door, in here or as processes
-
-    async def _start_door(self) -> tuple[str, int]:
-        settings = self._settings()
-        host, port = self._listen_at()
-        self._door = SftpDoor(
-            host=host,
-            port=port,
-            host_keys=self._host_keys(),
-            directory=lambda: self._directory,
-            on_broken=self._broken,
-            submit=self.core.submit,
-            readers=self._readers,
-            vault=self._vault,
-            admission=Admission(
-                unproven_max=settings.unproven_max,
-                unproven_per_source_max=settings.unproven_per_source_max,
-                arrivals_per_second_max=settings.arrivals_per_second_max,
-            ),
-            login_seconds=settings.login_seconds,
-            idle_seconds=settings.idle_seconds,
-            visible_seconds=settings.visible_seconds,
-            retry_seconds=settings.retry_seconds,
-            free_mib_min=settings.free_mib_min,
-        )
-        return await self._door.start()
-
-    async def _start_processes(self) -> tuple[str, int]:
-        listener = bind(*self._listen_at())
-        host_keys = self._host_keys()
-
-        def handover() -> Handover:
-            return Handover(
-                core=os.getpid(),
-                ledger_url=self.home.ledger_url(self.config),
-                vault=str(self.home.vault),
-                command_socket=str(self.home.socket),
-                host_keys=host_keys,
-                profiles=self._profiles(),
-                public_keys=self._public_keys(),
-                settings=self._settings(),
-            )
-
-        self._processes = DoorProcesses(
-            count=self.config.doors.processes,
-            listener=listener,
-            handover=handover,
-            on_death=lambda how: print(how, file=sys.stderr, flush=True),
-            on_broken=self._broken,
-        )
-        host, port = listener.getsockname()[:2]
-        await self._processes.start()
-        return str(host), int(port)
-
-    def _listen_at(self) -> tuple[str, int]:
-        host, _, port = self.config.doors.sftp.listen.rpartition(":")
-        return host.strip("[]"), int(port)
-
-    def _host_keys(self) -> list[bytes]:
-        return [path.read_bytes() for path in self.home.host_keys]
-
-    def _settings(self) -> Settings:
-        sftp, receive = self.config.doors.sftp, self.config.receive
-        return Settings(
-            unproven_max=sftp.unproven_max,
-            unproven_per_source_max=sftp.unproven_per_source_max,
-            arrivals_per_second_max=sftp.arrivals_per_second_max,
-            login_seconds=sftp.login_seconds,
-            idle_seconds=sftp.idle_seconds,
-            visible_seconds=sftp.visible_seconds,
-            retry_seconds=receive.retry_seconds,
-            free_mib_min=receive.free_mib_min,
-        )
-
-    def _profiles(self) -> Profiles:
-        return Profiles([profile.body for profile in self._directory.profiles.values()])
-
-    def _public_keys(self) -> PublicKeys:
-        return PublicKeys({name: key.public_bytes for name, key in self._keyring.held.newest.items()})
-
-    async def keys_changed(self) -> None:
-        """Tell door processes what to seal for; to be called when the keyring has been read again."""
-        if hasattr(self, "_processes"):
-            await self._processes.tell(self._public_keys())
-
     def _dek(self, object_id: str) -> bytes:
         """Raises Missing: no such object; UnsealFailed: no key for it."""
         sealed = sealed_object(self._readers.get(), object_id)
@@ -499,7 +289,7 @@ class Server:
 
     async def _wanted(self, name: HoldName) -> None:
         """A door process wants a name that another one holds."""
-        await self._processes.tell(GiveWay(name.connection, name.folder, name.name))
+        await self.doors.give_way(GiveWay(name.connection, name.folder, name.name))
 
     async def _salvage(self, transfers: set[str]) -> None:
         """A door process is gone: what it was receiving becomes partials, as at a start."""
@@ -567,7 +357,7 @@ class Server:
         """Seal for the newest bucket keys from now on; returns their ids by class."""
         sealing = await asyncio.to_thread(reload_keys, self.core, self._keyring, command)
         self._leftovers.wake()
-        await self.keys_changed()
+        await self.doors.keys_changed()
         return sealing
 
     async def _reload(self, command: Reload) -> dict[str, int]:
@@ -580,10 +370,7 @@ class Server:
                 await asyncio.wrap_future(self.core.submit(refused))
                 raise
             diff = await asyncio.to_thread(self._load, self.core, directory, actor=command.actor)
-        if hasattr(self, "_processes"):
-            await self._processes.tell(self._profiles())
-        else:
-            self._door.part_with_strangers()
+        await self.doors.partners_changed()
         if hasattr(self, "_folders"):
             await asyncio.to_thread(self._folders.follow, directory)
         self._receipts.wake()
@@ -606,10 +393,8 @@ class Server:
         if hasattr(self, "_folders"):
             await asyncio.to_thread(self._folders.stop)
         drain_seconds = 0 if self.failure else self.config.doors.sftp.drain_seconds
-        if hasattr(self, "_door"):
-            await self._door.drain(drain_seconds)
-        if hasattr(self, "_processes"):
-            await self._processes.drain(drain_seconds)
+        if hasattr(self, "doors"):
+            await self.doors.drain(drain_seconds)
         if hasattr(self, "_commands"):
             await self._commands.stop()
         await asyncio.to_thread(self._cleanup.close)

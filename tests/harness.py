@@ -17,11 +17,11 @@ from typing import Any
 import paramiko
 import pytest
 
-from mft.config import Home
+from mft.home import Home
+from mft.installation import open_vault
 from mft.ledger.database import Ledger, reading
 from mft.ledger.objects import sealed_object
 from mft.ledger.transfers import public, transfer_row, transfer_rows
-from mft.server import open_vault
 
 ROOT = Path(__file__).parent.parent
 MFT = [sys.executable, "-c", "from mft.cli.main import main; main()"]

@@ -13,11 +13,12 @@ from mft.audit.signing_keys import SigningKeys
 from mft.cli.options import when
 from mft.clock import now_us
 from mft.command_socket import CoreClient
-from mft.config import Config, Home, find_home, load_config
+from mft.config import Config, load_config
 from mft.core import ChangeSigningKey, Command, Core, HomeLock, Reload, ReloadKeys, Request
 from mft.crypto.keyring import FolderKeyring
 from mft.domain import SealedObject
 from mft.errors import Broken, Missing, NotAllowed
+from mft.home import Home, find_home
 from mft.keychain import change_signing_key, reload_keys
 from mft.ledger.database import Books, Ledger, Row, database_errors, reading
 from mft.ledger.migrate import migrate
@@ -42,7 +43,7 @@ def open_home(given: Path | None) -> tuple[Home, Config]:
 def ledger_of(given: Path | None) -> Iterator[Books]:
     """The ledger of a home, to read."""
     home, config = open_home(given)
-    ledger = Ledger(home.ledger_url(config))
+    ledger = Ledger(home.ledger_url(config.ledger.url))
     if not ledger.exists():
         raise Missing(f"{home.root} has no ledger yet: run `mft init {home.root}`")
     try:
@@ -112,7 +113,7 @@ def writing(
     check_owner(home)
     lock = HomeLock(home.lock)
     try:
-        ledger = Ledger(home.ledger_url(config))
+        ledger = Ledger(home.ledger_url(config.ledger.url))
         if not ledger.exists():  # A new one in its place would make every sealed file an orphan.
             raise Missing(f"{home.root} has no ledger: restore it from a backup")
         migrate(ledger)

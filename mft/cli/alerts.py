@@ -76,8 +76,8 @@ def send_test(home: HomeOption = None) -> None:
 
     from mft.cli.access import open_home
     from mft.errors import MFTError
+    from mft.installation import channels
     from mft.pipeline.alerts import Message
-    from mft.server import channels
 
     _, config = open_home(home)
     found = channels(config)

@@ -71,7 +71,7 @@ def verify(
     from mft.ledger.database import Ledger, database_errors, reading
 
     found, config = open_home(home)
-    ledger = Ledger(found.ledger_url(config))
+    ledger = Ledger(found.ledger_url(config.ledger.url))
     if not ledger.exists():
         raise Missing(f"{found.root} has no ledger")
     keys = [VerifyKey.load(path) for path in key or [found.verify_key]]
@@ -141,7 +141,7 @@ def export(
     from mft.ledger.transfers import transfer_row
 
     found, config = open_home(home)
-    ledger = Ledger(found.ledger_url(config))
+    ledger = Ledger(found.ledger_url(config.ledger.url))
     if not ledger.exists():
         raise Missing(f"{found.root} has no ledger")
     vkey = VerifyKey.load(found.verify_key).vkey

@@ -104,8 +104,8 @@ def checkpoint(
 def _send(home: Path | None, size: int, note: str) -> dict[str, str | None]:
     """Send a checkpoint everywhere; returns what failed, by destination."""
     from mft.cli.access import open_home, writing
+    from mft.installation import destinations
     from mft.pipeline.anchor import attempt
-    from mft.server import destinations
 
     found, config = open_home(home)
     places = destinations(config)

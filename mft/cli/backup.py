@@ -11,7 +11,7 @@ from mft.errors import NotSupported
 
 if TYPE_CHECKING:
     from mft.backup import Places
-    from mft.config import Home
+    from mft.home import Home
 
 
 def backup(

@@ -23,7 +23,8 @@ from mft.cli.demo_stage import rested, run_mft, sftp, short
 from mft.errors import Broken, NameTaken
 
 if TYPE_CHECKING:
-    from mft.config import Config, Home
+    from mft.config import Config
+    from mft.home import Home
     from mft.server import Server
 
 _MARK = ".mft-demo"
@@ -124,7 +125,8 @@ def demo(
 
 async def _play(root: Path, *, leave: bool) -> None:
     from mft.cli.init import make_home
-    from mft.config import find_home, load_config
+    from mft.config import load_config
+    from mft.home import find_home
     from mft.server import Server
 
     begun = time.monotonic()
@@ -215,17 +217,17 @@ def _tell(home: "Home", config: "Config", row: Mapping[str, Any]) -> None:
     import json
 
     from mft.cli.options import size
+    from mft.installation import open_vault
     from mft.ledger.acknowledgments import acknowledgments_of, public
     from mft.ledger.database import Ledger, reading
     from mft.ledger.objects import sealed_object
     from mft.ledger.outbox import events_of
     from mft.ledger.transfers import parts
     from mft.pipeline.error_report import where
-    from mft.server import open_vault
     from parsers.findings import Finding
 
     vault = open_vault(home)
-    with reading(Ledger(home.ledger_url(config))) as books:
+    with reading(Ledger(home.ledger_url(config.ledger.url))) as books:
         sealed = sealed_object(books, row["object_id"])
         place = "a blob in the ledger" if sealed.blob is not None else f"data/vault/{sealed.id[:2]}/{sealed.id}"
         grown = f"{size(sealed.plain_size)} became {size(sealed.sealed_size)} of AES-256-GCM"
@@ -301,7 +303,7 @@ def _verify(home: "Home", config: "Config") -> None:
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, reading
 
-    with reading(Ledger(home.ledger_url(config))) as books:
+    with reading(Ledger(home.ledger_url(config.ledger.url))) as books:
         verified = verify_log(books, [VerifyKey.load(home.verify_key)])
     print("mft audit verify")
     print(f"     yes: {verified.leaves:,} leaves are as they were written, under {verified.checkpoints} checkpoints")

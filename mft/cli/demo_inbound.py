@@ -21,7 +21,7 @@ from mft.cli.demo_stage import rested, run_mft, sftp, short
 from mft.errors import Broken
 
 if TYPE_CHECKING:
-    from mft.config import Home
+    from mft.home import Home
     from mft.server import Server
 
 CLINIC, RETAILER, CLEARINGHOUSE, DESK = "riverside-clinic", "harbor-retail", "gulf-clearing", "orders-desk"
@@ -130,7 +130,7 @@ def _tell_parts(server: "Server", home: "Home", transfer: str) -> None:
     from mft.ledger.database import Ledger, reading
     from mft.ledger.transfers import children_of, parts
 
-    with reading(Ledger(home.ledger_url(server.config))) as books:
+    with reading(Ledger(home.ledger_url(server.config.ledger.url))) as books:
         rows = parts(books, "interchange", transfer)
         for row in rows if len(rows) > 1 else ():
             who = f"{row['trading_partner'] or 'a stranger'} to {row['receiver']}"
@@ -243,7 +243,7 @@ async def _number_used(server: "Server", home: "Home", number: int) -> None:
     from mft.ledger.database import Ledger, reading
     from mft.ledger.transfers import parts
 
-    with reading(Ledger(home.ledger_url(server.config))) as books:
+    with reading(Ledger(home.ledger_url(server.config.ledger.url))) as books:
         for part in parts(books, "finding", row["id"]):
             finding = json.loads(part["body"])
             print(f"     {finding['severity']:12} {finding['message']}")
@@ -259,7 +259,7 @@ async def _hold(server: "Server", home: "Home", number: int) -> None:
     from mft.ledger.database import Ledger, reading
     from mft.ledger.flow_holds import holds
 
-    with reading(Ledger(home.ledger_url(server.config))) as books:
+    with reading(Ledger(home.ledger_url(server.config.ledger.url))) as books:
         (hold,) = (row["id"] for row in holds(books) if row["lifted_at"] is None)
     print("     it is up again")
     await run_mft(home, "hold", "lift", hold)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mft.errors import Broken, Busy, Missing
 
 if TYPE_CHECKING:
-    from mft.config import Home
+    from mft.home import Home
     from mft.server import Server
 
 RESTING: Final = frozenset({"done", "incomplete", "rejected", "unsupported", "held", "quarantined"})
@@ -24,7 +24,7 @@ async def rested(server: "Server", home: "Home", name: str) -> Mapping[str, Any]
     for _ in range(600):
         if server.stopping:
             raise KeyboardInterrupt
-        with reading(Ledger(home.ledger_url(server.config))) as books:
+        with reading(Ledger(home.ledger_url(server.config.ledger.url))) as books:
             rows = [row for row in transfer_rows(books) if row["name_bytes"] == name.encode()]
         if rows and rows[0]["stage"] in RESTING:
             return rows[0]

@@ -15,7 +15,8 @@ from mft.cli.options import HomeOption, JsonOption, Output, size, when
 from mft.errors import MFTError
 
 if TYPE_CHECKING:
-    from mft.config import Config, Home
+    from mft.config import Config
+    from mft.home import Home
     from mft.ledger.database import Row
 
 
@@ -74,8 +75,8 @@ def _machine() -> Iterator[Check]:
 
 
 def _files(home: "Home", config: "Config") -> Iterator[Check]:
-    from mft.config import HOST_KEYS, SIGNING_KEY
-    from mft.crypto.keyring import BUCKET_KEYS, credentials, key_file
+    from mft.crypto.keyring import BUCKET_KEYS, SIGNING_KEY, credentials, key_file
+    from mft.home import HOST_KEYS
     from mft.pipeline.alerts import least_free
 
     buckets = sorted(home.keys.glob(BUCKET_KEYS)) or [home.keys / "bucket-*.key"]
@@ -117,7 +118,7 @@ def _files(home: "Home", config: "Config") -> Iterator[Check]:
 def _partners(home: "Home", config: "Config") -> Iterator[Check]:
     from datetime import UTC, datetime, timedelta
 
-    from mft.server import load_partners
+    from mft.installation import load_partners
 
     directory = load_partners(home)
     now = datetime.now(UTC)
@@ -136,7 +137,7 @@ def _partners(home: "Home", config: "Config") -> Iterator[Check]:
 
 def _folders(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.endpoints.folder.outlook import faults, left_in
-    from mft.server import load_partners
+    from mft.installation import load_partners
 
     for profile in load_partners(home).profiles.values():
         for folder in profile.connection.watched_folders:
@@ -157,8 +158,8 @@ def _pgp(home: "Home", config: "Config") -> Iterator[Check]:
     """What a feed needs whose files are unwrapped from PGP."""
     import time
 
+    from mft.installation import load_partners
     from mft.pipeline.pgp import listed, memory_folder
-    from mft.server import load_partners
 
     feeds = [
         (profile.connection.name, feed)
@@ -192,7 +193,7 @@ def _pgp(home: "Home", config: "Config") -> Iterator[Check]:
 
 def _scanner(home: "Home", config: "Config") -> Iterator[Check]:
     """What a feed needs whose files are scanned."""
-    from mft.server import load_partners
+    from mft.installation import load_partners
     from mft.sinks.clamd import Clamd
 
     profiles = load_partners(home).profiles.values()
@@ -215,7 +216,7 @@ def _ledger(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.ledger.tables import HEAD
     from mft.ledger.transfers import counts
 
-    ledger = Ledger(home.ledger_url(config))
+    ledger = Ledger(home.ledger_url(config.ledger.url))
     found = version(ledger)
     if found is None:
         yield Check(
@@ -241,12 +242,12 @@ def _ledger(home: "Home", config: "Config") -> Iterator[Check]:
 
 
 def _vault(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.installation import open_vault
     from mft.ledger.database import Ledger, reading
     from mft.ledger.objects import object_files
-    from mft.server import open_vault
 
     vault = open_vault(home)
-    with reading(Ledger(home.ledger_url(config))) as books:
+    with reading(Ledger(home.ledger_url(config.ledger.url))) as books:
         known = object_files(books)
     lost = known - set(vault.files())
     if lost:
@@ -260,7 +261,7 @@ def _log(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.crypto.signing import VerifyKey
     from mft.ledger.database import Ledger, reading
 
-    with reading(Ledger(home.ledger_url(config))) as books:
+    with reading(Ledger(home.ledger_url(config.ledger.url))) as books:
         verified = verify_log(books, [VerifyKey.load(home.verify_key)])
     yield Check("audit", "ok", f"{verified.leaves} leaves verify, {verified.checkpoints} checkpoints")
 
@@ -269,16 +270,16 @@ def _anchors(home: "Home", config: "Config") -> Iterator[Check]:
     """How old the newest checkpoint is that each place outside this host has."""
     from mft.audit.log import newest_checkpoint
     from mft.clock import now_us
+    from mft.installation import destinations
     from mft.ledger.anchors import anchor_of
     from mft.ledger.database import Ledger, reading
-    from mft.server import destinations
 
     places = destinations(config)
     if not places:
         unseen = "no checkpoint leaves this host: root on it could rewrite the log unnoticed"
         yield Check("anchor", "warning", unseen, "set [audit.send] in mft.toml")
         return
-    with reading(Ledger(home.ledger_url(config))) as books:
+    with reading(Ledger(home.ledger_url(config.ledger.url))) as books:
         newest = newest_checkpoint(books)
         known = {place.id: anchor_of(books, place.id) for place in places}
     now, late = now_us(), 2 * config.audit.send_seconds * 1_000_000
@@ -294,11 +295,11 @@ def _anchors(home: "Home", config: "Config") -> Iterator[Check]:
 
 
 def _alerts(home: "Home", config: "Config") -> Iterator[Check]:
+    from mft.installation import channels
     from mft.ledger.alerts import open_alerts
     from mft.ledger.database import Ledger, reading
-    from mft.server import channels
 
-    with reading(Ledger(home.ledger_url(config))) as books:
+    with reading(Ledger(home.ledger_url(config.ledger.url))) as books:
         count = len(open_alerts(books))
     if not channels(config):
         fix = "set [alerts.mail] or [alerts] webhook in mft.toml"

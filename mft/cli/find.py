@@ -40,10 +40,10 @@ def find(
     from mft.cli.access import actor, ledger_of, open_home, writing
     from mft.core import Note
     from mft.domain import printable
+    from mft.installation import open_vault
     from mft.ledger.search import search
     from mft.records.keys import KEYS, search_sql
     from mft.records.session import Question, Session
-    from mft.server import open_vault
 
     if not text.strip():
         raise typer.BadParameter("say what to look for", param_hint="TEXT")

@@ -7,7 +7,7 @@ import typer
 from mft.cli.options import HomeOption, JsonOption, Output, parse_later, utf8, when
 
 if TYPE_CHECKING:
-    from mft.config import Home
+    from mft.home import Home
 
 app = typer.Typer(help="Hold back what goes on arriving: add, list, lift.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -71,7 +71,7 @@ def add(
 
 
 def _routes(home: "Home") -> list[str]:
-    from mft.server import load_partners
+    from mft.installation import load_partners
 
     return [route.name for route in load_partners(home).routes.routes]
 

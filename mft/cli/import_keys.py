@@ -35,10 +35,10 @@ def host_key(
     import asyncssh
 
     from mft.cli.access import actor, open_home, server_of, writing
-    from mft.config import OLD_HOST_KEYS
     from mft.core import Note
     from mft.crypto.keyring import credentials, key_file
     from mft.durable import write_file
+    from mft.home import OLD_HOST_KEYS
 
     found, config = open_home(home)
     key = _private_key(file)
@@ -118,7 +118,7 @@ def _read(path: Path, content: bytes) -> "asyncssh.SSHKey":
 
 def _check_strength(path: Path, key: "asyncssh.SSHKey") -> None:
     """Raises NotAllowed."""
-    from mft.config import OLD_HOST_KEYS
+    from mft.home import OLD_HOST_KEYS
     from partners.authorized_keys import RSA_BITS_MIN, rsa_bits
 
     algorithm = key.get_algorithm()
@@ -162,7 +162,7 @@ def authorized_keys(
     from mft.cli.access import open_home
     from mft.cli.lists import Wrong, read_text, refuse
     from mft.cli.partner_files import PartnerFiles
-    from mft.server import load_partners
+    from mft.installation import load_partners
     from partners.authorized_keys import read_authorized_keys
     from partners.connection import is_name
     from partners.partner_list import as_name

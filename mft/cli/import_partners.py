@@ -43,7 +43,7 @@ def partners(
     from mft.cli.access import open_home
     from mft.cli.lists import read_list, refuse
     from mft.cli.partner_files import PartnerFiles
-    from mft.server import load_partners
+    from mft.installation import load_partners
     from partners.partner_list import OPTIONAL, REQUIRED
 
     found, config = open_home(home)

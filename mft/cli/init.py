@@ -34,12 +34,13 @@ def make_home(directory: Path) -> None:
     from mft.audit.signing_keys import SigningKeys
     from mft.cli.access import actor
     from mft.clock import now_us
-    from mft.config import DEFAULT_CONFIG, HOST_KEYS, SIGNING_KEY, VERIFY_KEY, Home
+    from mft.config import DEFAULT_CONFIG
     from mft.core import Core, Note
-    from mft.crypto.keyring import MemoryKeyring
+    from mft.crypto.keyring import SIGNING_KEY, VERIFY_KEY, MemoryKeyring
     from mft.crypto.keys import generate_bucket_key
     from mft.crypto.signing import SigningKey
     from mft.durable import sync_directory, write_file
+    from mft.home import HOST_KEYS, Home
     from mft.ledger.database import Ledger
     from mft.ledger.migrate import migrate
     from mft.pipeline.keys import KeepKey

@@ -12,8 +12,9 @@ from mft.domain import STANDARD, is_retention_class
 from mft.errors import Missing, Refused
 
 if TYPE_CHECKING:
-    from mft.config import Config, Home
+    from mft.config import Config
     from mft.crypto.keyring import FolderKeyring
+    from mft.home import Home
 
 app = typer.Typer(help="Keys: list, rotate, shred.", no_args_is_help=True, rich_markup_mode=None)
 rotate_app = typer.Typer(help="Put a new key into the place of one.", no_args_is_help=True, rich_markup_mode=None)
@@ -59,8 +60,8 @@ def list_keys(home: HomeOption = None, as_json: JsonOption = False) -> None:
     mft keys list --json | jq 'select(.days_left != null and .days_left < 30)'
     """
     from mft.cli.access import ledger_of, open_home
+    from mft.installation import load_partners
     from mft.ledger.keys import key_pairs, objects_under
-    from mft.server import load_partners
 
     found, config = open_home(home)
     here = _bucket_files(found)
@@ -151,7 +152,7 @@ def rotate_bucket(
     if not is_retention_class(retention):
         raise typer.BadParameter("lower-case letters, digits and dashes, 32 at most", param_hint="--class")
     found, config = open_home(home)
-    readers = Readers(Ledger(found.ledger_url(config)))
+    readers = Readers(Ledger(found.ledger_url(config.ledger.url)))
     with _folder_lock(found), writing(found, config) as run:
         keyring = FolderKeyring(found.keys)
         rewrapping = Rewrapping(readers.get, keyring, run, actor=actor())
@@ -299,7 +300,7 @@ def _follow(home: "Home", config: "Config") -> None:
     from mft.audit.signing_keys import SigningKeys
     from mft.ledger.database import Ledger, reading
 
-    with reading(Ledger(home.ledger_url(config))) as books:
+    with reading(Ledger(home.ledger_url(config.ledger.url))) as books:
         SigningKeys(home.keys).settle(books)
 
 
@@ -372,7 +373,7 @@ def shred_bucket(
     _ask(key, f"{objects:,} objects are wrapped to bucket key {key} and will be unreadable for ever", yes=yes)
     keyring = FolderKeyring(found.keys)
     vault = Vault(found.vault, keyring)
-    readers = Readers(Ledger(found.ledger_url(config)))
+    readers = Readers(Ledger(found.ledger_url(config.ledger.url)))
     try:
         with _folder_lock(found), writing(found, config, remove_object=vault.remove) as run:
             objects = run(Shred(key, actor()))

@@ -48,7 +48,7 @@ def add(
     from mft.clock import new_id
     from mft.core import Note, Reload
     from mft.durable import write_file
-    from mft.server import check_more, load_partners
+    from mft.installation import check_more, load_partners
     from partners.connection import Connection, Key, Login, is_name
     from partners.load import profile_of, render
 
@@ -114,7 +114,7 @@ def list_partners(home: HomeOption = None, as_json: JsonOption = False) -> None:
     mft partner list
     """
     from mft.cli.access import open_home
-    from mft.server import load_partners
+    from mft.installation import load_partners
 
     found, _ = open_home(home)
     rows = [_public(profile) for profile in load_partners(found).profiles.values()]
@@ -139,7 +139,7 @@ def show(name: str, home: HomeOption = None, as_json: JsonOption = False) -> Non
     mft partner show acme
     """
     from mft.cli.access import open_home
-    from mft.server import load_partners
+    from mft.installation import load_partners
 
     found, _ = open_home(home)
     profile = load_partners(found).named(name)
@@ -183,7 +183,7 @@ def check(home: HomeOption = None) -> None:
     """
     from mft.cli.access import open_home
     from mft.endpoints.folder.outlook import faults
-    from mft.server import load_partners
+    from mft.installation import load_partners
 
     found, _ = open_home(home)
     directory = load_partners(found)

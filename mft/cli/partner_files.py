@@ -10,7 +10,8 @@ from partners.connection import Connection, Key
 from partners.load import Directory, Profile, render
 
 if TYPE_CHECKING:
-    from mft.config import Config, Home
+    from mft.config import Config
+    from mft.home import Home
 
 MODE = 0o640
 

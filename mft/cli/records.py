@@ -17,7 +17,8 @@ from mft.errors import Missing, NameTaken
 
 if TYPE_CHECKING:
     from mft.audit.log import Fact
-    from mft.config import Config, Home
+    from mft.config import Config
+    from mft.home import Home
 
 app = typer.Typer(
     help="Records: query, get, trace, schema, views, compact.", no_args_is_help=True, rich_markup_mode=None
@@ -65,8 +66,8 @@ def query(
     """
     from mft.cli.access import ledger_of, open_home
     from mft.cli.answers import write_csv, write_json, write_table
+    from mft.installation import open_vault
     from mft.records.session import Question, Session
-    from mft.server import open_vault
 
     form = Form.JSON if as_json else form
     if form is Form.PARQUET and out is None:
@@ -144,10 +145,10 @@ def get(
     import secrets
 
     from mft.cli.access import ledger_of, open_home, sealed_of
+    from mft.installation import open_vault
     from mft.ledger.record_parts import records_row
     from mft.ledger.transfers import transfer_row
     from mft.records.masks import masked_lines
-    from mft.server import open_vault
     from parsers.canonical.catalogue import BY_SCHEMA
 
     asked = _REF.fullmatch(ref)
@@ -266,8 +267,8 @@ def compact(home: HomeOption = None, as_json: JsonOption = False) -> None:
     mft records compact
     """
     from mft.cli.access import ledger_of, open_home, writing
+    from mft.installation import open_vault
     from mft.records.cache import Compactor
-    from mft.server import open_vault
 
     found, config = open_home(home)
     vault = open_vault(found)

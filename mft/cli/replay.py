@@ -67,9 +67,9 @@ def replay(
     from mft.cli.access import actor, ledger_of, open_home, sealed_of, writing
     from mft.cli.files import counted
     from mft.core import Note
+    from mft.installation import open_vault
     from mft.pipeline.parse import Parser
     from mft.pipeline.replay import Replay
-    from mft.server import open_vault
 
     if not transfer_ids and not (partner or since):
         raise typer.BadParameter("name transfers, or say which: --partner, --since", param_hint="ID")
@@ -165,8 +165,8 @@ def _judging_of(found: Any, maps: dict[str, str], guide: str) -> Any:
     from msgspec.structs import replace
 
     import parsers.judging
+    from mft.installation import load_partners
     from mft.pipeline.agreements import Agreed
-    from mft.server import load_partners
     from parsers.guides.terms import Terms
     from parsers.guides.text import GuideError
 

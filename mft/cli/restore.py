@@ -44,9 +44,10 @@ def restore(
     """
     from mft.cli.access import actor, writing
     from mft.cli.backup import places_of
-    from mft.config import Home, load_config
+    from mft.config import load_config
     from mft.core import Note
     from mft.crypto.signing import VerifyKey
+    from mft.home import Home
     from mft.restore import Restore, Trust
 
     trust = Trust(

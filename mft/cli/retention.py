@@ -77,16 +77,16 @@ def run(
     """
     from mft.cli.access import actor, ledger_of, open_home, writing
     from mft.clock import now_us
+    from mft.installation import open_vault
     from mft.ledger.database import Ledger, Readers
     from mft.pipeline.retention import sweep
-    from mft.server import open_vault
 
     found, config = open_home(home)
     limits, now = config.retention.limits_by_class(), now_us()
     with ledger_of(home) as books:
         rows = list(_due(books, limits, now))
     if not dry_run:
-        readers = Readers(Ledger(found.ledger_url(config)))
+        readers = Readers(Ledger(found.ledger_url(config.ledger.url)))
         total, done = sum(row["transfers"] for row in rows), 0
         try:
             with writing(found, config, remove_object=open_vault(found).remove) as carry_out:

@@ -24,9 +24,9 @@ def list_routes(home: HomeOption = None, as_json: JsonOption = False) -> None:
     mft route list
     """
     from mft.cli.access import ledger_of, open_home
+    from mft.installation import load_partners
     from mft.ledger import deliveries
     from mft.ledger.flow_holds import is_sink_held
-    from mft.server import load_partners
 
     found, _ = open_home(home)
     routes = load_partners(found).routes.routes
@@ -83,8 +83,8 @@ def explain(
     mft route explain /tmp/x --partner acme --name claims_20260301.edi --json
     """
     from mft.cli.access import open_home
+    from mft.installation import load_partners
     from mft.pipeline.route import decide
-    from mft.server import load_partners
 
     found, _ = open_home(home)
     directory = load_partners(found)
@@ -187,7 +187,7 @@ def check(home: HomeOption = None) -> None:
     mft route check
     """
     from mft.cli.access import open_home
-    from mft.server import load_partners
+    from mft.installation import load_partners
     from partners.strict_toml import line_of
 
     found, _ = open_home(home)

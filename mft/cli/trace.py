@@ -40,8 +40,8 @@ def trace(
     from mft.cli.access import actor, ledger_of, open_home, sealed_of, writing
     from mft.cli.replay import maps_of
     from mft.core import Note
+    from mft.installation import open_vault
     from mft.ledger.transfers import parts, transfer_row
-    from mft.server import open_vault
 
     asked = RECORD.fullmatch(record)
     if asked is None:

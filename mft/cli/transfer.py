@@ -203,8 +203,8 @@ def get(
     """
     from mft.cli.access import actor, ledger_of, open_home, sealed_of, writing
     from mft.core import Note
+    from mft.installation import open_vault
     from mft.ledger.transfers import transfer_row
-    from mft.server import open_vault
 
     found, config = open_home(home)
     with ledger_of(home) as books:

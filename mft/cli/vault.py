@@ -52,8 +52,8 @@ def scrub(
     """
     from mft.cli.access import actor, ledger_of, open_home, writing
     from mft.core import Note
+    from mft.installation import open_vault
     from mft.pipeline.scrub import Pace, Scrub
-    from mft.server import open_vault
 
     found, config = open_home(home)
     complete = False

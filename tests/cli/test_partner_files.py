@@ -10,7 +10,7 @@ from mft.cli.partner_files import PartnerFiles
 from mft.clock import new_id
 from mft.durable import write_file
 from mft.errors import NoSpace
-from mft.server import load_partners
+from mft.installation import load_partners
 from partners.connection import Connection
 
 

@@ -24,19 +24,19 @@ from sqlalchemy import select
 
 from mft.audit import checkpoint
 from mft.audit.query import leaves
-from mft.config import Home
 from mft.crypto.keyring import NEXT_SIGNING_KEY, SIGNING_KEY, VERIFY_KEY, FolderKeyring
 from mft.crypto.signing import SigningKey, VerifyKey
 from mft.crypto.stream import context
 from mft.domain import OUTBOUND, Stage
 from mft.errors import MFTError
+from mft.home import Home
+from mft.installation import open_vault
 from mft.ledger.acknowledgments import acknowledgment_rows
 from mft.ledger.database import Books, Ledger, Row, database_errors, reading
 from mft.ledger.keys import key_pairs
 from mft.ledger.objects import object_files, sealed_object
 from mft.ledger.tables import CHECKPOINT, OBJECT
 from mft.ledger.transfers import parts, transfer_rows
-from mft.server import open_vault
 from mft.vault.store import BLOB_MAX, Vault
 from tests.crash.forked import Forked
 from tests.harness import DEADLINE_SECONDS, MFT, ROOT, Partner, Site, environment, eventually, peer, run_mft, sample

@@ -14,14 +14,16 @@ from typing import Any
 
 import pytest
 
-from mft.config import Home, load_config
+from mft.config import load_config
 from mft.core import Core
 from mft.endpoints.folder import House, beneath
 from mft.endpoints.folder.claims import Claim, Ground, Left, NotYet
 from mft.endpoints.folder.watch import Watch
+from mft.home import Home
+from mft.installation import load_partners, open_vault
 from mft.ledger.database import Ledger, Readers, reading
 from mft.ledger.transfers import transfer_rows
-from mft.server import load_partners, open_vault, salvage, sweep
+from mft.mend import salvage, sweep
 from partners.watched_folder import WatchedFolder
 from tests.crash import forked
 from tests.crash.faulty_serve import FAULTS
@@ -99,7 +101,7 @@ def _look_once(root: Path, dies_at: int) -> None:
         FAULTS["folder-dies"]()
     broken: list[Exception] = []
     directory = load_partners(home)
-    ledger = Ledger(home.ledger_url(load_config(home)))
+    ledger = Ledger(home.ledger_url(load_config(home).ledger.url))
     vault = open_vault(home)
     core = Core(ledger, sinks=("file",), on_broken=broken.append, remove_object=vault.remove)
     salvage(core, ledger, vault)
@@ -140,7 +142,7 @@ def many(site: Site, count: int) -> int:
     eventually(lambda: not left_in(folder), what="all are received", seconds=60 + count / 50)
     grown = peak_mib(site.process.pid) - before
     assert site.stop() == 0
-    with reading(Ledger(Home(site.home).ledger_url(load_config(Home(site.home))))) as books:
+    with reading(Ledger(Home(site.home).ledger_url(load_config(Home(site.home)).ledger.url))) as books:
         names = [row["name_bytes"] for row in transfer_rows(books, most=10_000_000) if row["direction"] == "inbound"]
     assert len(names) == len(set(names)) == few + count
     return grown

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from mft.audit.checkpoint import verify
-from mft.config import VERIFY_KEY
+from mft.crypto.keyring import VERIFY_KEY
 from mft.crypto.signing import VerifyKey
 from tests.harness import Partner, Site, eventually, run_mft
 

@@ -14,7 +14,7 @@ import pytest
 
 from bench.latency import claims
 from mft.clock import new_id
-from mft.config import HOST_KEYS, Home
+from mft.home import HOST_KEYS, Home
 from partners.connection import Connection, Key, Login
 from partners.load import render
 from partners.uploads import Uploads

@@ -3,8 +3,8 @@
 import re
 from fnmatch import fnmatchcase
 
-from mft.config import Home
-from mft.server import open_vault
+from mft.home import Home
+from mft.installation import open_vault
 from tests.harness import ROOT, Partner, Site
 
 PAGE = ROOT / "docs" / "operations.md"

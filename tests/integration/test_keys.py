@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from mft.config import Home
 from mft.crypto.keys import BucketPrivateKey
 from mft.durable import write_file
+from mft.home import Home
 from tests.harness import DEADLINE_SECONDS, MFT, ROOT, Partner, Site, environment, eventually, run_mft
 
 

@@ -19,11 +19,11 @@ import pytest
 from msgspec.structs import replace
 
 import parsers
-from mft.config import Home
+from mft.home import Home
+from mft.installation import open_vault
 from mft.ledger.database import Ledger, reading
 from mft.ledger.objects import sealed_object
 from mft.ledger.transfers import parts
-from mft.server import open_vault
 from parsers.events import Finished, RecordBatch, SetOpened
 from parsers.guides.terms import Judging
 from tests.harness import DEADLINE_SECONDS, Partner, Site, eventually, run_mft, sample

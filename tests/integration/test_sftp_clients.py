@@ -15,16 +15,17 @@ import pytest
 from mft.audit.query import leaves
 from mft.cli.access import writing
 from mft.clock import new_id
-from mft.config import Config, Home
+from mft.config import Config
 from mft.core import KeepProfile
 from mft.crypto.keyring import PublicKeyring
 from mft.crypto.keys import BucketPrivateKey
 from mft.domain import OUTBOUND, STANDARD, TENANT, Arrival, Principal
 from mft.endpoints.limits import Admission
 from mft.endpoints.sftp import SftpDoor
+from mft.home import Home
+from mft.installation import load_partners, open_vault
 from mft.ledger.database import Ledger, Readers, reading
 from mft.pipeline.receive import Deposit, Receive
-from mft.server import load_partners, open_vault
 from mft.vault.store import ObjectWriter, Vault
 from tests.harness import Partner, Site, eventually, peer, sample
 

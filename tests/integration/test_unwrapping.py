@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mft.config import Home
-from mft.server import open_vault
+from mft.home import Home
+from mft.installation import open_vault
 from tests.archives import Gpg, gpg_home, zipped
 from tests.clamd import EVIL, clamd
 from tests.harness import Partner, Site, eventually, run_mft, sample

@@ -7,12 +7,12 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from mft.config import Home
 from mft.domain import Direction, SealedObject, Stage
+from mft.home import Home
+from mft.installation import open_vault
 from mft.ledger.database import Ledger, Row, reading
 from mft.ledger.objects import sealed_object
 from mft.ledger.transfers import transfer_rows
-from mft.server import open_vault
 from mft.vault.store import Vault
 from mft.wire.sftp import Attrs, Message, OpenFlag
 from tests.harness import Partner, Site, eventually

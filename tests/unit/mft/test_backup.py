@@ -17,7 +17,6 @@ from mft.audit.verify import verify_log
 from mft.backup import MANIFEST, VAULT, BackedUp, Manifest, back_up, check_apart, read_manifest
 from mft.cli.backup import places_of
 from mft.clock import now_us
-from mft.config import Home
 from mft.crypto.keys import generate_bucket_key
 from mft.crypto.signing import SigningKey, VerifyKey
 from mft.domain import TENANT, SealedObject, Stage
@@ -33,13 +32,14 @@ from mft.errors import (
     NoSpace,
     NotAllowed,
 )
+from mft.home import Home
+from mft.installation import open_vault
 from mft.ledger.database import Books, Ledger, Writer, reading, sqlite_driver
 from mft.ledger.objects import drop_object, erase_object, insert_object, sealed_object
 from mft.ledger.tables import KEY_PAIR
 from mft.ledger.transfers import transfer_row
 from mft.ledger.uploads import update_upload
 from mft.restore import Restore, Restored, Trust
-from mft.server import open_vault
 from mft.vault.store import BLOB_MAX
 from tests.unit.mft.ledger.entries import arrival, keep_profiles, received
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from mft.config import DEFAULT_CONFIG, AlertRule, Config, Home, find_home, load_config
+from mft.config import DEFAULT_CONFIG, AlertRule, Config, load_config
 from mft.errors import BadConfig, Missing
+from mft.home import Home, find_home
 from mft.pipeline.alerts import DEFAULT_RULES
 
 
@@ -185,8 +186,8 @@ class TestHome:
 
     def test_the_ledger_is_sqlite_unless_said_otherwise(self, tmp_path: Path) -> None:
         home = Home(tmp_path)
-        assert home.ledger_url(Config()) == f"sqlite:{tmp_path}/data/ledger.db"
-        assert home.ledger_url(Config(ledger={"url": "postgresql:///x"})) == "postgresql:///x"
+        assert home.ledger_url("") == f"sqlite:{tmp_path}/data/ledger.db"
+        assert home.ledger_url("postgresql:///x") == "postgresql:///x"
 
 
 @pytest.mark.parametrize(

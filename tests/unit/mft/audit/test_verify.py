@@ -20,9 +20,11 @@ from mft.audit.merkle import Frontier, leaf_hash
 from mft.audit.selection import BATCH
 from mft.audit.verify import Verified, verify_log
 from mft.cli.main import main
-from mft.config import DEFAULT_CONFIG, SIGNING_KEY, VERIFY_KEY, Home
+from mft.config import DEFAULT_CONFIG
+from mft.crypto.keyring import SIGNING_KEY, VERIFY_KEY
 from mft.crypto.signing import SigningKey
 from mft.errors import AuditMismatch
+from mft.home import Home
 from mft.ledger.database import Books, Ledger, Writer, reading, sqlite_driver
 from mft.ledger.migrate import migrate
 

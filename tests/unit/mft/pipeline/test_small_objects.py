@@ -9,10 +9,10 @@ import pytest
 from mft.errors import NoSpace
 from mft.ledger.database import Ledger
 from mft.ledger.objects import erase_object, is_blob, object_files, sealed_object
+from mft.mend import sweep
 from mft.pipeline import small_objects
 from mft.pipeline.erase import Erase
 from mft.pipeline.small_objects import BlobsMoved, Mover, move_blobs
-from mft.server import sweep
 from tests.harness import eventually
 
 if TYPE_CHECKING:

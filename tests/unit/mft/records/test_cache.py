@@ -11,10 +11,10 @@ from mft.errors import Busy, MFTError, NoSpace, StageConflict
 from mft.ledger import record_parts
 from mft.ledger.objects import erase_object, object_files, sealed_object
 from mft.ledger.tables import OBJECT, RECORDS, RECORDS_PART
+from mft.mend import forget_lost_parts, sweep
 from mft.records import cache, files
 from mft.records.cache import Compactor, KeepPart, mergeable
 from mft.records.views import shape_of
-from mft.server import forget_lost_parts, sweep
 from mft.vault.store import Vault
 from tests.unit.mft.records.conftest import DAY, NOW, OTHER, Shelf
 

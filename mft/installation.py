@@ -1,0 +1,97 @@
+"""What a home and its mft.toml make together: partners that fit them, the vault, ways to people and off this host."""
+
+from pathlib import Path
+
+from mft.config import Config
+from mft.crypto.keyring import FolderKeyring, Keyring
+from mft.errors import BadConfig
+from mft.home import Home
+from mft.pipeline import route
+from mft.pipeline.agreements import problems
+from mft.pipeline.alerts import Channel
+from mft.pipeline.anchor import Destination
+from mft.sinks.bucket import Bucket
+from mft.sinks.checkpoints import Command, Mail, Syslog
+from mft.sinks.people import AlertMail, Webhook
+from mft.vault.store import Vault
+from partners.load import Directory, Profile, load_directory
+from partners.strict_toml import BadFile
+from partners.watched_folder import clashes
+
+
+def load_partners(home: Home) -> Directory:
+    """Raises BadConfig: with every problem of every partner file, and of every guide beside them."""
+    try:
+        directory = load_directory(home.partners, home.guides, home.routes)
+    except BadFile as error:
+        raise BadConfig(str(error)) from None
+    watched = [
+        (str(profile.path), folder)
+        for profile in directory.profiles.values()
+        for folder in profile.connection.watched_folders
+    ]
+    found = [*problems(directory), *(f"{path}: {what}" for path, what in clashes(watched))]
+    if found := [*found, *route.problems(directory, home.routes, home.root)]:
+        raise BadConfig("\n".join(found))
+    return directory
+
+
+def check_retention(directory: Directory, config: Config, keyring: Keyring) -> None:
+    """Raises BadConfig: partner files name a class that mft.toml does not, or a class has no key."""
+    found = _unknown_classes(directory, config)
+    for name in config.retention.limits_by_class():
+        try:
+            keyring.seal_for(name)
+        except BadConfig as error:
+            found.append(str(error))
+    if found:
+        raise BadConfig("\n".join(found))
+
+
+def check_more(directory: Directory, profile: Profile, config: Config) -> None:
+    """Whether a partner more fits. Raises BadConfig: it names a guide or a retention class that is not there."""
+    alone = Directory({profile.connection.id: profile}, directory.guides)
+    if found := [*problems(alone), *_unknown_classes(alone, config)]:
+        raise BadConfig("\n".join(found))
+
+
+def _unknown_classes(directory: Directory, config: Config) -> list[str]:
+    known = config.retention.limits_by_class()
+    return [
+        f"{profile.path}: retention class `{name}` is not in mft.toml: add [retention.classes.{name}], or name another"
+        for profile in directory.profiles.values()
+        for name in sorted(profile.connection.retention_classes - known.keys())
+    ]
+
+
+def destinations(config: Config) -> list[Destination]:
+    """Every place outside this host that checkpoints go to."""
+    send, found = config.audit.send, list[Destination]()
+    if send.syslog:
+        found.append(Syslog(send.syslog))
+    if send.command:
+        found.append(Command(send.command))
+    if send.mail.server:
+        mail = send.mail
+        password = Path(mail.password_file) if mail.password_file else None
+        found.append(Mail(mail.server, mail.sender, mail.to, mail.user, password))
+    if send.bucket.endpoint:
+        keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
+        found.append(Bucket(**keys))
+    return found
+
+
+def channels(config: Config) -> list[Channel]:
+    """Every way to people."""
+    mail, found = config.alerts.mail, list[Channel]()
+    if mail.server:
+        password = Path(mail.password_file) if mail.password_file else None
+        found.append(AlertMail(mail.server, mail.sender, mail.to, mail.user, password))
+    if config.alerts.webhook:
+        found.append(Webhook(config.alerts.webhook))
+    return found
+
+
+def open_vault(home: Home) -> Vault:
+    """The vault with the keys to open it. Raises BadConfig: a key file is missing or open to others."""
+    return Vault(home.vault, FolderKeyring(home.keys))
