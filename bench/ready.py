@@ -45,7 +45,7 @@ def measure(folder: Path) -> list[Row]:
 
 def _stage(home: Home, count: int) -> None:
     vault = open_vault(home)
-    with closing(Core(Ledger(f"sqlite:{home.data / 'ledger.db'}"), sinks=())) as core:
+    with closing(Core(Ledger(f"sqlite:{home.data / 'ledger.db'}"), subscriptions={})) as core:
         core.run(KeepProfile(WHO.profile_hash, WHO.connection, WHO.partner, "{}"))
         answers: list[Future[Any]] = []
         for index in range(count):

@@ -52,7 +52,7 @@ class _Home:
         key = BucketPrivateKey(bytes(range(32)))
         (folder / "vault").mkdir()
         self.vault = Vault(folder / "vault", MemoryKeyring([key]))
-        self.core = Core(ledger, sinks=(), remove_object=self.vault.remove)
+        self.core = Core(ledger, subscriptions={}, remove_object=self.vault.remove)
         self.core.run(KeepProfile(WHO.profile_hash, WHO.connection, WHO.partner, "{}"))
         self.readers = Readers(ledger)
 

@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from mft.config_sinks import AnySink
 from mft.domain import STANDARD, is_retention_class
 from mft.errors import BadConfig
 from mft.home import Home
 from mft.pipeline.alerts import DEFAULT_RULES, STAGES, TROUBLES, Rule
 from mft.pipeline.retention import Limits
+from mft.pipeline.subscriptions import Subscriptions
 from mft.sinks.mail import is_loopback
 from partners.strict_toml import BadFile, explain, read_toml
 
@@ -224,10 +226,25 @@ class Alerts(_Strict):
         return tuple(Rule(**rule.model_dump()) for rule in self.rules) or DEFAULT_RULES
 
 
+def _sink_names(found: dict[str, AnySink]) -> dict[str, AnySink]:
+    for name in found:
+        if name == "file" or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
+            raise ValueError(f"`{name}` is no name of a sink: lower-case letters, digits, - and _; not file")
+    return found
+
+
 class Events(_Strict):
     """Keys of `[events]`."""
 
     file: Annotated[bool, Field(description="Write every event to data/events/events.ndjson.")] = True
+    file_mib_max: Annotated[int, Field(ge=1, description="A larger file is set aside, and a new one begun.")] = 64
+    file_keep: Annotated[int, Field(ge=1, le=9999, description="So many that were set aside are kept.")] = 10
+    sinks: Annotated[dict[str, AnySink], AfterValidator(_sink_names)] = {}
+
+    def subscriptions(self) -> Subscriptions:
+        """What each sink takes."""
+        named = {name: sink.subscriptions() for name, sink in self.sinks.items()}
+        return ({"file": ()} if self.file else {}) | named
 
 
 class Records(_Strict):
@@ -424,6 +441,9 @@ DEFAULT_CONFIG = """\
 
 [events]
 # file = true                 # Write every event to data/events/events.ndjson.
+# file_mib_max = 64           # A larger file is set aside as events.ndjson.1, and a new one begun;
+# file_keep = 10              # so many of those are kept.
+# Other sinks are tables with names of their own: [events.sinks.warehouse], see docs/sinks.md.
 
 [records]
 # compact_seconds = 60        # How often new records are looked for, to be cached for queries.

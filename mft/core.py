@@ -16,10 +16,11 @@ import msgspec
 from sqlalchemy import insert, select
 
 from mft.audit.log import Fact
-from mft.clock import new_id, now_us
+from mft.clock import go_on_behind, new_id, now_us
 from mft.domain import TENANT
 from mft.errors import Broken, HomeInUse
 from mft.ledger.database import Books, Ledger, Writer
+from mft.ledger.outbox import last_event
 from mft.ledger.profiles import keep_profile
 from mft.ledger.tables import INSTALLATION
 from mft.pipeline import (
@@ -45,6 +46,7 @@ from mft.pipeline import (
     small_objects,
 )
 from mft.pipeline.journal import Journal
+from mft.pipeline.subscriptions import Subscriptions
 from mft.records import cache
 
 _INSTALLATION = select(INSTALLATION.c.id).limit(1)
@@ -120,8 +122,9 @@ Command = (
     | release.RejectHeld
     | release.AddFlowHold
     | release.LiftFlowHold
-    | emit.Delivered
-    | emit.DeliveryFailed
+    | emit.ClaimSink
+    | emit.Settled
+    | emit.SinkGone
     | deliver.FileDelivered
     | deliver.FileNotDelivered
     | deliver.RetryDelivery
@@ -206,8 +209,9 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     release.RejectHeld: release.reject_held,
     release.AddFlowHold: release.add_flow_hold,
     release.LiftFlowHold: release.lift_flow_hold,
-    emit.Delivered: emit.delivered,
-    emit.DeliveryFailed: emit.delivery_failed,
+    emit.ClaimSink: emit.claim_sink,
+    emit.Settled: emit.settled,
+    emit.SinkGone: emit.sink_gone,
     deliver.FileDelivered: deliver.file_delivered,
     deliver.FileNotDelivered: deliver.file_not_delivered,
     deliver.RetryDelivery: deliver.retry_delivery,
@@ -265,15 +269,17 @@ class Core:
         self,
         ledger: Ledger,
         *,
-        sinks: tuple[str, ...],
+        subscriptions: Subscriptions,
         on_broken: Callable[[Broken], None] | None = None,
         remove_object: Callable[[str], None] | None = None,
     ) -> None:
         self.writer = Writer(ledger, on_broken=on_broken)
         self.installation = self.writer.run(install)
+        if last := self.writer.run(last_event):
+            go_on_behind(last)  # Events are sorted by their ids, also when the clock was set back while nobody ran.
         self._source = f"urn:mft:{self.installation}"
         self._node = runner.node()
-        self._sinks = sinks
+        self._subscriptions = subscriptions
         self._happened: set[str] = set()
         self._remove_object = remove_object
         self._forgotten: list[str] = []
@@ -298,7 +304,7 @@ class Core:
         self.writer.close()
 
     def _carry_out(self, handler: Callable[[Journal, Any], Any], books: Books, command: Command) -> Any:
-        journal = Journal(books, now_us(), self._source, self._node, self._sinks)
+        journal = Journal(books, now_us(), self._source, self._node, self._subscriptions)
         result = handler(journal, command)
         self._happened.update(what for what in self._wake if getattr(journal, what))
         self._forgotten += journal.forgotten

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mft.config import Config
+from mft.config_sinks import AnySink
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.errors import BadConfig
 from mft.home import Home
@@ -10,8 +11,10 @@ from mft.pipeline import route
 from mft.pipeline.agreements import problems
 from mft.pipeline.alerts import Channel
 from mft.pipeline.anchor import Destination
+from mft.pipeline.emit import Sink, Terms
 from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
+from mft.sinks.file import FileSink
 from mft.sinks.people import AlertMail, Webhook
 from mft.vault.store import Vault
 from partners.load import Directory, Profile, load_directory
@@ -79,6 +82,22 @@ def destinations(config: Config) -> list[Destination]:
         keys = send.bucket.model_dump() | {"secret_key_file": Path(send.bucket.secret_key_file)}
         found.append(Bucket(**keys))
     return found
+
+
+def event_sinks(home: Home, config: Config) -> list[tuple[Sink, Terms]]:
+    """Every place that events go to."""
+    found: list[tuple[Sink, Terms]] = []
+    if config.events.file:
+        kept = {"mib_max": config.events.file_mib_max, "keep": config.events.file_keep}
+        found.append((FileSink("file", home.events_file, **kept), Terms()))
+    for name, asked in config.events.sinks.items():
+        found.append((_sink(name, asked, home), Terms(refused=asked.refused, give_up_hours=asked.give_up_hours)))
+    return found
+
+
+def _sink(name: str, asked: AnySink, home: Home) -> Sink:
+    path = home.events_file.with_name(f"{name}.ndjson")
+    return FileSink(name, path, mib_max=asked.mib_max, keep=asked.keep)
 
 
 def channels(config: Config) -> list[Channel]:

@@ -29,7 +29,7 @@ from mft.endpoints.folder import FolderDoor, House
 from mft.endpoints.process import GiveWay
 from mft.errors import BadConfig, Broken, MFTError, Missing, Refused
 from mft.home import Home
-from mft.installation import channels, check_retention, destinations, load_partners
+from mft.installation import channels, check_retention, destinations, event_sinks, load_partners
 from mft.keychain import change_signing_key, keep_host_keys, reload_keys, settle
 from mft.ledger.database import Ledger, Readers, reading, sqlite_version
 from mft.ledger.keys import key_pairs
@@ -42,18 +42,17 @@ from mft.pipeline.alerts import Alerts
 from mft.pipeline.anchor import Anchors
 from mft.pipeline.deadlines import Deadlines
 from mft.pipeline.deliver import Delivery
-from mft.pipeline.emit import Relay, Sink
+from mft.pipeline.emit import Relay
 from mft.pipeline.expiry import Ending, Expiry, our_endings, partners_endings, pgp_endings
 from mft.pipeline.pgp import NoGpg, listed
 from mft.pipeline.receipts import Receipts
 from mft.pipeline.retention import Sweep
 from mft.pipeline.rewrap import Leftovers
-from mft.pipeline.runner import Runner
+from mft.pipeline.runner import Runner, node
 from mft.pipeline.scan import Rescan, Scanning
 from mft.pipeline.small_objects import Mover
 from mft.records.cache import Compaction
 from mft.sinks.clamd import Clamd
-from mft.sinks.file import FileSink
 from mft.sinks.mailbox import target_of
 from mft.vault.store import Vault
 from partners.connection import Connection
@@ -119,14 +118,15 @@ class Server:
             part.start()
             cleanup.callback(part.stop)
 
-        sinks: list[Sink] = [FileSink(home.events_file)] if config.events.file else []
-
         def broken(error: Broken) -> None:
             self.failure = self.failure or error
             loop.call_soon_threadsafe(self._stop_asked.set)
 
         core = self.core = Core(
-            ledger, sinks=tuple(sink.name for sink in sinks), on_broken=broken, remove_object=vault.remove
+            ledger,
+            subscriptions=config.events.subscriptions(),
+            on_broken=broken,
+            remove_object=vault.remove,
         )
         cleanup.callback(core.close)
         with reading(ledger) as books:
@@ -161,8 +161,8 @@ class Server:
         self._receipts.start()
         cleanup.callback(self._receipts.stop)
 
-        for sink in sinks:
-            relay = Relay(sink, readers, core.run, broken)
+        for sink, terms in event_sinks(home, config):
+            relay = Relay(sink, readers, core.run, broken, terms=terms, by=f"{node()}:{os.getpid()}")
             keep(relay)
             core.on("announced", relay.wake)
         scanner = Clamd(config.scan.clamd) if config.scan.clamd else None

@@ -80,6 +80,7 @@ KINDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
         ("transfer.rejected", "sets_rejected findings", "why"),
         ("transfer.quarantined", "attempts", ""),
         ("transfer.released", "doubt hold", "why"),
+        ("event.dead", "sink event error", ""),
         ("flow-hold.made", "hold feed standard set sink until", "why"),
         ("flow-hold.lifted", "hold waiting", ""),
         ("transfer.deposited", "size_bytes object kinds verdict control_number", "name sha256"),

@@ -117,7 +117,7 @@ def writing(
         if not ledger.exists():  # A new one in its place would make every sealed file an orphan.
             raise Missing(f"{home.root} has no ledger: restore it from a backup")
         migrate(ledger)
-        core = Core(ledger, sinks=("file",) if config.events.file else (), remove_object=remove_object)
+        core = Core(ledger, subscriptions=config.events.subscriptions(), remove_object=remove_object)
 
         def run(command: Command | Request) -> Any:
             match command:

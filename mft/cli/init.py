@@ -67,7 +67,7 @@ def make_home(directory: Path) -> None:
     ledger = Ledger(f"sqlite:{home.data / 'ledger.db'}")
     migrate(ledger)
     (home.data / "ledger.db").chmod(0o600)
-    core = Core(ledger, sinks=())
+    core = Core(ledger, subscriptions={})
     signing = SigningKey.generate(f"mft/{core.installation}")
     signing.save(home.keys / SIGNING_KEY)
     signing.verify_key.save(home.keys / VERIFY_KEY)

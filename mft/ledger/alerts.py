@@ -11,7 +11,7 @@ from mft.clock import LAST_ID, new_id
 from mft.domain import TENANT, Direction
 from mft.errors import Missing
 from mft.ledger.database import Books, Row
-from mft.ledger.outbox import WAITING
+from mft.ledger.outbox import DEAD, PARKED, WAITING
 from mft.ledger.tables import ALERT, ANCHOR, DELIVERY, KEY_NOTICE, LEAF, OUTBOX, PROFILE, TRANSFER
 
 _A, _T = ALERT.c, TRANSFER.c
@@ -42,11 +42,16 @@ _STANDING = (
     .group_by(PROFILE.c.name)
 )
 _UNSENT = (
-    select(DELIVERY.c.sink, func.count().label("events"), func.min(OUTBOX.c.at).label("since"))
-    .join(OUTBOX, OUTBOX.c.id == DELIVERY.c.event_id)
-    .where(DELIVERY.c.state == WAITING, OUTBOX.c.at <= bindparam("until"))
+    select(DELIVERY.c.sink, func.count().label("events"), func.min(DELIVERY.c.event_id).label("oldest"))
+    .where(or_(DELIVERY.c.state == WAITING, DELIVERY.c.state == PARKED))
     .group_by(DELIVERY.c.sink)
 )
+_DEAD_LETTERS = (
+    select(DELIVERY.c.sink, func.count().label("events"), func.min(DELIVERY.c.failing_since).label("since"))
+    .where(DELIVERY.c.state == DEAD)
+    .group_by(DELIVERY.c.sink)
+)
+_AT = select(OUTBOX.c.at).where(OUTBOX.c.id == bindparam("event"))
 _UNNUMBERED = select(func.count().label("leaves"), func.min(LEAF.c.at).label("since")).where(
     LEAF.c.seq.is_(None), LEAF.c.at <= bindparam("until")
 )
@@ -100,8 +105,14 @@ def standing(books: Books, stage: str, *, until: int, partner: str = "", doubt: 
 
 
 def unsent(books: Books, *, until: int) -> list[Row]:
-    """Of each sink, how many events wait since then or before."""
-    return books.rows(_UNSENT, {"until": until})
+    """Of each sink whose oldest event waits since then or before, how many wait, and since when (`since`)."""
+    found = [{**row, "since": books.rows(_AT, {"event": row["oldest"]})[0]["at"]} for row in books.rows(_UNSENT)]
+    return [row for row in found if row["since"] <= until]
+
+
+def dead_letters(books: Books) -> list[Row]:
+    """Of each sink, how many events it refused for too long, and since when."""
+    return books.rows(_DEAD_LETTERS)
 
 
 def unnumbered(books: Books, *, until: int) -> Row:

@@ -18,7 +18,9 @@ _AT_WORK: Final = (
 _CLASS = func.coalesce(_T.retention, literal_column(f"'{STANDARD}'"))
 _HELD = exists().where(LEGAL_HOLD.c.id.is_not(None), COVERS)
 _UNSENT = exists().where(
-    OUTBOX.c.transfer_id == _T.id, DELIVERY.c.event_id == OUTBOX.c.id, DELIVERY.c.state == "waiting"
+    OUTBOX.c.transfer_id == _T.id,
+    DELIVERY.c.event_id == OUTBOX.c.id,
+    or_(DELIVERY.c.state == "waiting", DELIVERY.c.state == "parked"),
 )
 _HAS: Final[dict[str, ColumnElement[bool]]] = {
     "original": _T.object_id.is_not(None),

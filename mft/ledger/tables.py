@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0008"  # The newest migration; a test holds it against the folder.
+HEAD = "0009"  # The newest migration; a test holds it against the folder.
 
 METADATA = MetaData(
     naming_convention={
@@ -564,12 +564,41 @@ DELIVERY = Table(
     _id("event_id"),
     Column("sink", Text, primary_key=True),
     _tenant(),
-    _text("state", null=False),  # waiting, delivered
+    _text("state", null=False),  # waiting, parked, delivered, dead, dropped
     _number("attempts", null=False, default="0"),
     _number("due_at", null=False),
     _number("delivered_at"),
+    Column("lane", Text, server_default=text("''"), nullable=False),  # As the event has it.
+    _text("error"),  # Of the last attempt, as a code.
+    _number("failing_since"),
+    _number("replays", null=False, default="0"),
     ForeignKeyConstraint(["event_id"], ["outbox.id"]),
-    Index(None, "sink", "state", "event_id"),
+    Index(None, "sink", "state", "lane", "event_id"),
+)
+
+# Where events go to: who delivers, and since when it fails.
+SINK = Table(
+    "sink",
+    METADATA,
+    _id("name"),
+    _tenant(),
+    _number("fence", null=False),  # Grows with each claim; a mark that names an older one is refused.
+    _text("holder", null=False),
+    _number("claimed_at", null=False),
+    _number("failing_since"),
+    _text("error"),
+    _number("attempts", null=False, default="0"),
+)
+
+# Who reads events by `mft events tail --consumer`: up to where.
+CONSUMER = Table(
+    "consumer",
+    METADATA,
+    _id("name"),
+    _tenant(),
+    _text("event_id", null=False),  # The last that it has; empty: none.
+    _number("made_at", null=False),
+    _number("moved_at", null=False),
 )
 
 # Files on their way out by a route: each of them, or each interchange of one, once for every route.

@@ -29,9 +29,10 @@ _LEFT_MAX: Final = 100  # Messages that wait for a channel; of more the oldest g
 _CLOCK_MINUTES: Final = 60  # For so long a step of the clock is news.
 STAGES: Final = ("held", "quarantined", "incomplete", "unsupported", "rejected", "received")
 """Stages that a rule may look for; `received` is what waits to be worked on."""
-TROUBLES: Final = (*STAGES, "unsent", "log", "key", "disk", "clock")
-"""What a rule may look for: beside stages events that a sink does not take, leaves without a number or checkpoints that
-stay on this host, keys near their end, a disk nearly full, a clock that stepped."""
+TROUBLES: Final = (*STAGES, "unsent", "dead", "log", "key", "disk", "clock")
+"""What a rule may look for: beside stages events that a sink has not taken yet, or refused for too long, leaves
+without a number or checkpoints that stay on this host, keys near their end, a disk nearly full, a clock that stepped.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ DEFAULT_RULES: Final = (
     Rule("unsupported", "unsupported", after_minutes=60),
     Rule("waiting", "received", after_minutes=15),
     Rule("unsent", "unsent", after_minutes=15),
+    Rule("dead", "dead"),
     Rule("log", "log", after_minutes=15),
     Rule("key", "key"),
     Rule("disk", "disk"),
@@ -164,6 +166,13 @@ def _unsent(sight: _Sight) -> Iterator[Trouble]:
         yield Trouble(sight.rule.name, row["sink"], words, row["events"], row["since"])
 
 
+def _dead(sight: _Sight) -> Iterator[Trouble]:
+    for row in alerts.dead_letters(sight.books):
+        letters = "1 event" if row["events"] == 1 else f"{row['events']:,} events"
+        words = f"{letters} refused by the sink {row['sink']} for too long: see `mft events dead list`"
+        yield Trouble(sight.rule.name, row["sink"], words, row["events"], row["since"])
+
+
 def _log(sight: _Sight) -> Iterator[Trouble]:
     row = alerts.unnumbered(sight.books, until=sight.until)
     if row["leaves"]:
@@ -200,6 +209,7 @@ def _clock(sight: _Sight) -> Iterator[Trouble]:
 
 _OTHERS: Final[dict[str, Callable[[_Sight], Iterator[Trouble]]]] = {
     "unsent": _unsent,
+    "dead": _dead,
     "log": _log,
     "key": _key,
     "disk": _disk,

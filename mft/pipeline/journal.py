@@ -11,22 +11,23 @@ from mft.domain import TENANT
 from mft.events import Event
 from mft.ledger.database import Books
 from mft.ledger.outbox import add_event
+from mft.pipeline.subscriptions import Subscriptions, takers
 
 
 @dataclass(slots=True)
 class Journal:
     """Open books, the moment, and what an event says about where it came from.
 
-    `source` is the installation, `node` this machine, `sinks` whom events go to. What a command did that somebody
-    waits for is kept in `noted` (a leaf to number), `arrived` (a transfer to work on), `announced` (an event), and
-    `forgotten` (objects whose files can go once this is committed).
+    `source` is the installation, `node` this machine, `subscriptions` say whom events go to. What a command did that
+    somebody waits for is kept in `noted` (a leaf to number), `arrived` (a transfer to work on), `announced` (an event),
+    and `forgotten` (objects whose files can go once this is committed).
     """
 
     books: Books
     at: int
     source: str
     node: str
-    sinks: tuple[str, ...]
+    subscriptions: Subscriptions
     noted: bool = field(default=False, init=False)
     arrived: bool = field(default=False, init=False)
     announced: bool = field(default=False, init=False)
@@ -83,5 +84,5 @@ class Journal:
             "lane": event.partner or "",
             "body": msgspec.json.encode({k: v for k, v in envelope.items() if v is not None}).decode(),
         }
-        add_event(self.books, row, self.sinks)
+        add_event(self.books, row, takers(self.subscriptions, event))
         self.announced = True

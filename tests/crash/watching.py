@@ -103,7 +103,7 @@ def _look_once(root: Path, dies_at: int) -> None:
     directory = load_partners(home)
     ledger = Ledger(home.ledger_url(load_config(home).ledger.url))
     vault = open_vault(home)
-    core = Core(ledger, sinks=("file",), on_broken=broken.append, remove_object=vault.remove)
+    core = Core(ledger, subscriptions={"file": ()}, on_broken=broken.append, remove_object=vault.remove)
     salvage(core, ledger, vault)
     sweep(ledger, vault)
     vault.scratch.mkdir(mode=0o700, exist_ok=True)

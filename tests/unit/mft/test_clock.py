@@ -62,3 +62,17 @@ def test_a_moment_as_text_keeps_its_microseconds(at: int, text: str) -> None:
     assert rfc3339(at) == text
     if at < 1 << 53:
         assert clock.moment(at).isoformat(timespec="microseconds").replace("+00:00", "Z") == text
+
+
+def test_ids_go_on_behind_those_of_an_earlier_process_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    then = clock.time.time_ns() + 10**14
+    monkeypatch.setattr(clock, "_last", 0)
+    monkeypatch.setattr(clock.time, "time_ns", lambda: then)
+    last = new_id()
+    monkeypatch.setattr(clock, "_last", 0)  # Another process,
+    monkeypatch.setattr(clock.time, "time_ns", lambda: then - 10**13)  # behind a clock that was set back.
+    assert new_id() < last
+    clock.go_on_behind(last)
+    assert last < new_id() < new_id()
+    clock.go_on_behind("0" * 26)
+    assert last < new_id()

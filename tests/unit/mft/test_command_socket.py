@@ -35,7 +35,7 @@ async def path(tmp_path: Path, ledger: Ledger) -> AsyncIterator[Path]:
             raise BadConfig("a.toml:1: no")
         return {"added": 1}
 
-    core = Core(ledger, sinks=())
+    core = Core(ledger, subscriptions={})
     commands = CommandSocket(tmp_path / "core.sock", core, reload)
     await commands.start()
     yield tmp_path / "core.sock"
@@ -111,7 +111,7 @@ async def test_one_far_too_long_ends_that_connection(path: Path) -> None:
 
 
 async def test_a_client_that_only_listens_does_not_hold_up_a_stop(tmp_path: Path, ledger: Ledger) -> None:
-    core = Core(ledger, sinks=())
+    core = Core(ledger, subscriptions={})
 
     async def reload(_: Reload) -> None: ...
 
@@ -179,7 +179,7 @@ class Host:
 @pytest.fixture
 async def host(tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Host]:
     monkeypatch.setattr("mft.command_socket._GIVE_WAY_SECONDS", 0.05)
-    core = Core(ledger, sinks=())
+    core = Core(ledger, subscriptions={})
     host = Host(tmp_path / "core.sock", core)
     await host.socket.start()
     yield host

@@ -141,7 +141,7 @@ def desk(tmp_path: Path, made_ledger: Path) -> Iterator[Desk]:
     (tmp_path / "vault").mkdir()
     (tmp_path / "scratch").mkdir()
     vault = Vault(tmp_path / "vault", MemoryKeyring([key]))
-    core = Core(ledger, sinks=("file",), remove_object=vault.remove)
+    core = Core(ledger, subscriptions={"file": ()}, remove_object=vault.remove)
     readers = Readers(ledger)
     runner = Runner(
         vault=vault,

@@ -111,7 +111,7 @@ class TestWaking:
         shutil.copy(made_ledger, tmp_path / "copy.db")
         ids = set()
         for _ in range(2):
-            core = Core(Ledger(f"sqlite:{tmp_path / 'copy.db'}"), sinks=())
+            core = Core(Ledger(f"sqlite:{tmp_path / 'copy.db'}"), subscriptions={})
             ids.add(core.installation)
             core.close()
         assert len(ids) == 1

@@ -45,7 +45,7 @@ def receive(desk: Desk, path: Path) -> str:
 
 def main(root: Path, *paths: Path) -> None:
     vault = Vault(root / "vault", MemoryKeyring([BucketPrivateKey(bytes(range(32)))]))
-    core = Core(Ledger(f"sqlite:{root / 'ledger.db'}"), sinks=("file",), remove_object=vault.remove)
+    core = Core(Ledger(f"sqlite:{root / 'ledger.db'}"), subscriptions={"file": ()}, remove_object=vault.remove)
     readers = Readers(Ledger(f"sqlite:{root / 'ledger.db'}"))
     runner = Runner(
         vault=vault, readers=readers, submit=core.run, on_broken=print, threads=1, memory_mib=1024, seconds=600,

@@ -89,7 +89,7 @@ def shelf(tmp_path: Path, made_ledger: Path) -> Iterator[Shelf]:
     key = BucketPrivateKey(bytes(range(32)))
     (tmp_path / "vault").mkdir()
     vault = Vault(tmp_path / "vault", MemoryKeyring([key]))
-    core = Core(ledger, sinks=(), remove_object=vault.remove)
+    core = Core(ledger, subscriptions={}, remove_object=vault.remove)
     readers = Readers(ledger)
     yield Shelf(core, readers, vault)
     readers.close()

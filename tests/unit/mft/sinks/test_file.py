@@ -10,10 +10,15 @@ import pytest
 
 from mft import durable
 from mft.errors import NoSpace, SyncFailed
+from mft.pipeline.emit import Outgoing
 from mft.sinks.file import FileSink
 
-EVENTS = [b'{"id":"1"}', b'{"id":"2"}']
+EVENTS = [Outgoing(one, "mft.test.v1", "acme", b'{"id":"%s"}' % one.encode()) for one in ("1", "2")]
 LINES = b'{"id":"1"}\n{"id":"2"}\n'
+
+
+def sink_at(path: Path, keep: int = 3) -> FileSink:
+    return FileSink("file", path, mib_max=1, keep=keep)
 
 
 @pytest.fixture
@@ -23,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_line_for_each_event_appended(path: Path) -> None:
     for _ in range(2):
-        sink = FileSink(path)
+        sink = sink_at(path)
         sink.deliver(EVENTS)
         sink.close()
     assert path.read_bytes() == 2 * LINES
@@ -49,7 +54,7 @@ def test_a_line_for_each_event_appended(path: Path) -> None:
 def test_a_torn_line_is_cut_off_at_the_start(path: Path, found: bytes, kept: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(found)
-    sink = FileSink(path)
+    sink = sink_at(path)
     assert path.read_bytes() == kept
     sink.deliver(EVENTS)
     sink.close()
@@ -57,7 +62,7 @@ def test_a_torn_line_is_cut_off_at_the_start(path: Path, found: bytes, kept: byt
 
 
 def test_it_is_on_the_disk_when_deliver_returns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = FileSink(path)
+    sink = sink_at(path)
     synced: list[bytes] = []
     real = os.fdatasync
     monkeypatch.setattr(durable.os, "fdatasync", lambda fd: (synced.append(path.read_bytes()), real(fd)))
@@ -67,7 +72,7 @@ def test_it_is_on_the_disk_when_deliver_returns(path: Path, monkeypatch: pytest.
 
 
 def test_a_full_disk_tears_no_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = FileSink(path)
+    sink = sink_at(path)
     sink.deliver(EVENTS)
     real, calls = os.write, []
 
@@ -88,7 +93,7 @@ def test_a_full_disk_tears_no_line(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_short_writes_are_continued(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = FileSink(path)
+    sink = sink_at(path)
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, bytes(data)[:1]))
     sink.deliver(EVENTS)
@@ -97,7 +102,7 @@ def test_short_writes_are_continued(path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_failed_sync_is_broken(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = FileSink(path)
+    sink = sink_at(path)
 
     def fails(_: int) -> None:
         raise OSError(errno.EIO, "io")
@@ -112,5 +117,18 @@ def test_it_follows_no_link(path: Path, tmp_path: Path) -> None:
     path.parent.mkdir()
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SyncFailed):
-        FileSink(path)
+        sink_at(path)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_large_file_is_set_aside_and_so_many_are_kept(path: Path) -> None:
+    sink = sink_at(path, keep=2)
+    seen = []
+    for number in range(5):
+        body = b'{"n":%d,"x":"%s"}' % (number, b"x" * (1 << 20))
+        seen.append(body + b"\n")
+        assert sink.deliver([Outgoing(str(number), "mft.test.v1", "acme", body)]) == {}
+    sink.close()
+    names = ("events.ndjson", "events.ndjson.1", "events.ndjson.2")
+    assert sorted(one.name for one in path.parent.iterdir()) == sorted(names)
+    assert [path.with_name(name).read_bytes() for name in names] == seen[:1:-1]
