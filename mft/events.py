@@ -61,7 +61,10 @@ class TransferParsed(TransferEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordsReady(TransferEvent):
-    """Canonical records of one set or message can be fetched under `ref`."""
+    """Canonical records of one set or message can be fetched under `ref`.
+
+    A sink that wants them inline gets them as `content`, `masked` or not; or hears why they were `left_out`.
+    """
 
     type = "mft.records.ready.v1"
     ref: str
@@ -70,6 +73,9 @@ class RecordsReady(TransferEvent):
     records: int
     record_schema: str
     trading_partner: str | None = None
+    content: tuple[dict[str, Any], ...] | None = None
+    masked: bool | None = None
+    left_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What a home and its mft.toml make together: partners that fit them, the vault, ways to people and off this host."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mft.config import Config
@@ -7,11 +8,13 @@ from mft.config_sinks import AnySink
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.errors import BadConfig
 from mft.home import Home
+from mft.ledger.database import Books
 from mft.pipeline import route
 from mft.pipeline.agreements import problems
 from mft.pipeline.alerts import Channel
 from mft.pipeline.anchor import Destination
-from mft.pipeline.emit import Sink, Terms
+from mft.pipeline.emit import Sink, Terms, as_announced
+from mft.records.inline import Inline
 from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
@@ -84,14 +87,16 @@ def destinations(config: Config) -> list[Destination]:
     return found
 
 
-def event_sinks(home: Home, config: Config) -> list[tuple[Sink, Terms]]:
-    """Every place that events go to."""
+def event_sinks(home: Home, config: Config, vault: Vault, books: Callable[[], Books]) -> list[tuple[Sink, Terms]]:
+    """Every place that events go to, and on what terms."""
     found: list[tuple[Sink, Terms]] = []
     if config.events.file:
         kept = {"mib_max": config.events.file_mib_max, "keep": config.events.file_keep}
         found.append((FileSink("file", home.events_file, **kept), Terms()))
     for name, asked in config.events.sinks.items():
-        found.append((_sink(name, asked, home), Terms(refused=asked.refused, give_up_hours=asked.give_up_hours)))
+        inline = Inline(vault, books, asked.inline_kib_max << 10, asked.reveal) if asked.records == "inline" else None
+        terms = Terms(asked.refused, asked.give_up_hours, inline or as_announced)
+        found.append((_sink(name, asked, home), terms))
     return found
 
 

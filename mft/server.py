@@ -161,7 +161,7 @@ class Server:
         self._receipts.start()
         cleanup.callback(self._receipts.stop)
 
-        for sink, terms in event_sinks(home, config):
+        for sink, terms in event_sinks(home, config, vault, readers.get):
             relay = Relay(sink, readers, core.run, broken, terms=terms, by=f"{node()}:{os.getpid()}")
             keep(relay)
             core.on("announced", relay.wake)
