@@ -1,11 +1,13 @@
 """`[events.sinks.NAME]` of mft.toml: where events go, which of them, and what is done about those that are refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from mft.events import CATALOGUE
 from mft.pipeline.subscriptions import Subscription
+from mft.sinks.mail import is_loopback
 
 
 class _Strict(BaseModel):
@@ -59,4 +61,68 @@ class FileSinkSettings(SinkSettings):
     keep: Annotated[int, Field(ge=1, le=9999, description="So many that were set aside are kept.")] = 10
 
 
-AnySink = Annotated[FileSinkSettings, Field(discriminator="kind")]
+Seconds = Annotated[float, Field(gt=0, le=300, description="No answer within it: they come again.")]
+LaneWindow = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=500,
+        description="Events of one partner under way at once: more is faster, and a refused one can be overtaken.",
+    ),
+]
+
+
+class _Line(SinkSettings):
+    """What reaches a broker by an address."""
+
+    plain: Annotated[bool, Field(description="Allow a line without TLS to another host.")] = False
+    ca_file: Annotated[str, Field(description="Certificates to verify by; empty: those of the host.")] = ""
+
+    @model_validator(mode="after")
+    def _is_private(self) -> Self:
+        text: str = getattr(self, "url", "")
+        where, (open_line, private_line) = urlsplit(text), _SCHEMES[type(self).__name__]
+        if not where.hostname:
+            raise ValueError(f"`url` is {private_line}://[USER@]HOST[:PORT]")
+        if where.password:
+            raise ValueError("no password belongs in `url`: name a file of mode 0400 by `password_file`")
+        if where.scheme not in {open_line, private_line}:
+            raise ValueError(f"`url` begins with {private_line}://, or {open_line}:// for a line without TLS")
+        if where.scheme == open_line and not self.plain and not is_loopback(where.hostname):
+            raise ValueError(f"{open_line}:// has no TLS: use {private_line}://, or say `plain = true`")
+        return self
+
+
+_SCHEMES = {"RabbitMQSettings": ("amqp", "amqps"), "NatsSettings": ("nats", "tls")}
+
+
+class RabbitMQSettings(_Line):
+    """`kind = "rabbitmq"`: into a quorum queue, or a topic exchange by TYPE.PARTNER."""
+
+    kind: Literal["rabbitmq"]
+    url: Annotated[str, Field(description="amqps://USER@HOST/VHOST")]
+    password_file: Annotated[str, Field(description="A file of mode 0400.")] = ""
+    queue: str = "mft.events"
+    exchange: Annotated[str, Field(description="A topic exchange in place of the queue.")] = ""
+    declare: Annotated[bool, Field(description="Make the queue or exchange, if it is not there.")] = True
+    lane_window: LaneWindow = 1
+    seconds: Seconds = 15.0
+
+
+class NatsSettings(_Line):
+    """`kind = "nats"`: into a stream of JetStream, by the subject PREFIX + TYPE.PARTNER."""
+
+    kind: Literal["nats"]
+    url: Annotated[str, Field(description="tls://HOST:4222")]
+    user: str = ""
+    password_file: Annotated[str, Field(description="Of the user; a file of mode 0400.")] = ""
+    token_file: Annotated[str, Field(description="In place of a user.")] = ""
+    creds_file: Annotated[str, Field(description="A user's JWT and seed, in place of both.")] = ""
+    stream: str = "mft"
+    prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]+\.)*$", description="Before each subject.")] = ""
+    declare: Annotated[bool, Field(description="Make the stream, if it is not there.")] = True
+    lane_window: LaneWindow = 1
+    seconds: Seconds = 15.0
+
+
+AnySink = Annotated[FileSinkSettings | NatsSettings | RabbitMQSettings, Field(discriminator="kind")]

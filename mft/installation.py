@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mft.config import Config
-from mft.config_sinks import AnySink
+from mft.config_sinks import AnySink, FileSinkSettings, NatsSettings, RabbitMQSettings, SinkSettings
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.errors import BadConfig
 from mft.home import Home
@@ -18,7 +18,9 @@ from mft.records.inline import Inline
 from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
+from mft.sinks.nats import NatsJetStream
 from mft.sinks.people import AlertMail, Webhook
+from mft.sinks.rabbitmq import RabbitMQ
 from mft.vault.store import Vault
 from partners.load import Directory, Profile, load_directory
 from partners.strict_toml import BadFile
@@ -101,8 +103,15 @@ def event_sinks(home: Home, config: Config, vault: Vault, books: Callable[[], Bo
 
 
 def _sink(name: str, asked: AnySink, home: Home) -> Sink:
-    path = home.events_file.with_name(f"{name}.ndjson")
-    return FileSink(name, path, mib_max=asked.mib_max, keep=asked.keep)
+    """Raises BadConfig: its library is missing, or a file that it names cannot be read."""
+    own = asked.model_dump(exclude={*SinkSettings.model_fields, "kind", "plain"})
+    match asked:
+        case FileSinkSettings():
+            return FileSink(name, home.events_file.with_name(f"{name}.ndjson"), **own)
+        case NatsSettings():
+            return NatsJetStream(name, how=asked.format, **own)
+        case RabbitMQSettings():
+            return RabbitMQ(name, how=asked.format, **own)
 
 
 def channels(config: Config) -> list[Channel]:

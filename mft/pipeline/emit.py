@@ -59,6 +59,20 @@ class Later(Busy):
         self.seconds = seconds
 
 
+class Unreached(MFTError):
+    """A sink could take no more for a reason that has nothing to do with one event: it is full, cut off, not there.
+
+    `why` says which, as a stable dotted word. What it had `delivered` before, it has for good.
+    """
+
+    code = "sink.unreached"
+
+    def __init__(self, why: str, delivered: Iterable[str] = ()) -> None:
+        super().__init__(why)
+        self.why = why
+        self.delivered = frozenset(delivered)
+
+
 class Sink(Protocol):
     """Where events go.
 
@@ -78,7 +92,7 @@ class Sink(Protocol):
 
         Raises:
             OSError, MFTError: it cannot be reached, or gave no answer that says which it has: all of them come again.
-            Gone, Later: see there.
+            Unreached, Gone, Later: see there.
         """
 
     def close(self) -> None: ...
@@ -288,6 +302,8 @@ class Relay:
             batch.sort(key=lambda row: str(row["id"]))
             refused = self._attempt(batch)
             if isinstance(refused, Exception):
+                if isinstance(refused, Unreached):
+                    turn.delivered += [row["id"] for row in batch if row["id"] in refused.delivered]
                 self._failed(refused, turn)
                 return
             self._sort_out(batch, refused, turn)
@@ -299,7 +315,10 @@ class Relay:
         self._failures = 0
 
     def _probe(self, queues: dict[str, deque[Row]], turn: _Turn) -> None:
-        """After a failure: single events of a few lanes, until one passes. Those that failed beside it were refused."""
+        """After a failure: single events of a few lanes, until one passes.
+
+        Those that failed beside it, and nobody knows why, count as refused.
+        """
         failed: list[tuple[Row, Exception]] = []
         for rows in islice(queues.values(), _PROBES):
             row = rows[0]
@@ -311,7 +330,8 @@ class Relay:
                 failed.append((row, refused))
                 continue
             self._sort_out([row], refused, turn)
-            turn.refused += [self._refusal(one, code_of(error)) for one, error in failed]
+            blamed = [(one, error) for one, error in failed if not isinstance(error, Unreached)]
+            turn.refused += [self._refusal(one, code_of(error)) for one, error in blamed]
             self._failures = 0
             return
         if failed:
@@ -323,10 +343,8 @@ class Relay:
             return self._sink.deliver([self._outgoing(row) for row in batch])
         except (Broken, Gone):
             raise
-        except (OSError, MFTError) as error:
+        except Exception as error:  # noqa: BLE001  Of whatever kind a library has: it comes again.
             return error
-        except Exception as error:  # noqa: BLE001  A library's own kind, which says no more to us than its name.
-            return NotReached(type(error).__name__)
 
     def _outgoing(self, row: Row) -> Outgoing:
         return Outgoing(row["id"], row["type"], row["lane"], self._terms.dress(row))
@@ -359,17 +377,11 @@ class Relay:
             self._commit(Settled(self._sink.name, self._fence, tuple(turn.delivered), refused, turn.failed, well))
 
 
-class NotReached(MFTError):
-    """A sink failed in a way of its own."""
-
-    code = "sink.not-reached"
-
-
 def code_of(error: Exception) -> str:
     """What an operator sees of a failure: the kind of it alone, since its text may be somebody else's."""
     match error:
-        case NotReached() if error.args:
-            return f"sink.{error.args[0]}"
+        case Unreached():
+            return error.why
         case MFTError():
             return error.code
     return f"sink.{type(error).__name__}"

@@ -12,7 +12,7 @@ from mft.events import KeyExpiring
 from mft.ledger import flow_holds, outbox
 from mft.ledger.outbox import SinkTaken
 from mft.pipeline import emit
-from mft.pipeline.emit import Gone, Later, Outgoing, Relay, Settled, Terms
+from mft.pipeline.emit import Gone, Later, Outgoing, Relay, Settled, Terms, Unreached
 from mft.pipeline.release import LiftFlowHold
 from tests.unit.mft.pipeline.conftest import Desk
 
@@ -268,6 +268,24 @@ def test_an_event_that_ends_every_connection_is_found_out(
     assert (row["attempts"], row["error"]) == (1, "sink.ConnectionResetError")
 
 
+def test_what_a_sink_has_before_it_is_full_is_not_sent_again(
+    desk: Desk, sink: FakeSink, relay: Relay, clock: Clock
+) -> None:
+    for lane in "abc":
+        of_lane(desk, lane, f"{lane}1")
+    first = outbox.latest_events(desk.books, 3)[0]["id"]
+    sink.fails = [Unreached("web.full", [first])]
+    relay.deliver_some()
+    assert sorted(row["lane"] for row in waiting(desk)) == ["b", "c"]
+    assert outbox.sinks(desk.books)[0]["error"] == "web.full"
+    clock.go(1)
+    sink.fails = [Unreached("web.full")]  # Of the first that is tried; another passes beside it.
+    while relay.deliver_some():
+        pass
+    assert sink.got == [["a1", "b1", "c1"], ["b1"], ["c1"], ["b1"]]
+    assert outbox.refused(desk.books, "file") == []  # Nobody counts that against it.
+
+
 def test_more_lanes_than_fit_all_get_their_turn(
     desk: Desk, sink: FakeSink, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,7 +439,11 @@ def test_a_full_ledger_does_not_end_it(desk: Desk, sink: FakeSink) -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(NoSpace("x"), "busy.no-space"), (ConnectionResetError("x"), "sink.ConnectionResetError")],
+    [
+        (NoSpace("x"), "busy.no-space"),
+        (Unreached("web.full"), "web.full"),
+        (ConnectionResetError("x"), "sink.ConnectionResetError"),
+    ],
 )
 def test_a_failure_is_told_by_its_kind_and_never_by_its_text(error: MFTError | OSError, code: str) -> None:
     assert emit.code_of(error) == code
