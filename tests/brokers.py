@@ -62,6 +62,13 @@ class Broker:
         assert self.process.poll() is None, (self.root / "log").read_text()[-2000:]
         return self.is_up()
 
+    def stop(self) -> None:
+        """Let it end by itself."""
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait()
+        self.process = None
+
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
         if self.process is not None:
@@ -134,6 +141,9 @@ class RabbitMQServer(Broker):
             "vm_memory_high_watermark.absolute = 2GB\ndisk_free_limit.absolute = 50MB\nloopback_users = none\n"
         )
         (self.root / "plugins").write_text("[].\n")
+        # Erlang's name server, which else would be started beside it and outlive it.
+        self.names = subprocess.Popen([peer("epmd"), "-port", str(self.epmd_port), "-address", "127.0.0.1"])
+        eventually(lambda: listens(self.epmd_port), what="epmd is up")
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         found = peer("rabbitmq-server", also=("/usr/sbin/rabbitmq-server",))
@@ -155,6 +165,8 @@ class RabbitMQServer(Broker):
     def is_up(self) -> bool:
         import pika
 
+        if not listens(self.port):
+            return False
         try:
             pika.BlockingConnection(self._parameters()).close()
         except (pika.exceptions.AMQPError, OSError):
@@ -171,10 +183,9 @@ class RabbitMQServer(Broker):
         return pika.URLParameters(self.url)
 
     def close(self) -> None:
-        """With the name server that it started beside itself."""
         super().close()
-        env = {**os.environ, "ERL_EPMD_PORT": str(self.epmd_port)}
-        subprocess.run(["epmd", "-kill"], env=env, capture_output=True, check=False)
+        self.names.kill()
+        self.names.wait()
 
     @contextmanager
     def channel(self) -> Iterator[Any]:

@@ -5,8 +5,9 @@ Loss: nothing that the outbox does not still have.
 Spec: AMQP 0-9-1 with RabbitMQ's publisher confirms; CloudEvents by the AMQP binding's names, `cloudEvents_…`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pika.channel import Channel
 
 PROVEN: Final = "against RabbitMQ 3.10, a real server"
+_LOOKS: Final = 3  # The end of a stream is read, then passed on, then told.
 _BYTES_MAX: Final = 128 << 20  # What a server takes unless it was told otherwise: larger ones end the channel.
 
 
@@ -79,7 +81,7 @@ class RabbitMQ:
 
     def deliver(self, events: Sequence[Outgoing]) -> Mapping[str, str]:
         if self._connection is not None:
-            self._turn(0)  # What ended meanwhile is noticed here.
+            self._notice()
         if self._channel is None or self._why:
             self._open()
         batch = self._batch = _Batch()
@@ -89,7 +91,7 @@ class RabbitMQ:
             else:
                 self._publish(event)
         if batch.unconfirmed and not self._why:
-            self._turn(self._seconds, until_confirmed=True)
+            self._turn(lambda: not batch.unconfirmed or bool(self._why))
         if batch.unconfirmed or batch.nacked:
             why = self._why or ("rabbitmq.nacked" if batch.nacked else "rabbitmq.no-confirm")
             if batch.unconfirmed:
@@ -133,7 +135,7 @@ class RabbitMQ:
             on_open_error_callback=lambda _, error: self._ended(_reason(error)),
             on_close_callback=lambda _, error: self._ended(_reason(error)),
         )
-        self._turn(self._seconds)
+        self._turn(lambda: self._channel is not None or bool(self._why))
         if self._channel is None or self._why:
             why = self._why or "rabbitmq.no-answer"
             self._drop()
@@ -162,7 +164,6 @@ class RabbitMQ:
 
     def _ready(self, channel: "Channel") -> None:
         self._channel = channel
-        self._stop_turning()
 
     def _returned(self, _channel: object, _method: object, properties: Any, _body: bytes) -> None:
         self._batch.refused[properties.message_id] = "rabbitmq.unroutable"  # Its confirm follows.
@@ -182,25 +183,42 @@ class RabbitMQ:
                 batch.nacked = True
             else:
                 batch.confirmed.add(event)
-        if not batch.unconfirmed:
-            self._stop_turning()
 
     def _ended(self, why: str) -> None:
         self._why = self._why or why
-        self._stop_turning()
 
-    def _turn(self, seconds: float, *, until_confirmed: bool = False) -> None:
-        """Let the connection's loop turn until somebody stops it, and no longer than so."""
+    def _turn(self, done: Callable[[], bool], seconds: float | None = None) -> None:
+        """Let the connection's loop turn until it is done, or our time is over."""
+        assert self._connection is not None
+        seconds = self._seconds if seconds is None else seconds
+        loop, until = self._connection.ioloop, monotonic() + seconds
+        timer = loop.call_later(seconds, lambda: None)  # Ends the last wait for events.
+        loop.activate_poller()
+        try:
+            while not done() and monotonic() <= until:
+                loop.poll()
+                loop.process_timeouts()
+        finally:
+            loop.deactivate_poller()
+            loop.remove_timeout(timer)
+
+    def _notice(self) -> None:
+        """See what became of the connection since, without waiting for anything."""
         assert self._connection is not None
         loop = self._connection.ioloop
-        timer = loop.call_later(seconds, loop.stop)
-        if not (until_confirmed and not self._batch.unconfirmed):
-            loop.start()
-        loop.remove_timeout(timer)
+        loop.activate_poller()
+        for _ in range(_LOOKS):
+            loop.call_later(0, lambda: None)
+            loop.poll()
+            loop.process_timeouts()
+        loop.deactivate_poller()
 
-    def _stop_turning(self) -> None:
-        if self._connection is not None:
-            self._connection.ioloop.stop()
+    def _cut(self, connection: Any) -> None:
+        """End a connection whose other side does not answer; the library knows no such thing."""
+        from pika.exceptions import AMQPConnectionError
+
+        connection._terminate_stream(AMQPConnectionError("no answer"))  # noqa: SLF001
+        self._turn(lambda: bool(connection.is_closed), 1)
 
     def _drop(self) -> None:
         """Let go of the connection, whatever state it is in."""
@@ -208,10 +226,9 @@ class RabbitMQ:
         if connection is not None:
             if connection.is_open and not self._batch.unconfirmed:
                 connection.close()
-                self._turn(1)
-            transport = connection._transport  # noqa: SLF001  Left open where its end was not reached.
-            if transport is not None:
-                transport.abort()
+                self._turn(lambda: bool(connection.is_closed), 1)
+            if not connection.is_closed:
+                self._cut(connection)
             connection.ioloop.close()
         self._connection = self._channel = None
 

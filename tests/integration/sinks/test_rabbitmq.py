@@ -41,16 +41,15 @@ def test_in_order_confirmed_under_their_ids(
     sent = [event(number, lane=f"p.{number % 3}") for number in range(300)]
     assert sink_of(how=how).deliver(sent) == {}
     with rabbitmq_server.channel() as channel:
-        method, properties, _ = channel.basic_get(queue)
+        _, properties, _ = channel.basic_get(queue, auto_ack=True)
         assert (properties.message_id, properties.type, properties.delivery_mode) == ("e00000", sent[0].type, 2)
-        channel.basic_nack(method.delivery_tag)
     got = rabbitmq_server.events(queue)
-    assert ids(got) == [one.id for one in sent]
-    assert {key: str(value) for key, value in got[7].items() if key not in {"data", "datacontenttype", "replay"}} == {
+    assert ids(got) == [one.id for one in sent[1:]]
+    assert {key: str(value) for key, value in got[6].items() if key not in {"data", "datacontenttype", "replay"}} == {
         "specversion": "1.0", "id": "e00007", "source": "urn:mft:x", "type": "mft.key.expiring.v1", "subject": "k",
         "partner": "p.1",
     }  # fmt: skip
-    assert got[7]["data"]["n"] == 7
+    assert got[6]["data"]["n"] == 7
 
 
 def test_the_queue_is_a_quorum_queue(
@@ -122,6 +121,10 @@ def test_a_killed_server_comes_back_with_what_it_confirmed(
     rabbitmq_server: RabbitMQServer, sink_of: Callable[..., RabbitMQ], queue: str, line_to: Callable[..., Line]
 ) -> None:
     line = line_to(sink_of())
+    line.sink.deliver([event(1)])
+    rabbitmq_server.stop()  # It knows a new quorum queue behind a kill only when its own tables are on the disk.
+    rabbitmq_server.start()
+    rabbitmq_server.events(queue)
     for lane in "abc":
         line.announce(lane, *(f"{lane}{number:03}" for number in range(100)))
     line.turn(1)
