@@ -125,4 +125,27 @@ class NatsSettings(_Line):
     seconds: Seconds = 15.0
 
 
-AnySink = Annotated[FileSinkSettings | NatsSettings | RabbitMQSettings, Field(discriminator="kind")]
+class WebhookSettings(SinkSettings):
+    """`kind = "webhook"`: a signed POST for each event."""
+
+    kind: Literal["webhook"]
+    url: Annotated[str, Field(description="https://HOST/PATH")]
+    secret_file: Annotated[str, Field(description="Made by `mft events secret FILE`; mode 0400.")]
+    old_secret_file: Annotated[str, Field(description="Signs too, while a new one takes its place.")] = ""
+    ca_file: Annotated[str, Field(description="Certificates to verify by; empty: those of the host.")] = ""
+    private: Annotated[bool, Field(description="Allow addresses that are not of the open internet.")] = False
+    plain: Annotated[bool, Field(description="Allow http:// to another host.")] = False
+    parallel: Annotated[int, Field(ge=1, le=64, description="Events under way at once, of as many partners.")] = 8
+    seconds: Seconds = 10.0
+
+    @model_validator(mode="after")
+    def _is_private(self) -> Self:
+        where = urlsplit(self.url)
+        if where.scheme not in {"https", "http"} or not where.hostname or where.fragment or "@" in where.netloc:
+            raise ValueError("`url` is https://HOST/PATH, without a user or a fragment")
+        if where.scheme == "http" and not (self.plain or (self.private and is_loopback(where.hostname))):
+            raise ValueError("http:// has no TLS: use https://, or say `plain = true`")
+        return self
+
+
+AnySink = Annotated[FileSinkSettings | NatsSettings | RabbitMQSettings | WebhookSettings, Field(discriminator="kind")]

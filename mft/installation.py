@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mft.config import Config
-from mft.config_sinks import AnySink, FileSinkSettings, NatsSettings, RabbitMQSettings, SinkSettings
+from mft.config_sinks import AnySink, FileSinkSettings, NatsSettings, RabbitMQSettings, SinkSettings, WebhookSettings
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.errors import BadConfig
 from mft.home import Home
@@ -19,8 +19,9 @@ from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
 from mft.sinks.nats import NatsJetStream
-from mft.sinks.people import AlertMail, Webhook
+from mft.sinks.people import AlertMail, AlertWebhook
 from mft.sinks.rabbitmq import RabbitMQ
+from mft.sinks.webhook import Webhook
 from mft.vault.store import Vault
 from partners.load import Directory, Profile, load_directory
 from partners.strict_toml import BadFile
@@ -112,6 +113,8 @@ def _sink(name: str, asked: AnySink, home: Home) -> Sink:
             return NatsJetStream(name, how=asked.format, **own)
         case RabbitMQSettings():
             return RabbitMQ(name, how=asked.format, **own)
+        case WebhookSettings():
+            return Webhook(name, how=asked.format, **own)
 
 
 def channels(config: Config) -> list[Channel]:
@@ -121,7 +124,7 @@ def channels(config: Config) -> list[Channel]:
         password = Path(mail.password_file) if mail.password_file else None
         found.append(AlertMail(mail.server, mail.sender, mail.to, mail.user, password))
     if config.alerts.webhook:
-        found.append(Webhook(config.alerts.webhook))
+        found.append(AlertWebhook(config.alerts.webhook))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mft.cli import demo_inbound
+from mft.cli import demo_events, demo_inbound
 from mft.cli.demo_inbound import CLEARINGHOUSE, DESK
 from mft.cli.demo_inbound import CLINIC as _CLINIC
 from mft.cli.demo_inbound import RETAILER as _RETAILER
@@ -138,6 +138,8 @@ async def _play(root: Path, *, leave: bool) -> None:
         _add_partner(home, name, demo_inbound.partner_says(root, name))
     home.routes.write_text(demo_inbound.ROUTES, encoding="utf-8")
     os.environ["MFT_DOORS__SFTP__LISTEN"] = "127.0.0.1:0"
+    receiver = demo_events.Receiver(home)
+    receiver.start()
     server = Server(home, load_config(home))
     loop = asyncio.get_running_loop()
     for stop in (signal.SIGINT, signal.SIGTERM):
@@ -159,12 +161,15 @@ async def _play(root: Path, *, leave: bool) -> None:
         await _replay(server, home)
         print("10 and on: files that are not as usual, and who decides about them\n")
         await demo_inbound.play(server, home, 10)
+        if not server.stopping:
+            await demo_events.play(server, home, receiver, 18)
         if not leave and not server.stopping:
             await asyncio.to_thread(_verify, home, server.config)
             _try_next(server, root)
             await server.wait()
     finally:
         await server.stop()
+        receiver.stop()
     if leave:
         _verify(home, server.config)
         print(f"\nthe home stays in {short(root)}; look around: mft transfer list --home {short(root)}")

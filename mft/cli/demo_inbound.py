@@ -88,7 +88,7 @@ def _sample(name: str) -> bytes:
     return (resources.files("mft.samples") / name).read_bytes()
 
 
-def _order(sender: str, receiver: str, usage: str, number: int) -> bytes:
+def order(sender: str, receiver: str, usage: str, number: int) -> bytes:
     """The sample order between other parties, with another control number."""
     content = _sample("orders-850.edi")
     head, rest = content[:106], content[106:]
@@ -107,7 +107,7 @@ def _file(name: str, content: bytes) -> Iterator[Path]:
         yield path
 
 
-async def _put(server: "Server", home: "Home", partner: str, name: str, content: bytes, ends: str) -> dict[str, Any]:
+async def put(server: "Server", home: "Home", partner: str, name: str, content: bytes, ends: str) -> dict[str, Any]:
     """Upload a file, wait until it rests, and say how; returns its transfer."""
     with _file(name, content) as path:
         said = await sftp(server, home, partner, [f"put {path}"])
@@ -141,8 +141,8 @@ def _tell_parts(server: "Server", home: "Home", transfer: str) -> None:
 
 async def _clearinghouse(server: "Server", home: "Home", number: int) -> None:
     print(f"{number}. {CLEARINGHOUSE} puts batch.edi: orders of three stores, one of them a stranger")
-    content = b"".join(_order(*trial, number) for number, trial in enumerate(_TRIALS, start=3001))
-    await _put(server, home, CLEARINGHOUSE, "batch.edi", content, "done")
+    content = b"".join(order(*trial, number) for number, trial in enumerate(_TRIALS, start=3001))
+    await put(server, home, CLEARINGHOUSE, "batch.edi", content, "done")
     part = await _see(server, home, "batch.3.edi", "held")
     print("     the stranger turns out to be welcome")
     await run_mft(home, "transfer", "release", part["id"], "--why", "a new store, says the clearinghouse")
@@ -152,7 +152,7 @@ async def _clearinghouse(server: "Server", home: "Home", number: int) -> None:
 async def _watched_folder(server: "Server", home: "Home", number: int) -> None:
     folder = drop(home.root)
     print(f"{number}. somebody at {RETAILER} moves stock.edi into {short(folder)}, which is watched")
-    (folder / "stock.edi.tmp").write_bytes(_order("SAMPLESTORES", "EXAMPLEWORKS", "P", 4001))
+    (folder / "stock.edi.tmp").write_bytes(order("SAMPLESTORES", "EXAMPLEWORKS", "P", 4001))
     (folder / "stock.edi.tmp").rename(folder / "stock.edi")
     await _see(server, home, "stock.edi", "done")
     for _ in range(100):
@@ -168,8 +168,8 @@ async def _pgp(server: "Server", home: "Home", number: int) -> None:
     if shutil.which("gpg") is None:
         print("     left out     gpg is not installed: apt-get install gnupg")
         return
-    content = await _encrypted(home, _order("SAMPLESTORES", "EXAMPLEWORKS", "P", 4002))
-    await _put(server, home, CLINIC, "wrapped-order.edi.pgp", content, "done")
+    content = await _encrypted(home, order("SAMPLESTORES", "EXAMPLEWORKS", "P", 4002))
+    await put(server, home, CLINIC, "wrapped-order.edi.pgp", content, "done")
     await _see(server, home, "wrapped-order.edi", "done")
 
 
@@ -211,16 +211,16 @@ async def _zip(server: "Server", home: "Home", number: int) -> None:
     print(f"{number}. {CLINIC} puts wrapped-day.zip: an order and a note in one archive")
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
-        members.writestr("orders/monday.edi", _order("SAMPLESTORES", "EXAMPLEWORKS", "P", 4003))
+        members.writestr("orders/monday.edi", order("SAMPLESTORES", "EXAMPLEWORKS", "P", 4003))
         members.writestr("note.txt", b"The second file is a note, and no EDI.\n")
-    await _put(server, home, CLINIC, "wrapped-day.zip", archive.getvalue(), "done")
+    await put(server, home, CLINIC, "wrapped-day.zip", archive.getvalue(), "done")
     await _see(server, home, "monday.edi", "done")
     await _see(server, home, "note.txt", "done")
 
 
 async def _routed(server: "Server", home: "Home", number: int) -> None:
     print(f"{number}. {RETAILER} puts price-list.pdf, which a route takes on to {DESK}")
-    await _put(server, home, RETAILER, "price-list.pdf", _sample("remittance-note.pdf") + b"% prices\n", "done")
+    await put(server, home, RETAILER, "price-list.pdf", _sample("remittance-note.pdf") + b"% prices\n", "done")
     for _ in range(200):
         said = await sftp(server, home, DESK, ["ls -1 /outbound"])
         if "price-list.pdf" in said:
@@ -232,14 +232,14 @@ async def _routed(server: "Server", home: "Home", number: int) -> None:
 async def _again(server: "Server", home: "Home", number: int) -> None:
     print(f"{number}. {RETAILER} puts the same PDF again, under another name")
     content = _sample("remittance-note.pdf") + b"% prices\n"
-    row = await _put(server, home, RETAILER, "price-list-2.pdf", content, "held")
+    row = await put(server, home, RETAILER, "price-list-2.pdf", content, "held")
     await run_mft(home, "transfer", "reject", row["id"], "--why", "the same as before")
 
 
 async def _number_used(server: "Server", home: "Home", number: int) -> None:
     print(f"{number}. {RETAILER} puts another order under a control number that it used before")
     content = _sample("orders-850.edi").replace(b"PO-26-0101", b"PO-26-0999")
-    row = await _put(server, home, RETAILER, "orders-again.edi", content, "done")
+    row = await put(server, home, RETAILER, "orders-again.edi", content, "done")
     from mft.ledger.database import Ledger, reading
     from mft.ledger.transfers import parts
 
@@ -254,8 +254,8 @@ async def _hold(server: "Server", home: "Home", number: int) -> None:
     await run_mft(home, "hold", "add", "order system down", "--set", "850", "--until", "2h")
     for index in (1, 2):
         print(f"     {RETAILER} puts late-{index}.edi")
-        content = _order("SAMPLESTORES", "EXAMPLEWORKS", "P", 4100 + index)
-        await _put(server, home, RETAILER, f"late-{index}.edi", content, "held")
+        content = order("SAMPLESTORES", "EXAMPLEWORKS", "P", 4100 + index)
+        await put(server, home, RETAILER, f"late-{index}.edi", content, "held")
     from mft.ledger.database import Ledger, reading
     from mft.ledger.flow_holds import holds
 

@@ -22,7 +22,7 @@ class AlertMail:
         self._server.deliver(message.to or self._to, message.subject, message.text)
 
 
-class Webhook:
+class AlertWebhook:
     """Each message is a POST of a JSON text: `text`, as chat servers take it, and `alerts`."""
 
     def __init__(self, url: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from mft.errors import Refused
 from mft.pipeline.alerts import Message
-from mft.sinks.people import AlertMail, Webhook
+from mft.sinks.people import AlertMail, AlertWebhook
 
 MESSAGE = Message("mft on host: trouble", "Since when, and what:\n", [{"id": "a", "words": "trouble"}])
 
@@ -52,7 +52,7 @@ def test_a_mail_to_those_whom_it_names(smtp: Any) -> None:
 
 
 def test_a_webhook(web: Any) -> None:
-    Webhook(f"http://127.0.0.1:{web.server_address[1]}/hooks/ops?key=1").tell(MESSAGE)
+    AlertWebhook(f"http://127.0.0.1:{web.server_address[1]}/hooks/ops?key=1").tell(MESSAGE)
     ((path, kind, said),) = web.got
     assert (path, kind) == ("/hooks/ops?key=1", "application/json")
     assert said == {"text": f"{MESSAGE.subject}\n{MESSAGE.text}", "alerts": MESSAGE.alerts}
@@ -62,9 +62,9 @@ def test_a_webhook(web: Any) -> None:
 def test_a_webhook_that_does_not_take_it(web: Any, status: int) -> None:
     web.status = status
     with pytest.raises(Refused, match=str(status)):
-        Webhook(f"http://127.0.0.1:{web.server_address[1]}").tell(MESSAGE)
+        AlertWebhook(f"http://127.0.0.1:{web.server_address[1]}").tell(MESSAGE)
     assert len(web.got) == 1
 
 
 def test_no_address_stands_in_its_id() -> None:
-    assert "example" not in Webhook("https://example.com/hook").id
+    assert "example" not in AlertWebhook("https://example.com/hook").id
