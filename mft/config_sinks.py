@@ -93,7 +93,11 @@ class _Line(SinkSettings):
         return self
 
 
-_SCHEMES = {"RabbitMQSettings": ("amqp", "amqps"), "NatsSettings": ("nats", "tls")}
+_SCHEMES = {
+    "NatsSettings": ("nats", "tls"),
+    "RabbitMQSettings": ("amqp", "amqps"),
+    "RedisSettings": ("redis", "rediss"),
+}
 
 
 class RabbitMQSettings(_Line):
@@ -148,4 +152,72 @@ class WebhookSettings(SinkSettings):
         return self
 
 
-AnySink = Annotated[FileSinkSettings | NatsSettings | RabbitMQSettings | WebhookSettings, Field(discriminator="kind")]
+class _Structured(SinkSettings):
+    """Kinds that have no headers for attributes."""
+
+    @model_validator(mode="after")
+    def _has_no_headers(self) -> Self:
+        if self.format == "binary":
+            raise ValueError("`format` is structured here: there is no binding of CloudEvents with headers")
+        return self
+
+
+class RedisSettings(_Line, _Structured):
+    """`kind = "redis"`: entries of a stream."""
+
+    kind: Literal["redis"]
+    url: Annotated[str, Field(description="rediss://[USER@]HOST:6379/0")]
+    password_file: Annotated[str, Field(description="A file of mode 0400.")] = ""
+    stream: str = "mft:events"
+    entries_max: Annotated[int, Field(ge=0, description="About so many are kept, read or not; 0: all.")] = 0
+    replicas: Annotated[int, Field(ge=0, description="So many must have it too.")] = 0
+    seconds: Seconds = 15.0
+
+
+class KafkaSettings(SinkSettings):
+    """`kind = "kafka"`: a topic, keyed by partner."""
+
+    kind: Literal["kafka"]
+    brokers: Annotated[str, Field(min_length=1, description="HOST:9092,HOST:9092")]
+    topic: str = "mft.events"
+    user: str = ""
+    password_file: Annotated[str, Field(description="A file of mode 0400.")] = ""
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    tls: bool = True
+    plain: Annotated[bool, Field(description="Allow `tls = false` to another host.")] = False
+    ca_file: Annotated[str, Field(description="Certificates to verify by; empty: those of the host.")] = ""
+    options: Annotated[dict[str, str], Field(description="More of librdkafka's.")] = {}
+    seconds: Seconds = 15.0
+
+    @model_validator(mode="after")
+    def _is_private(self) -> Self:
+        hosts = [one.strip().rpartition(":")[0].strip("[]") for one in self.brokers.split(",")]
+        if not self.tls and not self.plain and not all(map(is_loopback, hosts)):
+            raise ValueError("`tls = false` sends all in the clear: leave it out, or say `plain = true`")
+        if bool(self.user) != bool(self.password_file):
+            raise ValueError("a login wants both `user` and `password_file`")
+        return self
+
+
+class SqsSettings(_Structured):
+    """`kind = "sqs"`: a queue of AWS."""
+
+    kind: Literal["sqs"]
+    queue_url: Annotated[str, Field(pattern=r"^https?://\S+$", description="As AWS shows it.")]
+    region: str = ""
+    endpoint: Annotated[str, Field(description="Another than AWS' own.")] = ""
+    access_key_id: Annotated[str, Field(description="Empty: credentials as AWS' tools find them.")] = ""
+    secret_key_file: Annotated[str, Field(description="A file of mode 0400.")] = ""
+    seconds: Seconds = 15.0
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if bool(self.access_key_id) != bool(self.secret_key_file):
+            raise ValueError("a key wants both `access_key_id` and `secret_key_file`")
+        return self
+
+
+AnySink = Annotated[
+    FileSinkSettings | KafkaSettings | NatsSettings | RabbitMQSettings | RedisSettings | SqsSettings | WebhookSettings,
+    Field(discriminator="kind"),
+]

@@ -38,6 +38,7 @@ from mft.pipeline import (
     receipts,
     receive,
     redact,
+    reissue,
     release,
     replay,
     retention,
@@ -125,6 +126,11 @@ Command = (
     | emit.ClaimSink
     | emit.Settled
     | emit.SinkGone
+    | reissue.MoveConsumer
+    | reissue.ForgetConsumer
+    | reissue.ReplayEvents
+    | reissue.RetryDead
+    | reissue.DropDead
     | deliver.FileDelivered
     | deliver.FileNotDelivered
     | deliver.RetryDelivery
@@ -212,6 +218,11 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     emit.ClaimSink: emit.claim_sink,
     emit.Settled: emit.settled,
     emit.SinkGone: emit.sink_gone,
+    reissue.MoveConsumer: reissue.move_consumer,
+    reissue.ForgetConsumer: reissue.forget_consumer,
+    reissue.ReplayEvents: reissue.replay_events,
+    reissue.RetryDead: reissue.retry_dead,
+    reissue.DropDead: reissue.drop_dead,
     deliver.FileDelivered: deliver.file_delivered,
     deliver.FileNotDelivered: deliver.file_not_delivered,
     deliver.RetryDelivery: deliver.retry_delivery,

@@ -2,9 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from mft.config import Config
-from mft.config_sinks import AnySink, FileSinkSettings, NatsSettings, RabbitMQSettings, SinkSettings, WebhookSettings
+from mft.config_sinks import (
+    AnySink,
+    FileSinkSettings,
+    KafkaSettings,
+    NatsSettings,
+    RabbitMQSettings,
+    RedisSettings,
+    SinkSettings,
+    SqsSettings,
+    WebhookSettings,
+)
 from mft.crypto.keyring import FolderKeyring, Keyring
 from mft.errors import BadConfig
 from mft.home import Home
@@ -15,12 +26,16 @@ from mft.pipeline.alerts import Channel
 from mft.pipeline.anchor import Destination
 from mft.pipeline.emit import Sink, Terms, as_announced
 from mft.records.inline import Inline
+from mft.sinks import kafka, nats, rabbitmq, redis_streams, sqs, webhook
 from mft.sinks.bucket import Bucket
 from mft.sinks.checkpoints import Command, Mail, Syslog
 from mft.sinks.file import FileSink
+from mft.sinks.kafka import Kafka
 from mft.sinks.nats import NatsJetStream
 from mft.sinks.people import AlertMail, AlertWebhook
 from mft.sinks.rabbitmq import RabbitMQ
+from mft.sinks.redis_streams import RedisStreams
+from mft.sinks.sqs import Sqs
 from mft.sinks.webhook import Webhook
 from mft.vault.store import Vault
 from partners.load import Directory, Profile, load_directory
@@ -90,6 +105,18 @@ def destinations(config: Config) -> list[Destination]:
     return found
 
 
+PROVEN: Final = {
+    "file": "by writing, rotating and breaking it",
+    "kafka": kafka.PROVEN,
+    "nats": nats.PROVEN,
+    "rabbitmq": rabbitmq.PROVEN,
+    "redis": redis_streams.PROVEN,
+    "sqs": sqs.PROVEN,
+    "webhook": webhook.PROVEN,
+}
+"""What each kind of sink was tried against."""
+
+
 def event_sinks(home: Home, config: Config, vault: Vault, books: Callable[[], Books]) -> list[tuple[Sink, Terms]]:
     """Every place that events go to, and on what terms."""
     found: list[tuple[Sink, Terms]] = []
@@ -99,11 +126,11 @@ def event_sinks(home: Home, config: Config, vault: Vault, books: Callable[[], Bo
     for name, asked in config.events.sinks.items():
         inline = Inline(vault, books, asked.inline_kib_max << 10, asked.reveal) if asked.records == "inline" else None
         terms = Terms(asked.refused, asked.give_up_hours, inline or as_announced)
-        found.append((_sink(name, asked, home), terms))
+        found.append((sink_of(name, asked, home), terms))
     return found
 
 
-def _sink(name: str, asked: AnySink, home: Home) -> Sink:
+def sink_of(name: str, asked: AnySink, home: Home) -> Sink:
     """Raises BadConfig: its library is missing, or a file that it names cannot be read."""
     own = asked.model_dump(exclude={*SinkSettings.model_fields, "kind", "plain"})
     match asked:
@@ -113,6 +140,12 @@ def _sink(name: str, asked: AnySink, home: Home) -> Sink:
             return NatsJetStream(name, how=asked.format, **own)
         case RabbitMQSettings():
             return RabbitMQ(name, how=asked.format, **own)
+        case RedisSettings():
+            return RedisStreams(name, **own)
+        case KafkaSettings():
+            return Kafka(name, how=asked.format, **own)
+        case SqsSettings():
+            return Sqs(name, **own)
         case WebhookSettings():
             return Webhook(name, how=asked.format, **own)
 

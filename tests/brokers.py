@@ -210,6 +210,37 @@ class RabbitMQServer(Broker):
         return found
 
 
+class Redis(Broker):
+    name = "redis-server"
+    options: ClassVar[tuple[str, ...]] = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        found = peer("redis-server")
+        return [found, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.root), *self.options], {}
+
+    def is_up(self) -> bool:
+        import redis
+
+        try:
+            return bool(self.client().ping())
+        except redis.RedisError:
+            return False
+
+    def client(self) -> Any:
+        import redis
+
+        return redis.Redis(port=self.port)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def events(self, stream: str = "mft:events") -> list[dict[str, Any]]:
+        """All that the stream has, in its order."""
+        with self.client() as client:
+            return [json.loads(entry[b"event"]) for _, entry in client.xrange(stream)]
+
+
 def read_back(body: bytes, headers: Any, prefix: str) -> dict[str, Any]:
     """A CloudEvent, in either form."""
     attributes = {name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -181,7 +182,7 @@ def needed(tree: ast.Module) -> set[str]:
 
 def undeclared(trees: Iterable[ast.Module]) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["postgres"]]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     declared = {re.split(r"[^A-Za-z0-9_.-]", one, maxsplit=1)[0].lower().replace("_", "-") for one in wanted}
     owners = packages_distributions()
     foreign = set().union(*map(needed, trees)) - sys.stdlib_module_names - set(PACKAGES)

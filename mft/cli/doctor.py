@@ -294,6 +294,41 @@ def _anchors(home: "Home", config: "Config") -> Iterator[Check]:
             yield Check("anchor", "ok", f"{place}: has {_kept(row, now)}")
 
 
+def _sinks(home: "Home", config: "Config") -> Iterator[Check]:
+    """Whether events leave, and what of that was tried."""
+    from mft.cli.event_sinks import kinds_of
+    from mft.clock import now_us
+    from mft.installation import PROVEN, load_partners, sink_of
+    from mft.ledger.database import Ledger, reading
+    from mft.pipeline.sink_state import sink_states
+
+    known = {profile.connection.name for profile in load_partners(home).profiles.values()}
+    known |= {
+        one.name for profile in load_partners(home).profiles.values() for one in profile.connection.trading_partners
+    }
+    for name, asked in config.events.sinks.items():
+        try:
+            sink_of(name, asked, home).close()
+        except MFTError as error:
+            yield Check("sinks", "wrong", f"{name}: {error}", f"mend [events.sinks.{name}] in mft.toml")
+        named = {partner for one in asked.subscribe for partner in one.partners}
+        for partner in sorted(named - known):
+            yield Check("sinks", "warning", f"{name}: no partner is called {partner}", "mend its `subscribe`")
+    with reading(Ledger(home.ledger_url(config.ledger.url))) as books:
+        states = sink_states(books, kinds_of(config), now=now_us())
+    for state in states:
+        name, waiting = state["sink"], f"{state['waiting']:,} events wait"
+        if state["kind"] is None:
+            yield Check("sinks", "warning", f"{name}: not in mft.toml, and {waiting}", "name it there again")
+            continue
+        if state["failing_since"]:
+            since = f"{name}: not reached since {when(state['failing_since'])} UTC ({state['error']}), {waiting}"
+            yield Check("sinks", "warning", since, "mft events sinks")
+        if state["dead"]:
+            yield Check("sinks", "warning", f"{name}: {state['dead']:,} dead letters", "mft events dead list")
+        yield Check("sinks", "ok", f"{name}: {state['kind']}, proven {PROVEN[state['kind']]}; {waiting}")
+
+
 def _alerts(home: "Home", config: "Config") -> Iterator[Check]:
     from mft.installation import channels
     from mft.ledger.alerts import open_alerts
@@ -348,4 +383,4 @@ def _door(home: "Home", config: "Config") -> Iterator[Check]:
 
 
 _OF_FILES = (_files, _partners, _folders, _pgp, _scanner)
-_OF_DATA = (_ledger, _vault, _log, _anchors, _alerts, _parser, _door)
+_OF_DATA = (_ledger, _vault, _log, _anchors, _sinks, _alerts, _parser, _door)

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from mft.domain import TENANT
-from mft.errors import Broken
+from mft.errors import Broken, Missing
 from mft.ledger.database import Books, Row
 from mft.ledger.tables import DELIVERY, OUTBOX, SINK
 
@@ -75,11 +75,12 @@ _RETRY = (
 )
 _REPLAY = (
     update(DELIVERY)
-    .where(*_THIS)
+    .where(*_THIS, _D.state != WAITING, _D.state != PARKED)
     .values(
         state=WAITING, due_at=0, attempts=0, error=None, failing_since=None, delivered_at=None, replays=_D.replays + 1
     )
 )
+_STATE = select(_D.state).where(*_THIS)
 _LANE_OF = select(_O.lane).where(_O.id == bindparam("event"))
 _DEAD = (
     select(_O.id, _O.type, _O.at, _O.transfer_id, _D.lane, _D.sink, _D.attempts, _D.error, _D.failing_since)
@@ -100,6 +101,18 @@ _HEADS = (
     .order_by(_D.event_id)
     .limit(bindparam("most"))
 )
+_HISTORY = (
+    select(_O.id, _O.at, _O.type, _O.transfer_id, _O.body)
+    .where(_O.at >= bindparam("since"), _O.at < bindparam("until"))
+    .order_by(_O.id)
+)
+_BY_PREFIX = (
+    select(_D.event_id)
+    .where(_D.sink == bindparam("sink"), _D.state == DEAD, _D.event_id >= bindparam("low"))
+    .where(_D.event_id < bindparam("high"))
+    .limit(2)
+)
+_BEHIND = select(func.count().label("events")).where(_O.id > bindparam("after"))
 _LATEST = select(OUTBOX).order_by(_O.id.desc()).limit(bindparam("most"))
 _AFTER = select(OUTBOX).where(_O.id > bindparam("after")).order_by(_O.id).limit(bindparam("most"))
 _OF_TRANSFER = select(OUTBOX).where(_O.transfer_id == bindparam("transfer")).order_by(_O.id)
@@ -217,15 +230,20 @@ def drop_dead(books: Books, sink: str, event: str) -> bool:
 
 
 def replay(books: Books, sink: str, events: Sequence[str]) -> int:
-    """Let events go to a sink, again or for the first time, marked as replays; returns how many of them there are."""
+    """Let events go to a sink, again or for the first time, marked as replays; returns how many do.
+
+    Those that still wait for it do so as they are.
+    """
     found = 0
     for event in events:
         row = books.first(_LANE_OF, {"event": event})
         if row is None:
             continue
-        found += 1
-        if books.execute(_REPLAY, {"event": event, "to": sink}) == 0:
+        if books.execute(_REPLAY, {"event": event, "to": sink}):
+            found += 1
+        elif books.first(_STATE, {"event": event, "to": sink}) is None:
             _add_delivery(books, sink, event, row["lane"], replays=1)
+            found += 1
     return found
 
 
@@ -283,6 +301,25 @@ def last_event(books: Books) -> str | None:
     """The id of the newest."""
     found: str | None = books.rows(_LAST)[0]["id"]
     return found
+
+
+def history(books: Books, *, since: int, until: int) -> Iterator[Row]:
+    """What was announced from `since` on and before `until`, oldest first, one by one."""
+    for event, at, kind, transfer, body in books.stream(_HISTORY, {"since": since, "until": until}):
+        yield {"id": event, "at": at, "type": kind, "transfer_id": transfer, "body": body}
+
+
+def behind(books: Books, after: str) -> int:
+    """How many events came after one."""
+    return int(books.rows(_BEHIND, {"after": after})[0]["events"])
+
+
+def dead_letter(books: Books, sink: str, prefix: str) -> str:
+    """A dead letter of a sink by the beginning of its id. Raises Missing: there is none, or more than one."""
+    rows = books.rows(_BY_PREFIX, {"sink": sink, "low": prefix, "high": prefix + "~"})
+    if len(rows) != 1:
+        raise Missing(f"{'no' if not rows else 'more than one'} dead letter of the sink {sink} begins with {prefix}")
+    return str(rows[0]["event_id"])
 
 
 def latest_events(books: Books, most: int) -> list[Row]:

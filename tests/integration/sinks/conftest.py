@@ -16,7 +16,7 @@ from mft.ledger.database import Books, Ledger, Readers
 from mft.pipeline import emit
 from mft.pipeline.emit import Outgoing, Relay, Sink, Terms
 from mft.pipeline.journal import Journal
-from tests.brokers import Broker, Nats, RabbitMQServer, running
+from tests.brokers import Broker, Nats, RabbitMQServer, Redis, running
 from tests.unit.mft.ledger.entries import new_ledger
 
 
@@ -114,3 +114,4 @@ def _broker(kind: Callable[[Path], Broker]) -> Any:
 
 nats_server = _broker(Nats)
 rabbitmq_server = _broker(RabbitMQServer)
+redis_server = _broker(Redis)
