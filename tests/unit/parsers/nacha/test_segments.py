@@ -39,6 +39,8 @@ LONG = [*RECORDS[:2], *RECORDS[2:4] * 25, *RECORDS[5:]]
 RUNS = [
     ("entries behind the file control", [*LONG, RECORDS[2], RECORDS[1], RECORDS[2]]),
     ("nul before the header, a short line, entries behind the file control", ["\0" * 9 + "\r" + LONG[0], LONG[1], LONG[2][:50], *LONG[3:], *RECORDS[2:4], FILL[0]]),
+    ("addenda behind an entry without", [*LONG[:-1], RECORDS[6], RECORDS[3].replace(" 1061", " 0061"), RECORDS[4], *LONG[-1:]]),
+    ("addenda counted, none of them sent", [*LONG[:-5], *[RECORDS[7][:78] + "0" + RECORDS[7][79:]] * 9, *RECORDS[8:]]),
 ]  # fmt: skip
 
 
