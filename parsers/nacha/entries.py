@@ -71,8 +71,11 @@ class Entries:
         if not self.adv:
             yield from self._traces(run, records, first, entries)
         yield from self._routing_numbers(run, records, first, entries)
-        if len(entries) < len(records) or self._entry is not None or {text[78:79] for text in entries} - {"0"}:
-            yield from self._addenda(run, records, first)
+        addenda = len(entries) < len(records) or bool({text[78:79] for text in entries} - {"0"})
+        awaited = self._entry is not None and self._entry.has_addenda
+        told = addenda or awaited or self._sec in ADDENDA_COUNTED
+        # Of entries without any the last one alone matters: the next run may begin with addenda all the same.
+        yield from self._addenda(run, records, first, 0 if told else len(records) - 1)
 
     def finish(self) -> Items:
         """The last entry has all its addenda."""
@@ -148,12 +151,12 @@ class Entries:
             if not wrong:
                 break
 
-    def _addenda(self, run: Run, records: list[str], first: int) -> Items:
-        """Each entry with what follows it."""
+    def _addenda(self, run: Run, records: list[str], first: int, skipped: int) -> Items:
+        """Each entry with what follows it, behind so many records of which nothing can be said."""
         counted = self._sec in ADDENDA_COUNTED
         before = self._nesting.stack[-1].position + 1
         columns = slice(12, 16) if self._sec == "IAT" else slice(54, 58)
-        for at, text in enumerate(records, first):
+        for at, text in enumerate(records[skipped:], first + skipped):
             if text[0] == "6":
                 yield from self.finish()
                 self._entry = _Entry(

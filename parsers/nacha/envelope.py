@@ -98,6 +98,8 @@ class _File:
         for mark in [at for at, text in enumerate(texts) if text[:1] not in _CONTENT]:
             if mark < done:
                 continue
+            if self._control is not None and done < mark:
+                break  # Entries behind the file control end the file, whatever stands behind them in this run.
             yield from self._content(run, done, mark)
             done = mark + 1
             kind = texts[mark][:1]
@@ -119,7 +121,7 @@ class _File:
                 yield from self._envelope(kind, run, mark)
             elif (yield from self._unknown(run, mark)):
                 return True
-        if self._control is not None and done < len(texts):  # Entries behind the file control.
+        if self._control is not None and done < len(texts):
             yield from self._end(run.byte(done))
             self._source.go_back(run.byte(done))
             return True

@@ -3,6 +3,7 @@ import pytest
 import parsers
 from parsers import Finding, Raw, Segments
 from parsers.events import Finished, Identified, InterchangeOpened, SetOpened
+from tests.fuzz import promises
 from tests.unit.parsers.lossless import laid_out, texts
 from tests.unit.parsers.nacha.sample import FILL, GOOD, RECORDS
 
@@ -30,6 +31,24 @@ def test_records_stand_where_the_offsets_say(monkeypatch, text, offsets, said, p
     assert [record[1] for record in records] == offsets
     assert [record[0].rstrip() for record in records] == [record.rstrip() for record in [*RECORDS, *FILL]]
     assert [finding.code for finding in findings] == said
+
+
+LONG = [*RECORDS[:2], *RECORDS[2:4] * 25, *RECORDS[5:]]
+"""What is read ahead, to tell what begins, does not reach the end of so many records."""
+
+RUNS = [
+    ("entries behind the file control", [*LONG, RECORDS[2], RECORDS[1], RECORDS[2]]),
+    ("nul before the header, a short line, entries behind the file control", ["\0" * 9 + "\r" + LONG[0], LONG[1], LONG[2][:50], *LONG[3:], *RECORDS[2:4], FILL[0]]),
+    ("addenda behind an entry without", [*LONG[:-1], RECORDS[6], RECORDS[3].replace(" 1061", " 0061"), RECORDS[4], *LONG[-1:]]),
+    ("addenda counted, none of them sent", [*LONG[:-5], *[RECORDS[7][:78] + "0" + RECORDS[7][79:]] * 9, *RECORDS[8:]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", [1, 7, 61, 94, 100, 333, 1000, 4096])
+@pytest.mark.parametrize("records", [case[1] for case in RUNS], ids=[case[0] for case in RUNS])
+def test_where_a_run_ends_changes_nothing(records, piece):
+    data = "\n".join([*records, ""]).encode()
+    promises.pieces_change_nothing(data, list(parsers.segments([data])), piece)
 
 
 def test_trimmed_records_are_whole():
