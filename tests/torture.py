@@ -35,6 +35,7 @@ from random import Random, SystemRandom
 from types import FrameType
 
 from tests.crash import arrivals, scenes, watching
+from tests.crash.outages import DOWNSTREAM, deliver_under_faults
 from tests.crash.scenes import ForkedSite, NoDisk, Sent
 from tests.harness import Partner, Site
 
@@ -311,9 +312,29 @@ def many(files: int, fresh: Path) -> bool:
     return True
 
 
+def outages(events: int, seed: int) -> bool:
+    """Events to brokers that fail in every way; returns whether every promise held."""
+    kept = True
+    for kind in DOWNSTREAM:
+        say(f"events: {kind}, seed {seed}")
+        with tempfile.TemporaryDirectory(prefix="mft-torture-events-") as root:
+            try:
+                counted = deliver_under_faults(kind, Path(root) / kind, events, seed)
+            except AssertionError as error:
+                say(f"events: {kind}, seed {seed}: {error}")
+                kept = False
+                continue
+        say(
+            f"events: {kind}: {counted['events']:,} events, {counted['faults']} faults, the relay killed "
+            f"{counted['kills']} times: all delivered, in order, {counted['repeated']:,} repeated under the same id, 0 dead"
+        )
+    return kept
+
+
 MANY_MIB_MAX = 24
 MANY_FILES = {False: 50_000, True: 2_000}
 SWAP_ROUNDS = {False: 100_000, True: 10_000}
+EVENTS = {False: 100_000, True: 3_000}
 FUZZ_ROUNDS = {False: 1_000, True: 6}
 """Thousands of files, by whether it is the short form."""
 
@@ -325,13 +346,16 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def main() -> int:
     about = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.splitlines()[0])
     about.add_argument(
-        "loops", nargs="*", metavar="LOOP", help=f"{', '.join([*LOOPS, 'swap', 'many', 'fuzz'])} [default: all]"
+        "loops",
+        nargs="*",
+        metavar="LOOP",
+        help=f"{', '.join([*LOOPS, 'swap', 'many', 'events', 'fuzz'])} [default: all]",
     )
     about.add_argument("--short", action="store_true", help="a minute or two, as CI runs it")
     about.add_argument("--rounds", type=int, help="so many of each")
     about.add_argument("--seed", type=int, help="of the first site [default: a new one]")
     asked = about.parse_args()
-    if unknown := set(asked.loops) - LOOPS.keys() - {"swap", "many", "fuzz"}:
+    if unknown := set(asked.loops) - LOOPS.keys() - {"swap", "many", "events", "fuzz"}:
         about.error(f"no such loop: {', '.join(sorted(unknown))}")
     seed = asked.seed if asked.seed is not None else SystemRandom().randrange(1_000_000)
     say(f"seed {seed}")
@@ -348,6 +372,8 @@ def main() -> int:
                 kept.append(swap(asked.rounds or SWAP_ROUNDS[asked.short], seed))
             if not asked.loops or "many" in asked.loops:
                 kept.append(many(asked.rounds or MANY_FILES[asked.short], Path(folder)))
+            if not asked.loops or "events" in asked.loops:
+                kept.append(outages(asked.rounds or EVENTS[asked.short], seed))
             if not asked.loops or "fuzz" in asked.loops:
                 kept.append(fuzz(asked.rounds or FUZZ_ROUNDS[asked.short], seed))
         except KeyboardInterrupt:
