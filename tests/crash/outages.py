@@ -88,6 +88,7 @@ class Downstream:
 
     name: ClassVar[str]
     kind: ClassVar[Callable[[Path], Broker]]
+    calm_seconds: ClassVar[float] = 0.5  # At most so long between two faults.
 
     def __init__(self, root: Path) -> None:
         self.broker: Any = type(self).kind(root / "broker")
@@ -99,7 +100,8 @@ class Downstream:
 
     def settings(self) -> dict[str, Any]:
         """The sink, by way of the proxy."""
-        return {"kind": self.name, "url": self.broker.url.replace(str(self.broker.port), str(self.proxy.port))}
+        url = self.broker.url.replace(str(self.broker.port), str(self.proxy.port))
+        return {"kind": self.name, "url": url, "seconds": 3}
 
     def fill(self) -> None:
         """Let it take nothing more."""
@@ -198,6 +200,7 @@ class ToNats(Downstream):
 class ToRabbitMQ(Downstream):
     name = "rabbitmq"
     kind = RabbitMQServer
+    calm_seconds = 3.0  # It is long in coming back.
 
     def prepare(self) -> None:
         with self.broker.channel() as channel:
@@ -223,6 +226,7 @@ class ToWebhook:
     """A receiver in this process: it is stopped, misbehaves, and comes back."""
 
     name = "webhook"
+    calm_seconds = 0.5
 
     def __init__(self, root: Path) -> None:
         self._receiver = Receiver(root)
@@ -279,9 +283,9 @@ def deliver_under_faults(kind: str, root: Path, events: int, seed: int) -> dict[
                 return waiting, last
 
             until = time.monotonic() + _QUIET_SECONDS
-            while left() != (0, events):
-                assert time.monotonic() < until, f"not delivered within {_QUIET_SECONDS:.0f} s: {left()} left"
-                threading.Event().wait(rng.uniform(0.05, 0.5))
+            while (found := left()) != (0, events):
+                assert time.monotonic() < until, f"not delivered within {_QUIET_SECONDS:.0f} s: {found} left"
+                threading.Event().wait(rng.uniform(0.05, downstream.calm_seconds))
                 if rng.random() < 0.25:
                     restart()
                     counted["kills"] += 1
