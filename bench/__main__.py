@@ -19,7 +19,7 @@ from pathlib import Path
 
 import paramiko
 
-from bench import audit, close, download, files, latency, login, parse, ready, records, sealing, upload
+from bench import audit, close, download, events, files, latency, login, parse, ready, records, sealing, upload
 from bench.row import Row
 from bench.settings import PATHS, SETTINGS, Unmeasured, check
 from mft.errors import MFTError
@@ -31,6 +31,7 @@ BENCHES: dict[str, tuple[Callable[[Path], list[Row]], str]] = {
     "close": (close.measure, "how long CLOSE takes after a large upload; ours alone"),
     "login": (login.measure, "logins"),
     "latency": (latency.measure, "from CLOSE to the event in the file; ours alone"),
+    "events": (events.measure, "from CLOSE to what each sink has confirmed, and draining a backlog; ours alone"),
     "ready": (ready.measure, "a start with ten thousand things staged; ours alone"),
     "audit": (audit.measure, "leaves appended, asked and verified; ours alone"),
     "sealing": (sealing.measure, "sealing a file into the vault, beside AES-GCM in memory and cp"),

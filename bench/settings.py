@@ -15,6 +15,8 @@ SETTINGS = {
     "BENCH_CLOSE_GIB": (2, "size of the file of close"),
     "BENCH_LOGINS": (100, "logins in a round of login"),
     "BENCH_UPLOADS": (500, "uploads of latency"),
+    "BENCH_EVENTS": (20_000, "events that events drains to each sink"),
+    "BENCH_EVENTS_UPLOADS": (100, "uploads of events, for each sink"),
     "BENCH_PARSE_MB": (50, "size of the files of parse; slow peers get a part of it"),
     "BENCH_PARSE_SIZES_MB": (1000, "size of the largest file of parse-sizes"),
     "BENCH_RECORDS": (1_000_000, "cached records that records asks"),

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import paramiko
+
 from bench.payload import sha256
 from bench.settings import Unmeasured
 from mft.home import Home
@@ -298,3 +300,12 @@ def _cpu(pid: int) -> float:
     except OSError:
         return 0.0
     return sum(int(field) for field in fields[11:15]) / _TICKS
+
+
+@contextmanager
+def paramiko_session(server: Server) -> Iterator[paramiko.SFTPClient]:
+    with paramiko.Transport(("127.0.0.1", server.port)) as transport:
+        transport.connect(username=server.user, pkey=paramiko.Ed25519Key.from_private_key_file(str(server.key)))
+        client = paramiko.SFTPClient.from_transport(transport)
+        assert client is not None
+        yield client

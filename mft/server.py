@@ -161,10 +161,15 @@ class Server:
         self._receipts.start()
         cleanup.callback(self._receipts.stop)
 
-        for sink, terms in event_sinks(home, config, vault, readers.get):
-            relay = Relay(sink, readers, core.run, broken, terms=terms, by=f"{node()}:{os.getpid()}")
+        relays = [
+            Relay(sink, readers, core.run, broken, terms=terms, by=f"{node()}:{os.getpid()}")
+            for sink, terms in event_sinks(home, config, vault, readers.get)
+        ]
+        for relay in relays:
             keep(relay)
             core.on("announced", relay.wake)
+        for relay in relays:  # All are asked before the first is waited for, since each may wait for its sink.
+            cleanup.callback(relay.ask_to_stop)
         scanner = Clamd(config.scan.clamd) if config.scan.clamd else None
         runner = Runner(
             vault=vault,

@@ -235,10 +235,13 @@ class Relay:
     def wake(self) -> None:
         self._wake.set()
 
-    def stop(self) -> None:
-        """Deliver what is due once more, and end."""
+    def ask_to_stop(self) -> None:
+        """Deliver what is due once more, and end; `stop` waits for that."""
         self._stop = True
         self._wake.set()
+
+    def stop(self) -> None:
+        self.ask_to_stop()
         self._thread.join()
         self._sink.close()
 
@@ -368,7 +371,7 @@ class Relay:
     def _failed(self, error: Exception, turn: _Turn) -> None:
         self._failures += 1
         rest = error.seconds if isinstance(error, Later) else wait_seconds(self._failures)
-        self._rest_until = monotonic() + _jittered(min(rest, _WAIT_SECONDS_MAX))
+        self._rest_until = monotonic() + _jittered(rest)
         turn.failed = code_of(error)
 
     def _settle(self, turn: _Turn) -> None:
