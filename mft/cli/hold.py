@@ -52,7 +52,7 @@ def add(
         raise typer.BadParameter("a sink is held as a whole: leave the others out", param_hint="--sink")
     found, config = open_home(home)
     if sink:
-        known = [*(["file"] if config.events.file else []), *_routes(found)]
+        known = [*config.events.subscriptions(), *_routes(found)]
         if sink not in known:
             raise typer.BadParameter(f"there is no sink `{sink}`; there is {', '.join(known) or 'none'}")
     connection = None

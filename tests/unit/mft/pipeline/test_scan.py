@@ -42,7 +42,7 @@ class TestClamd:
             (ORDERS, None),
             (EVIL, "Local.Made-Up.UNOFFICIAL"),
             (b"x" * 500_000 + EVIL + b"y" * 1000, "Local.Made-Up.UNOFFICIAL"),
-            (gzip.compress(EVIL), "Local.Made-Up.UNOFFICIAL"),
+            (gzip.compress(EVIL, mtime=0), "Local.Made-Up.UNOFFICIAL"),
         ],
     )
     @pytest.mark.parametrize("piece", [7, 65_536, 1 << 20])
