@@ -135,12 +135,13 @@ def replica_of(server: Redis, root: Path) -> Iterator[Redis]:
             command, env = super().command()
             return [*command, "--replicaof", "127.0.0.1", str(server.port)], env
 
-    def follows() -> bool:
+    def follows(port: int) -> bool:
         with server.client() as client:
-            return "state=online" in str(client.execute_command("INFO", "replication"))
+            said = client.info("replication")
+        return any(one.get("port") == port and one["state"] == "online" for one in said.values() if isinstance(one, dict))
 
     with server.client() as client:
         client.config_set("repl-diskless-sync-delay", "0")
     with running(Replica, root) as replica:
-        eventually(follows, what="the replica follows")
+        eventually(lambda: follows(replica.port), what="the replica follows")
         yield replica
