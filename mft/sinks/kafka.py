@@ -76,7 +76,7 @@ class Kafka:
         line = ("sasl_" if user else "") + ("ssl" if tls else "plaintext")
         self._settings: dict[str, Any] = {
             "client.id": "mft",
-            "linger.ms": 5,
+            "linger.ms": 0,  # What goes together is handed over together: waiting for more gains nothing.
             "partitioner": "consistent",  # As Kafka's default, but that events of no partner share a partition too.
             **(options or {}),
             "bootstrap.servers": brokers,

@@ -31,17 +31,20 @@ def test_a_replica_must_have_it_too(
 ) -> None:
     stream = "replicated"
     with replica_of(redis_server, tmp_path / "replica") as replica:
-        line = line_to(sink_at(redis_server, stream=stream, replicas=1, seconds=1.0))
+        sink = sink_at(redis_server, stream=stream, replicas=1, seconds=60.0)
+        line = line_to(sink)
         line.announce("a", "1", "2")
         line.turn(1)
         assert line.states() == {}
         assert [one["subject"] for one in replica.events(stream)] == ["1", "2"]
         replica.pause()
+        sink._seconds = 0.5
         line.announce("a", "3", "4")
         line.turn(1)
         assert line.failing() == "redis.too-few-replicas"
         assert line.states() == {"waiting": 2}
         replica.resume()
+        sink._seconds = 60.0
         line.turn()
         assert line.states() == {}
         got = [one["subject"] for one in replica.events(stream)]
@@ -87,3 +90,20 @@ def test_what_it_says_no_to_has_a_code_and_leaves_nothing(
     assert ids(redis_server.events("wrong")) == ["e00001", "e00002"]
     client.delete("wrong")
     client.close()
+
+
+def test_full_halfway_it_has_none_of_them(redis_server: Redis, sink_at: Callable[..., RedisStreams]) -> None:
+    sink = sink_at(redis_server, stream="halfway")
+    sent = [event(number, size=10_000) for number in range(500)]
+    with redis_server.client() as client:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", client.info("memory")["used_memory"] + 2_000_000)
+        try:
+            with pytest.raises(Unreached, match=r"^redis\.full$"):
+                sink.deliver(sent)
+            assert client.xlen("halfway") == 0
+        finally:
+            client.config_set("maxmemory", "0")
+        assert sink.deliver(sent) == {}
+        assert ids(redis_server.events("halfway")) == [one.id for one in sent]
+        client.delete("halfway")
