@@ -54,7 +54,7 @@ class Later(Busy):
 
     code = "busy.later"
 
-    def __init__(self, message: str, seconds: float) -> None:
+    def __init__(self, message: str, seconds: float = 1.0) -> None:
         super().__init__(message)
         self.seconds = seconds
 
