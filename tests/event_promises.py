@@ -51,7 +51,8 @@ def broken(before: Schema, now: Schema, at: str) -> list[str]:
                 for name, form in held.items():
                     found += broken(form, here[name], f"{at}.{name}") if name in here else [f"{at}.{name} is gone"]
             case "required":
-                found += [f"{at}.{name} may be absent" for name in held if name not in now.get(key, [])]
+                kept = now.get("properties", {}).keys() - set(now.get(key, []))
+                found += [f"{at}.{name} may be absent" for name in held if name in kept]
             case "items":
                 found += broken(held, now.get(key, {}), f"{at}[]")
             case "enum" if key in now:

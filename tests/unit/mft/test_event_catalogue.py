@@ -73,6 +73,10 @@ IN_DATA = "properties/data/properties"
     [
         (changed(f"{IN_DATA}/n", None), ["a.v1.data.n is gone"]),
         (changed("properties/time", None), ["a.v1.time is gone"]),
+        (
+            changed("properties/data", {"type": "object"}),
+            ["a.v1.data.n is gone", "a.v1.data.verdict is gone", "a.v1.data.lines is gone"],
+        ),
         (changed(f"{IN_DATA}/n/type", "string"), ["a.v1.data.n: type was integer"]),
         (changed(f"{IN_DATA}/n/type", ["integer", "null"]), ["a.v1.data.n: type was integer"]),
         (changed("properties/data/required", []), ["a.v1.data.n may be absent"]),
