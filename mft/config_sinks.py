@@ -1,5 +1,6 @@
 """`[events.sinks.NAME]` of mft.toml: where events go, which of them, and what is done about those that are refused."""
 
+import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -173,6 +174,33 @@ class RedisSettings(_Line, _Structured):
     replicas: Annotated[int, Field(ge=0, description="So many must have it too.")] = 0
     seconds: Seconds = 15.0
 
+    @model_validator(mode="after")
+    def _is_an_address(self) -> Self:
+        if "?" in self.url or "#" in self.url:
+            raise ValueError(
+                "`url` ends with the number of a database: options behind it could hold secrets, or end TLS"
+            )
+        return self
+
+
+_NO_OPTIONS = re.compile(
+    r"acks|request\.required\.acks|enable\.idempotence|transactional\.id"
+    r"|(delivery|message|request)\.timeout\.ms|bootstrap\.servers|metadata\.broker\.list|security\.protocol"
+    r"|sasl\.(username|mechanisms?)|ssl\.ca\.location|plugin\..+|log.*"
+)
+_SECRET_OPTIONS = re.compile(r"(.*\.)?(password|secret|pem|token)(\..+)?")
+
+
+def _options(options: dict[str, str]) -> dict[str, str]:
+    for name in options:
+        if _SECRET_OPTIONS.fullmatch(name):
+            raise ValueError(
+                f"`{name}` is a secret, which does not belong here: name its file, by a key or `…location`"
+            )
+        if _NO_OPTIONS.fullmatch(name):
+            raise ValueError(f"`{name}` is not for `options`: a key of the sink says it, or the order depends on it")
+    return options
+
 
 class KafkaSettings(SinkSettings):
     """`kind = "kafka"`: a topic, keyed by partner."""
@@ -186,11 +214,14 @@ class KafkaSettings(SinkSettings):
     tls: bool = True
     plain: Annotated[bool, Field(description="Allow `tls = false` to another host.")] = False
     ca_file: Annotated[str, Field(description="Certificates to verify by; empty: those of the host.")] = ""
-    options: Annotated[dict[str, str], Field(description="More of librdkafka's.")] = {}
+    options: Annotated[dict[str, str], AfterValidator(_options), Field(description="More of librdkafka's.")] = {}
+    lane_window: LaneWindow = 1
     seconds: Seconds = 15.0
 
     @model_validator(mode="after")
     def _is_private(self) -> Self:
+        if "://" in self.brokers:
+            raise ValueError("`brokers` is HOST:PORT,HOST:PORT: whether the line has TLS, `tls` says")
         hosts = [one.strip().rpartition(":")[0].strip("[]") for one in self.brokers.split(",")]
         if not self.tls and not self.plain and not all(map(is_loopback, hosts)):
             raise ValueError("`tls = false` sends all in the clear: leave it out, or say `plain = true`")
@@ -208,7 +239,17 @@ class SqsSettings(_Structured):
     endpoint: Annotated[str, Field(description="Another than AWS' own.")] = ""
     access_key_id: Annotated[str, Field(description="Empty: credentials as AWS' tools find them.")] = ""
     secret_key_file: Annotated[str, Field(description="A file of mode 0400.")] = ""
+    plain: Annotated[bool, Field(description="Allow http:// to another host.")] = False
     seconds: Seconds = 15.0
+
+    @model_validator(mode="after")
+    def _is_private(self) -> Self:
+        for where in map(urlsplit, filter(None, (self.queue_url, self.endpoint))):
+            if where.scheme not in {"https", "http"} or not where.hostname or "@" in where.netloc:
+                raise ValueError("`queue_url` and `endpoint` are https://HOST/PATH, without a user")
+            if where.scheme == "http" and not self.plain and not is_loopback(where.hostname):
+                raise ValueError("http:// has no TLS: use https://, or say `plain = true`")
+        return self
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -12,6 +12,18 @@ from mft.pipeline.emit import Outgoing, Unreached
 from mft.sinks.lines import need, secret_in
 
 PROVEN: Final = "against Redis 7.0, a real server"
+_WHY: Final = {
+    "AuthenticationError": "redis.login",
+    "BusyLoadingError": "redis.loading",
+    "NoPermissionError": "redis.not-permitted",
+    "OutOfMemoryError": "redis.full",
+    "ReadOnlyError": "redis.read-only",
+    "MISCONF": "redis.cannot-save",
+    "NOAUTH": "redis.login",
+    "NOREPLICAS": "redis.too-few-replicas",
+    "WRONGTYPE": "redis.no-stream",
+}
+"""By the class that the library has for an error of Redis, or else by the word that the error begins with."""
 
 
 class RedisStreams:
@@ -60,8 +72,14 @@ class RedisStreams:
             if self._replicas and self._client.wait(self._replicas, int(self._seconds * 500)) < self._replicas:
                 raise Unreached("redis.too-few-replicas")
         except redis.RedisError as error:
-            raise Unreached(f"redis.{type(error).__name__}") from None
+            raise Unreached(_code(error)) from None
         return {}
 
     def close(self) -> None:
         self._client.close()
+
+
+def _code(error: Exception) -> str:
+    kind = type(error).__name__
+    word = str(error).rpartition("caused error: ")[2].partition(" ")[0]  # What is before it, the library adds.
+    return _WHY.get(kind) or _WHY.get(word) or f"redis.{kind}"

@@ -15,6 +15,7 @@ PROVEN: Final = "against moto, an emulator: no real account was at hand"
 _BYTES_MAX: Final = 262_144
 _ATTRIBUTES_BYTES: Final = 256
 _MESSAGES_MAX: Final = 10
+_OF_THE_QUEUE: Final = ("AccessDenied", "Kms", "KMS")  # A sender's fault too, but another event would fare no better.
 
 
 class Sqs:
@@ -52,7 +53,7 @@ class Sqs:
             ids = {str(number): event.id for number, event in enumerate(some)}
             delivered += [ids[one["Id"]] for one in answer.get("Successful", ())]
             for one in answer.get("Failed", ()):
-                if not one.get("SenderFault"):
+                if not one.get("SenderFault") or str(one.get("Code")).rpartition(".")[2].startswith(_OF_THE_QUEUE):
                     raise Unreached(_code(one.get("Code")), delivered)
                 refused[ids[one["Id"]]] = _code(one.get("Code"))
         return refused
