@@ -138,7 +138,9 @@ def replica_of(server: Redis, root: Path) -> Iterator[Redis]:
     def follows(port: int) -> bool:
         with server.client() as client:
             said = client.info("replication")
-        return any(one.get("port") == port and one["state"] == "online" for one in said.values() if isinstance(one, dict))
+        return any(
+            one.get("port") == port and one["state"] == "online" for one in said.values() if isinstance(one, dict)
+        )
 
     with server.client() as client:
         client.config_set("repl-diskless-sync-delay", "0")

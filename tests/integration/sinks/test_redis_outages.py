@@ -31,7 +31,7 @@ def test_a_replica_must_have_it_too(
 ) -> None:
     stream = "replicated"
     with replica_of(redis_server, tmp_path / "replica") as replica:
-        line = line_to(sink_at(redis_server, stream=stream, replicas=1, seconds=1.0))
+        line = line_to(sink_at(redis_server, stream=stream, replicas=1, seconds=4.0))
         line.announce("a", "1", "2")
         line.turn(1)
         assert line.states() == {}
