@@ -217,7 +217,7 @@ class RabbitMQ:
         """End a connection whose other side does not answer; the library knows no such thing."""
         from pika.exceptions import AMQPConnectionError
 
-        connection._terminate_stream(AMQPConnectionError("no answer"))  # noqa: SLF001
+        connection._terminate_stream(AMQPConnectionError("no answer"))  # noqa: SLF001  It has no other way.
         self._turn(lambda: bool(connection.is_closed), 1)
 
     def _drop(self) -> None:
