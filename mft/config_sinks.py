@@ -19,7 +19,7 @@ def _types(patterns: tuple[str, ...]) -> tuple[str, ...]:
     for pattern in patterns:
         asked = Subscription(types=(pattern,))
         if not any(asked.takes_announced({"type": event.type, "data": {}}) for event in CATALOGUE):
-            raise ValueError(f"no event is called `{pattern}`: docs/events.md has them all")
+            raise ValueError(f"no event is called `{pattern}`: `mft events catalogue` has them all")
     return patterns
 
 

@@ -78,11 +78,11 @@ class Source:
 
     def take_blanks(self) -> bool:
         """Pass over blanks and byte order marks in the window; False when there is something else, or the end."""
-        stop = _BLANK_RUN.match(self.held, self.at).end()  # type: ignore[union-attr]  # It matches nothing, too.
-        if self.held.startswith("\xef\xbb\xbf", stop):
-            stop += 3
-        moved, self.at = stop > self.at, stop
-        return moved
+        begin = self.offset(self.at)
+        self.at = _BLANK_RUN.match(self.held, self.at).end()  # type: ignore[union-attr]  # It matches nothing, too.
+        if self.held.startswith("\xef", self.at) and self.ahead(3) == "\xef\xbb\xbf":  # A piece may end within one.
+            self.at += 3
+        return self.offset(self.at) > begin
 
     def offset(self, index: int) -> int:
         """The byte at which the character at `index` of the window begins."""

@@ -29,6 +29,8 @@ def catalogue(
     from mft.event_catalogue import documents, words
     from mft.events import CATALOGUE
 
+    if asyncapi and schema:
+        raise typer.BadParameter("one of both", param_hint="--asyncapi, --schema")
     made = documents()
     if asyncapi:
         sys.stdout.write(made["schema/events.asyncapi.json"])

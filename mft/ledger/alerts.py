@@ -3,7 +3,7 @@
 Every function works in the caller's transaction, those that only read beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
@@ -11,8 +11,8 @@ from mft.clock import LAST_ID, new_id
 from mft.domain import TENANT, Direction
 from mft.errors import Missing
 from mft.ledger.database import Books, Row
-from mft.ledger.outbox import DEAD, PARKED, WAITING
-from mft.ledger.tables import ALERT, ANCHOR, DELIVERY, KEY_NOTICE, LEAF, OUTBOX, PROFILE, TRANSFER
+from mft.ledger.outbox import DEAD, PARKED, WAITING, depths
+from mft.ledger.tables import ALERT, ANCHOR, KEY_NOTICE, LEAF, PROFILE, TRANSFER
 
 _A, _T = ALERT.c, TRANSFER.c
 _INSERT = insert(ALERT)
@@ -41,17 +41,6 @@ _STANDING = (
     )
     .group_by(PROFILE.c.name)
 )
-_UNSENT = (
-    select(DELIVERY.c.sink, func.count().label("events"), func.min(DELIVERY.c.event_id).label("oldest"))
-    .where(or_(DELIVERY.c.state == WAITING, DELIVERY.c.state == PARKED))
-    .group_by(DELIVERY.c.sink)
-)
-_DEAD_LETTERS = (
-    select(DELIVERY.c.sink, func.count().label("events"), func.min(DELIVERY.c.failing_since).label("since"))
-    .where(DELIVERY.c.state == DEAD)
-    .group_by(DELIVERY.c.sink)
-)
-_AT = select(OUTBOX.c.at).where(OUTBOX.c.id == bindparam("event"))
 _UNNUMBERED = select(func.count().label("leaves"), func.min(LEAF.c.at).label("since")).where(
     LEAF.c.seq.is_(None), LEAF.c.at <= bindparam("until")
 )
@@ -106,13 +95,22 @@ def standing(books: Books, stage: str, *, until: int, partner: str = "", doubt: 
 
 def unsent(books: Books, *, until: int) -> list[Row]:
     """Of each sink whose oldest event waits since then or before, how many wait, and since when (`since`)."""
-    found = [{**row, "since": books.rows(_AT, {"event": row["oldest"]})[0]["at"]} for row in books.rows(_UNSENT)]
-    return [row for row in found if row["since"] <= until]
+    return [row for row in _by_sink(books, {WAITING, PARKED}) if row["since"] <= until]
 
 
 def dead_letters(books: Books) -> list[Row]:
-    """Of each sink, how many events it refused for too long, and since when."""
-    return books.rows(_DEAD_LETTERS)
+    """Of each sink, how many events it refused for too long, and since when the oldest of them is there."""
+    return _by_sink(books, {DEAD})
+
+
+def _by_sink(books: Books, states: Collection[str]) -> list[Row]:
+    found: dict[str, Row] = {}
+    for row in depths(books):
+        if row["state"] in states:
+            one = found.setdefault(row["sink"], {"sink": row["sink"], "events": 0, "since": row["since"]})
+            one["events"] += row["events"]
+            one["since"] = min(one["since"], row["since"])
+    return list(found.values())
 
 
 def unnumbered(books: Books, *, until: int) -> Row:

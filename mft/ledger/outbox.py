@@ -5,6 +5,7 @@ other. Every function works in the caller's transaction, those that only read be
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -20,9 +21,9 @@ PARKED: Final = "parked"  # Refused, and set aside so that its lane goes on; tri
 DELIVERED: Final = "delivered"
 DEAD: Final = "dead"  # Refused for too long: an operator's now.
 DROPPED: Final = "dropped"  # By an operator.
+_LANES_MAX: Final = 10_000  # Of which a look at what was refused knows.
 
 _O, _D, _S = OUTBOX.c, DELIVERY.c, SINK.c
-_UNSENT = or_(_D.state == WAITING, _D.state == PARKED)
 _EVENT = insert(OUTBOX)
 _DELIVERY = insert(DELIVERY)
 _FIRST_LANE = select(func.min(_D.lane).label("lane")).where(
@@ -31,7 +32,7 @@ _FIRST_LANE = select(func.min(_D.lane).label("lane")).where(
 _NEXT_LANE = select(func.min(_D.lane).label("lane")).where(
     _D.sink == bindparam("sink"), _D.state == bindparam("is_in"), _D.lane > bindparam("behind")
 )
-_COLUMNS = (_O.id, _O.type, _O.body, _D.lane, _D.state, _D.attempts, _D.due_at, _D.replays)
+_COLUMNS = (_O.id, _O.type, _O.body, _D.lane, _D.state, _D.attempts, _D.due_at, _D.replays, _D.error, _D.failing_since)
 _OF_LANE = (
     select(*_COLUMNS)
     .join(OUTBOX, _O.id == _D.event_id)
@@ -89,18 +90,13 @@ _DEAD = (
     .order_by(_D.event_id)
     .limit(bindparam("most"))
 )
+_NEXT_SINK = select(func.min(_D.sink).label("sink")).where(_D.sink > bindparam("behind"))
 _DEPTH = (
-    select(_D.sink, _D.state, _D.lane, func.count().label("events"), func.min(_D.event_id).label("oldest"))
-    .where(or_(_UNSENT, _D.state == DEAD))
-    .group_by(_D.sink, _D.state, _D.lane)
+    select(_D.lane, func.count().label("events"), func.min(_D.event_id).label("oldest"))
+    .where(_D.sink == bindparam("sink"), _D.state == bindparam("is_in"))
+    .group_by(_D.lane)
 )
 _AT = select(_O.at).where(_O.id == bindparam("event"))
-_HEADS = (
-    select(_D.lane, _D.event_id, _D.attempts, _D.error, _D.failing_since, _D.due_at)
-    .where(_D.sink == bindparam("sink"), _D.attempts > 0, _UNSENT)
-    .order_by(_D.event_id)
-    .limit(bindparam("most"))
-)
 _HISTORY = (
     select(_O.id, _O.at, _O.type, _O.transfer_id, _O.body)
     .where(_O.at >= bindparam("since"), _O.at < bindparam("until"))
@@ -253,13 +249,30 @@ def dead_letters(books: Books, sink: str, *, after: str = "", most: int = 500) -
 
 
 def depths(books: Books) -> list[Row]:
-    """Of each sink, state (waiting, parked, dead) and lane: how many events, and since when (`since`)."""
-    return [{**row, "since": books.rows(_AT, {"event": row["oldest"]})[0]["at"]} for row in books.rows(_DEPTH)]
+    """Of each sink, state (waiting, parked, dead) and lane: how many events, and since when (`since`).
+
+    What was delivered is not looked at, however much it is.
+    """
+    found = []
+    sink = books.rows(_NEXT_SINK, {"behind": ""})[0]["sink"]
+    while sink is not None:
+        for state in (WAITING, PARKED, DEAD):
+            for row in books.rows(_DEPTH, {"sink": sink, "is_in": state}):
+                since = books.rows(_AT, {"event": row["oldest"]})[0]["at"]
+                found.append({"sink": sink, "state": state, **row, "since": since})
+        sink = books.rows(_NEXT_SINK, {"behind": sink})[0]["sink"]
+    return found
 
 
 def refused(books: Books, sink: str, *, most: int = 100) -> list[Row]:
-    """Events that a sink refused, and that are tried again, oldest first."""
-    return books.rows(_HEADS, {"sink": sink, "most": most})
+    """Events that a sink refused, and that are tried again: those that lanes wait for, and those that were parked."""
+    heads = (
+        books.rows(_OF_LANE, {"sink": sink, "is_in": WAITING, "lane_is": lane, "most": 1})[0]
+        for lane in islice(lanes(books, sink), _LANES_MAX)
+    )
+    aside = books.rows(_PARKED, {"sink": sink, "now": 1 << 62, "late": 1 << 62, "most": most})
+    found = [*(row for row in heads if row["attempts"]), *aside]
+    return sorted(found, key=lambda row: str(row["id"]))[:most]
 
 
 # --- Sinks

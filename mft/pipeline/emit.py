@@ -35,12 +35,21 @@ _HOUR_SECONDS: Final = 3600
 
 
 class Outgoing(NamedTuple):
-    """One event on its way. `body` is the CloudEvent in JSON; `lane` its partner's name, or empty."""
+    """One event on its way. `body` is the CloudEvent in JSON; `lane` its partner's name, or empty.
+
+    `replays` says how often an operator asked for it again.
+    """
 
     id: str
     type: str
     lane: str
     body: bytes
+    replays: int = 0
+
+    @property
+    def once(self) -> str:
+        """What a broker that drops repetitions may know it by: a replay is none."""
+        return f"{self.id}.{self.replays}" if self.replays else self.id
 
 
 class Gone(MFTError):
@@ -54,7 +63,7 @@ class Later(Busy):
 
     code = "busy.later"
 
-    def __init__(self, message: str, seconds: float) -> None:
+    def __init__(self, message: str, seconds: float = 1.0) -> None:
         super().__init__(message)
         self.seconds = seconds
 
@@ -350,7 +359,7 @@ class Relay:
             return error
 
     def _outgoing(self, row: Row) -> Outgoing:
-        return Outgoing(row["id"], row["type"], row["lane"], self._terms.dress(row))
+        return Outgoing(row["id"], row["type"], row["lane"], self._terms.dress(row), row["replays"])
 
     def _sort_out(self, batch: Iterable[Row], refused: Mapping[str, str], turn: _Turn) -> None:
         for row in batch:

@@ -47,7 +47,7 @@ def _state(
         "error": reached["error"] if reached else None,
         "failed_attempts": reached["attempts"] if reached else 0,
         "held": flow_holds.is_sink_held(books, name),
-        "refused": [{key: row[key] for key in ("event_id", "lane", "error", "attempts", "due_at")} for row in refused],
+        "refused": [{key: row[key] for key in ("id", "lane", "error", "attempts", "due_at")} for row in refused],
     }
 
 

@@ -145,7 +145,7 @@ class NatsJetStream:
                 refused[event.id] = "nats.too-large"
                 continue
             headers = {f"ce-{name}": value for name, value in form.attributes.items()}
-            headers |= {"Nats-Msg-Id": event.id, "Nats-Expected-Stream": self._stream}
+            headers |= {"Nats-Msg-Id": event.once, "Nats-Expected-Stream": self._stream}
             headers["content-type"] = form.content_type
             subject = f"{self._prefix}{event.type}.{token(event.lane)}"
             self._sent += 1

@@ -105,9 +105,11 @@ class RabbitMQ:
     def _publish(self, event: Outgoing) -> None:
         import pika
 
+        self._tag += 1
+        self._batch.unconfirmed[self._tag] = event.id
         channel = self._channel
         if channel is None or self._why:
-            return
+            return  # It stays unconfirmed.
         form = framed(event, self._how)
         properties = pika.BasicProperties(
             content_type=form.content_type,
@@ -118,8 +120,6 @@ class RabbitMQ:
             headers={f"cloudEvents_{name}": value for name, value in form.attributes.items()} or None,
         )
         key = f"{event.type}.{token(event.lane)}" if self._exchange else self._queue
-        self._tag += 1
-        self._batch.unconfirmed[self._tag] = event.id
         channel.basic_publish(self._exchange, key, form.body, properties, mandatory=True)
 
     def _open(self) -> None:
@@ -217,7 +217,7 @@ class RabbitMQ:
         """End a connection whose other side does not answer; the library knows no such thing."""
         from pika.exceptions import AMQPConnectionError
 
-        connection._terminate_stream(AMQPConnectionError("no answer"))  # noqa: SLF001
+        connection._terminate_stream(AMQPConnectionError("no answer"))  # noqa: SLF001  It has no other way.
         self._turn(lambda: bool(connection.is_closed), 1)
 
     def _drop(self) -> None:

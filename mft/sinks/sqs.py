@@ -93,7 +93,7 @@ class Sqs:
             "MessageAttributes": {"type": {"DataType": "String", "StringValue": event.type}},
         }
         if self._fifo:
-            entry |= {"MessageGroupId": token(event.lane), "MessageDeduplicationId": event.id}
+            entry |= {"MessageGroupId": token(event.lane), "MessageDeduplicationId": event.once}
         return entry
 
 

@@ -2,15 +2,17 @@
 
 import json
 from dataclasses import MISSING, fields
-from typing import Any, get_type_hints
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 import jsonschema
 import pytest
 
 from mft.clock import new_id
-from mft.events import CATALOGUE, Event
+from mft.event_catalogue import example
+from mft.events import CATALOGUE, Event, TransferReceived
 from mft.pipeline.journal import Journal
-from tests.harness import ROOT, Partner, Site, sample
+from tests.harness import ROOT, Partner, Site, eventually, run_mft, sample
 
 
 class Consumer:
@@ -43,18 +45,85 @@ class Consumer:
         return str(event["type"])
 
 
+FILES = (
+    "orders-850.edi", "claims-837p.edi", "claims-wrong-count.edi", "admissions-adt.hl7", "remittance-note.pdf",
+    "month/remittance-835.edi", "month/statement-mt940.sta",
+)  # fmt: skip
+NOT_HERE = {"mft.transfer.quarantined.v1"}  # No file of ours does that to the parser.
+
+
+def put(site: Site, partner: Partner, name: str, content: bytes) -> dict[str, Any]:
+    path = site.root / name
+    path.write_bytes(content)
+    assert site.sftp(partner, f"put {path}").returncode == 0
+    return site.rested(name)
+
+
 def test_of_real_files(site: Site, acme: Partner) -> None:
-    site.start()
-    for name in ("orders-850.edi", "claims-837p.edi", "remittance-note.pdf"):
-        path = site.root / name
-        path.write_bytes(sample(name))
-        assert site.sftp(acme, f"put {path}").returncode == 0
-        site.rested(name)
-    site.stop()
+    out = site.root / "out"
+    out.mkdir()
+    config = site.home / "config"
+    with (config / "mft.toml").open("a") as settings:
+        settings.write('\n[events.sinks.inlined]\nkind = "file"\nrecords = "inline"\n')
+    (config / "routes.toml").write_text(
+        f'[[routes]]\nname = "notes"\nfile = "*.pdf"\nto = "{out}"\n'
+        f'[[routes]]\nname = "nowhere"\nfile = "*.pdf"\nto = "{out}/missing"\n'
+    )
+    site.start(
+        env={
+            "MFT_RECEIVE__INCOMPLETE_SECONDS": "1",
+            "MFT_RECEIVE__STALLED_SECONDS": "1",
+            "MFT_KEYS__SIGNING_DAYS_MAX": "1",
+        }
+    )
+    for name in FILES:
+        put(site, acme, name.rpartition("/")[2], sample(name))
+    assert put(site, acme, "again.edi", sample("orders-850.edi"))["stage"] == "done"
+    empty = put(site, acme, "empty.edi", b"")
+    done = run_mft("transfer", "release", empty["id"], "--why", "it is meant so", home=site.home)
+    assert done.returncode == 0, done.stderr
+    cut = site.root / "claims-cut-off.edi"
+    cut.write_bytes(sample(cut.name))
+    assert site.sftp(acme, f"put {cut}", f"put {cut} later.tmp").returncode == 0
+    wanted = {event.type for event in CATALOGUE} - NOT_HERE
+    eventually(lambda: wanted <= {event["type"] for event in site.events()}, what="every type is announced")
+    done = run_mft("events", "replay", "--to", "file", "--transfer", empty["id"], home=site.home)
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: any("replay" in event for event in site.events()), what="some come again")
+    assert site.stop() == 0
+
+    consumer, folder = Consumer(), site.home / "data" / "events"
+    assert {consumer.read(line) for line in (folder / "events.ndjson").read_text().splitlines()} == wanted
+    lines = (folder / "inlined.ndjson").read_text().splitlines()
+    assert {consumer.read(line) for line in lines} == wanted
+    assert any("content" in json.loads(line)["data"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"time": "yesterday"}, "is not a 'date-time'"),
+        ({"id": "1"}, "does not match"),
+        ({"source": "https://example.com"}, "does not match"),
+        ({"specversion": "0.3"}, "was expected"),
+        ({"subject": None}, "is not of type 'string'"),
+        ({"replay": "yes"}, "is not of type 'boolean'"),
+        ({"data": {"name": "a.edi", "connection": "b"}}, "'size_bytes' is a required property"),
+        ({"data": {"name": "a.edi", "connection": "b", "size_bytes": "1"}}, "is not of type 'integer'"),
+        ({"data": {"name": "a.edi", "connection": "b", "size_bytes": 1, "more": 2}}, "says more than the document"),
+        ({"more": 2}, "says more than the document"),
+    ],
+)
+def test_the_consumer_refuses_others(change: dict[str, Any], said: str) -> None:
+    with pytest.raises((jsonschema.ValidationError, AssertionError), match=said):
+        Consumer().read(json.dumps(example(TransferReceived) | change))
+
+
+def test_the_examples_of_the_page() -> None:
+    page = (ROOT / "docs" / "event-catalogue.md").read_text(encoding="utf-8")
     consumer = Consumer()
-    lines = (site.home / "data" / "events" / "events.ndjson").read_text().splitlines()
-    seen = {consumer.read(line) for line in lines}
-    assert {"mft.transfer.received.v1", "mft.records.ready.v1", "mft.transfer.completed.v1"} <= seen
+    shown = [consumer.read(line) for line in page.splitlines() if line.startswith("    {")]
+    assert shown == [event.type for event in CATALOGUE]
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["what it must say", "all that it can say"])
@@ -81,6 +150,5 @@ def test_of_every_type(event: type[Event], *, whole: bool) -> None:
 
 
 def _bare(hint: Any) -> Any:
-    import typing
-
-    return next(iter(typing.get_args(hint)), hint) if "None" in str(hint) else hint
+    """The type itself, of one that may be None."""
+    return next((one for one in get_args(hint) if one is not NoneType), hint)

@@ -78,6 +78,13 @@ def test_the_same_id_is_kept_once(nats_server: Nats, sink_of: Callable[..., Nats
     assert ids(nats_server.events(stream)) == ["e00001", "e00002", "e00003"]
 
 
+def test_a_replay_is_no_repetition(nats_server: Nats, sink_of: Callable[..., NatsJetStream], stream: str) -> None:
+    sink = sink_of()
+    for replays in (0, 1, 1, 2):
+        sink.deliver([event(1)._replace(replays=replays)])
+    assert ids(nats_server.events(stream)) == ["e00001"] * 3
+
+
 def test_a_stream_that_is_not_there_is_an_error_and_no_success(sink_of: Callable[..., NatsJetStream]) -> None:
     with pytest.raises(Unreached, match=r"nats\.no-stream"):
         sink_of(declare=False).deliver([event(1)])

@@ -159,3 +159,16 @@ def test_a_connection_that_ended_while_nothing_was_sent_is_made_anew(
     sink._connection._transport._sock.shutdown(2)
     assert sink.deliver([event(2)]) == {}
     assert ids(rabbitmq_server.events(queue)) == ["e00001", "e00002"]
+
+
+def test_what_was_never_published_is_no_success(
+    sink_of: Callable[..., RabbitMQ], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = sink_of()
+    sink.deliver([event(1)])
+    with monkeypatch.context() as patch:
+        patch.setattr(sink, "_notice", lambda: None)
+        patch.setattr(sink, "_open", lambda: None)
+        patch.setattr(sink, "_why", "rabbitmq.ended-just-now")
+        with pytest.raises(Unreached, match="ended-just-now"):
+            sink.deliver([event(2), event(3)])

@@ -57,7 +57,8 @@ def test_a_fifo_queue_keeps_the_order_and_an_id_once(account: str, queue: Callab
     for number in range(25):
         assert sink.deliver([event(number)]) == {}
     assert sink.deliver([event(24)]) == {}  # Again, as after a kill.
-    assert ids(read(client, url, 25)) == [f"e{number:05}" for number in range(25)]
+    assert sink.deliver([event(24)._replace(replays=1)]) == {}  # As an operator asked.
+    assert ids(read(client, url, 26)) == [*(f"e{number:05}" for number in range(25)), "e00024"]
     sink.close()
 
 

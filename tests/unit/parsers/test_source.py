@@ -60,3 +60,16 @@ def test_what_is_ahead_keeps_what_was_not_taken(monkeypatch):
 def test_a_piece_of_half_a_character_is_no_text_yet(monkeypatch):
     monkeypatch.setattr(source, "PIECE_BYTES", 1)
     assert texts([b"A\x00B\x00C"], "utf-16-le") == ["A", "B"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 64])
+def test_a_byte_order_mark_is_passed_over_wherever_a_piece_ends(monkeypatch, size):
+    monkeypatch.setattr(source, "PIECE_BYTES", size)
+    made = Source([b" \n\xef\xbb\xbf \xef\xbb\xbfISA\xef\xbb"])
+    made.decode_as(None)
+    while not made.ended and made.take_blanks():
+        pass
+    assert made.ahead(5) == "ISA\xef\xbb"
+    assert made.offset(made.at) == 9
+    made.at += 3
+    assert not made.take_blanks()  # Half of one, at the end.

@@ -66,7 +66,7 @@ def test_what_was_refused_comes_when_it_is_due_and_nothing_overtakes_it(writer: 
         assert due(books, "file", now=500) == ["e1", "e2"]
         outbox.put_off(books, "file", [Refusal("e1", "sink.odd", 900, WAITING)], at=500)
         (row,) = outbox.refused(books, "file")
-        assert (row["event_id"], row["attempts"], row["error"], row["failing_since"]) == ("e1", 2, "sink.odd", 450)
+        assert (row["id"], row["attempts"], row["error"], row["failing_since"]) == ("e1", 2, "sink.odd", 450)
         assert outbox.refused(books, "web") == []
         outbox.mark_delivered(books, "file", ["e1"], at=950)
         assert outbox.refused(books, "file") == []
