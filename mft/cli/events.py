@@ -92,7 +92,8 @@ def _before(books: "Books", since: int) -> str:
     """The id of the last event before a moment; empty: there is none."""
     from mft.ledger.outbox import history
 
-    first = next(history(books, since=since, until=_FOREVER), None)
+    with books.snapshot():
+        first = next(history(books, since=since, until=_FOREVER), None)
     if first is None:
         from mft.ledger.outbox import last_event
 
@@ -238,10 +239,11 @@ def _fitting(
         rows = iter([row for row in found if low <= row["at"] < high])
     else:
         rows = history(books, since=low, until=high)
-    for row in rows:
-        event = msgspec.json.decode(row["body"], type=dict[str, Any])
-        if wanted.takes_announced(event):
-            yield row, event
+    with books.snapshot():  # PostgreSQL streams rows within a transaction alone.
+        for row in rows:
+            event = msgspec.json.decode(row["body"], type=dict[str, Any])
+            if wanted.takes_announced(event):
+                yield row, event
 
 
 def _show_all(rows: "list[Row]", wanted: "Subscription", as_json: bool) -> None:

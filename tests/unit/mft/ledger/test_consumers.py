@@ -2,11 +2,13 @@
 
 import pytest
 
+from mft.cli.events import _before, _fitting
 from mft.errors import Missing
 from mft.ledger import consumers, outbox
 from mft.ledger.consumers import ReadElsewhere
-from mft.ledger.database import Books, Writer
+from mft.ledger.database import Books, Ledger, Writer, reading
 from mft.ledger.outbox import DEAD, Refusal
+from mft.pipeline.subscriptions import Subscription
 from tests.unit.mft.ledger.test_outbox import event
 
 
@@ -50,3 +52,19 @@ def test_a_dead_letter_by_how_its_id_begins(writer: Writer) -> None:
                 outbox.dead_letter(books, "file", prefix)
 
     writer.run(work)
+
+
+def test_commands_read_history_beside_the_writer(ledger: Ledger) -> None:
+    writer = Writer(ledger)
+    body = '{"type":"mft.test.v1","data":{}}'
+
+    def work(books: Books) -> None:
+        for number in range(1, 4):
+            outbox.add_event(books, {**event(number), "body": body}, ("file",))
+
+    writer.run(work)
+    writer.close()
+    with reading(ledger) as books:
+        assert [row["id"] for row, _ in _fitting(books, 102, None, "", Subscription())] == ["e2", "e3"]
+        assert _before(books, 102) == "e"
+        assert _before(books, 1000) == "e3"
