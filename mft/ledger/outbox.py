@@ -267,9 +267,10 @@ def depths(books: Books) -> list[Row]:
 def refused(books: Books, sink: str, *, most: int = 100) -> list[Row]:
     """Events that a sink refused, and that are tried again: those that lanes wait for, and those that were parked."""
     heads = (
-        books.rows(_OF_LANE, {"sink": sink, "is_in": WAITING, "lane_is": lane, "most": 1})[0]
+        row
         for lane in islice(lanes(books, sink), _LANES_MAX)
-    )
+        for row in books.rows(_OF_LANE, {"sink": sink, "is_in": WAITING, "lane_is": lane, "most": 1})
+    )  # None, where the lane was emptied while we looked.
     aside = books.rows(_PARKED, {"sink": sink, "now": 1 << 62, "late": 1 << 62, "most": most})
     found = [*(row for row in heads if row["attempts"]), *aside]
     return sorted(found, key=lambda row: str(row["id"]))[:most]
