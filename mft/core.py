@@ -131,6 +131,7 @@ Command = (
     | reissue.ReplayEvents
     | reissue.RetryDead
     | reissue.DropDead
+    | reissue.DropUnsent
     | deliver.FileDelivered
     | deliver.FileNotDelivered
     | deliver.RetryDelivery
@@ -223,6 +224,7 @@ HANDLERS: Mapping[type, Callable[[Journal, Any], Any]] = {
     reissue.ReplayEvents: reissue.replay_events,
     reissue.RetryDead: reissue.retry_dead,
     reissue.DropDead: reissue.drop_dead,
+    reissue.DropUnsent: reissue.drop_unsent,
     deliver.FileDelivered: deliver.file_delivered,
     deliver.FileNotDelivered: deliver.file_not_delivered,
     deliver.RetryDelivery: deliver.retry_delivery,

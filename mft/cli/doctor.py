@@ -319,7 +319,8 @@ def _sinks(home: "Home", config: "Config") -> Iterator[Check]:
     for state in states:
         name, waiting = state["sink"], f"{state['waiting']:,} events wait"
         if state["kind"] is None:
-            yield Check("sinks", "warning", f"{name}: not in mft.toml, and {waiting}", "name it there again")
+            fix = f"name it there again, or: mft events drop --sink {name}"
+            yield Check("sinks", "warning", f"{name}: not in mft.toml, and {waiting}", fix)
             continue
         if state["failing_since"]:
             since = f"{name}: not reached since {when(state['failing_since'])} UTC ({state['error']}), {waiting}"

@@ -1,37 +1,29 @@
-"""`mft events sinks`, `replay`, `dead`, `consumers`, `secret`: how events leave, and what to do where they do not."""
+"""`mft events sinks`, `replay`, `drop`, `secret`: how events leave, and what to do where they do not."""
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from mft.cli.options import DryRunOption, HomeOption, JsonOption, Output, TimeOption, UntilOption, utf8, when
-from mft.errors import Missing
+from mft.cli.announced import PartnerOption, TransferOption, TypeOption, fitting, history_of, wanted_of, watched
+from mft.cli.event_dead import WhyOption, check_why
+from mft.cli.options import DryRunOption, HomeOption, JsonOption, Output, TimeOption, UntilOption, when
+from mft.errors import Missing, NotAllowed
 
 if TYPE_CHECKING:
     from mft.config import Config
 
-T = TypeVar("T")
 _AT_ONCE: Final = 1000
 _UNASKED: Final = 1000
-SinkOption = Annotated[str, typer.Option("--sink", help="As mft.toml names it.")]
-EventsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="EVENT...", help="By id, or how it begins.", callback=None)
-]
-
-dead = typer.Typer(help="Events that a sink refused for too long: list, retry, drop.", no_args_is_help=True)
-consumers = typer.Typer(help="Who reads by `mft events tail --consumer`: list, forget.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to `mft events`."""
     app.command()(sinks)
     app.command()(replay)
+    app.command()(drop)
     app.command()(secret)
-    app.add_typer(dead, name="dead")
-    app.add_typer(consumers, name="consumers")
 
 
 def kinds_of(config: "Config") -> dict[str, str]:
@@ -44,11 +36,6 @@ def _check(config: "Config", sink: str) -> None:
     known = kinds_of(config)
     if sink not in known:
         raise Missing(f"mft.toml has no sink {sink}: it has {', '.join(known) or 'none'}")
-
-
-def _pieces(items: Iterator[T], size: int) -> Iterator[list[T]]:
-    while piece := list(islice(items, size)):
-        yield piece
 
 
 def sinks(
@@ -64,6 +51,7 @@ def sinks(
     """
     from mft.cli.access import ledger_of, open_home
     from mft.clock import now_us
+    from mft.installation import PROVEN
     from mft.pipeline.sink_state import as_metrics, sink_states
 
     _, config = open_home(home)
@@ -72,10 +60,11 @@ def sinks(
     if metrics:
         print(as_metrics(found), end="")
         return
+    found = [row | {"proven": PROVEN[row["kind"]] if row["kind"] else None} for row in found]
     columns = {
         "SINK": lambda row: row["sink"],
         "KIND": lambda row: row["kind"] or "not in mft.toml",
-        "WAITING": lambda row: f"{row['waiting']:,}",
+        "WAITING": lambda row: f"{row['waiting']:,}" + (f", {row['parked']:,} parked" if row["parked"] else ""),
         "OLDEST (UTC)": lambda row: when(row["oldest_at"]),
         "DEAD": lambda row: f"{row['dead']:,}",
         "STATE": _state,
@@ -89,7 +78,7 @@ def _state(row: Any) -> str:
     if row["held"]:
         return "held: see mft hold list"
     if row["kind"] is None:
-        return "nobody delivers: name it in mft.toml again"
+        return "nobody delivers: name it in mft.toml again, or see mft events drop"
     if row["failing_since"]:
         return f"not reached since {when(row['failing_since'])}: {row['error']}, {row['failed_attempts']} attempts"
     if row["refused"]:
@@ -103,48 +92,89 @@ def replay(
     to: Annotated[str, typer.Option(metavar="SINK", help="Where to, as mft.toml names it.")],
     since: TimeOption = None,
     until: UntilOption = None,
-    kinds: Annotated[
-        list[str] | None, typer.Option("--type", help="Only this type, or mft.transfer.*.", show_default=False)
-    ] = None,
-    partners: Annotated[
-        list[str] | None, typer.Option("--partner", help="Only this partner's.", show_default=False)
-    ] = None,
-    transfer: Annotated[str, typer.Option(metavar="ID", help="Only of this one.", callback=utf8)] = "",
+    kinds: TypeOption = None,
+    partners: PartnerOption = None,
+    transfer: TransferOption = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however many there are.")] = False,
     dry_run: DryRunOption = False,
     home: HomeOption = None,
 ) -> None:
     """Let events go to one sink again, under their ids, marked as replays; that you did is a leaf of the audit log.
 
-    What still waits for the sink does so as it is.
+    What still waits for the sink does so as it is. Broken off, it has been done for the oldest of them.
 
     \b
     mft events replay --to crm --since 2026-03-01 --type mft.records.ready.v1
     mft events replay --to crm --transfer 01m8283ew4q6fb2n0k7x9t5zrd
     """
     from mft.cli.access import actor, ledger_of, open_home, writing
-    from mft.cli.events import _fitting
+    from mft.clock import LAST_ID
+    from mft.ledger.outbox import last_event
     from mft.pipeline.reissue import ReplayEvents
-    from mft.pipeline.subscriptions import Subscription
 
     if since is None and until is None and not transfer and not kinds and not partners:
-        raise typer.BadParameter("name what to replay: --since, --type, --partner or --transfer")
+        raise typer.BadParameter("name what to replay: --since, --until, --type, --partner or --transfer")
     found, config = open_home(home)
     _check(config, to)
-    wanted = Subscription(types=tuple(kinds or ()), partners=tuple(partners or ()))
+    wanted = wanted_of(kinds, partners)
     with ledger_of(home) as books:
-        count = sum(1 for _ in _fitting(books, since, until, transfer, wanted))
+        end = f"{last_event(books) or LAST_ID}0"  # Behind the newest: not what is announced while we ask.
+
+        def events(what: str) -> Any:
+            rows = watched(history_of(books, since, until, transfer, before=end), what)
+            return (str(row["id"]) for row, _ in fitting(rows, wanted))
+
+        count = sum(1 for _ in events("looked at"))
         if dry_run or not count:
-            print(f"{count:,} events fit")
+            print(f"{_events(count)} would go to {to} again" if count else "no event fits")
             return
         if count > _UNASKED and not yes:
-            typer.confirm(f"replay {count:,} events to {to}?", abort=True)
-        events = (str(row["id"]) for row, _ in _fitting(books, since, until, transfer, wanted))
-        done = 0
+            typer.confirm(f"replay {count:,} events to {to}?", abort=True, err=True)
+        done, chosen = 0, events("replayed of")
         with writing(found, config) as carry_out:
-            for piece in _pieces(events, _AT_ONCE):
-                done += carry_out(ReplayEvents(to, tuple(piece), actor()))
-    print(f"{done:,} of {count:,} events go to {to} again; the others still wait for it")
+            while piece := tuple(islice(chosen, _AT_ONCE)):
+                done += int(carry_out(ReplayEvents(to, piece, actor())))
+    waiting = f"; {_events(count - done)} still waited for it" if count > done else ""
+    print(f"{_events(done)} {'goes' if done == 1 else 'go'} to {to} again{waiting}")
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count:,} events"
+
+
+def drop(
+    sink: Annotated[str, typer.Option(metavar="NAME", help="One that mft.toml does not name any more.")],
+    why: WhyOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Give up whatever waits for a sink that has gone, dead letters too. The events themselves stay.
+
+    \b
+    mft events drop --sink old-crm --why "the CRM was replaced"
+    """
+    from mft.cli.access import actor, ledger_of, open_home, writing
+    from mft.ledger.outbox import depths
+    from mft.pipeline.reissue import DropUnsent
+
+    check_why(why)
+    found, config = open_home(home)
+    if sink in kinds_of(config):
+        raise NotAllowed(f"mft.toml names the sink {sink}: hold it, or drop dead letters by `mft events dead drop`")
+    with ledger_of(home) as books:
+        waiting: dict[str, int] = {}
+        for row in depths(books):
+            waiting[row["sink"]] = waiting.get(row["sink"], 0) + row["events"]
+    if sink not in waiting:
+        of = ", ".join(sorted(waiting.keys() - kinds_of(config).keys()))
+        raise Missing(f"nothing waits for a sink {sink}; of sinks that have gone, there is {of or 'none'}")
+    if not yes:
+        typer.confirm(f"{_events(waiting[sink])} will never go to {sink}. Go on?", abort=True, err=True)
+    done = 0
+    with writing(found, config) as carry_out:
+        while piece := int(carry_out(DropUnsent(sink, actor(), why))):
+            done += piece
+    print(f"{_events(done)} for {sink} {'is' if done == 1 else 'are'} given up")
 
 
 def secret(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; it must not be there yet.")]) -> None:
@@ -157,139 +187,3 @@ def secret(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; 
 
     write_secret(file)
     print(f"a new secret is in {file}: name it as `secret_file`, and give it to the receiver")
-
-
-@dead.command("list")
-def list_dead(
-    sink: Annotated[str, typer.Option("--sink", help="Only of this one.", show_default=False)] = "",
-    limit: Annotated[int, typer.Option(min=1, help="So many at most, of each sink.")] = 100,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Dead letters, oldest first.
-
-    \b
-    mft events dead list
-    mft events dead list --sink crm --json
-    """
-    from mft.cli.access import ledger_of
-    from mft.ledger.outbox import dead_letters, sinks
-
-    with ledger_of(home) as books:
-        names = [sink] if sink else [row["name"] for row in sinks(books)]
-        rows = [row for name in names for row in dead_letters(books, name, most=limit)]
-    columns = {
-        "EVENT": lambda row: row["id"],
-        "SINK": lambda row: row["sink"],
-        "TYPE": lambda row: row["type"],
-        "PARTNER": lambda row: row["lane"] or "-",
-        "SINCE (UTC)": lambda row: when(row["failing_since"]),
-        "ATTEMPTS": lambda row: str(row["attempts"]),
-        "WHY": lambda row: row["error"],
-    }
-    Output(as_json).rows(rows, columns, empty="no dead letters")
-
-
-@dead.command("retry")
-def retry_dead(
-    sink: SinkOption,
-    events: EventsArgument = None,
-    everything: Annotated[bool, typer.Option("--all", help="All of the sink.")] = False,
-    home: HomeOption = None,
-) -> None:
-    """Let dead letters wait again, as if they had never been tried; behind what mends the reason for it.
-
-    \b
-    mft events dead retry --sink crm --all
-    """
-    from mft.cli.access import actor
-    from mft.pipeline.reissue import RetryDead
-
-    count = _each(sink, events, home, lambda piece: RetryDead(sink, piece, actor()), everything=everything)
-    print(f"{count:,} dead letters of {sink} are tried again")
-
-
-@dead.command("drop")
-def drop_dead(
-    sink: SinkOption,
-    why: Annotated[str, typer.Option(help="For the audit log.", callback=utf8)],
-    events: EventsArgument = None,
-    everything: Annotated[bool, typer.Option("--all", help="All of the sink.")] = False,
-    home: HomeOption = None,
-) -> None:
-    """Give dead letters up: the sink never gets them, unless they are replayed. The events themselves stay.
-
-    \b
-    mft events dead drop --sink crm --all --why "the old CRM is gone"
-    """
-    from mft.cli.access import actor
-    from mft.pipeline.reissue import DropDead
-
-    count = _each(sink, events, home, lambda piece: DropDead(sink, piece, actor(), why), everything=everything)
-    print(f"{count:,} dead letters of {sink} are given up")
-
-
-def _each(sink: str, events: list[str] | None, home: Any, command: Any, *, everything: bool) -> int:
-    """Carry a command out for the dead letters that are named; returns for how many."""
-    from mft.cli.access import ledger_of, open_home, writing
-    from mft.ledger.outbox import dead_letter, dead_letters
-
-    if bool(events) == everything:
-        raise typer.BadParameter("name events, or say --all")
-    found, config = open_home(home)
-    count = 0
-    with ledger_of(home) as books, writing(found, config) as carry_out:
-        if events:
-            return int(carry_out(command(tuple(dead_letter(books, sink, one) for one in events))))
-        last = ""
-        while rows := dead_letters(books, sink, after=last):
-            last = rows[-1]["id"]
-            count += int(carry_out(command(tuple(row["id"] for row in rows))))
-    return count
-
-
-@consumers.command("list")
-def list_consumers(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Who reads events, and how far behind they are.
-
-    \b
-    mft events consumers list
-    """
-    from mft.cli.access import ledger_of
-    from mft.ledger.consumers import consumers as all_of
-    from mft.ledger.outbox import behind
-
-    with ledger_of(home) as books:
-        rows = [
-            {
-                "consumer": row["name"],
-                "event": row["event_id"],
-                "moved_at": row["moved_at"],
-                "behind": behind(books, row["event_id"]),
-            }
-            for row in all_of(books)
-        ]
-    columns = {
-        "CONSUMER": lambda row: row["consumer"],
-        "READ LAST (UTC)": lambda row: when(row["moved_at"]),
-        "BEHIND": lambda row: f"{row['behind']:,}",
-    }
-    Output(as_json).rows(rows, columns, empty="no consumers: see mft events tail --consumer")
-
-
-@consumers.command("forget")
-def forget_consumer(
-    name: Annotated[str, typer.Argument(metavar="NAME", callback=utf8)], home: HomeOption = None
-) -> None:
-    """Forget how far somebody has read; the same name begins anew.
-
-    \b
-    mft events consumers forget crm
-    """
-    from mft.cli.access import open_home, writing
-    from mft.pipeline.reissue import ForgetConsumer
-
-    found, config = open_home(home)
-    with writing(found, config) as carry_out:
-        carry_out(ForgetConsumer(name))
-    print(f"{name} is forgotten")

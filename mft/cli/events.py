@@ -1,17 +1,30 @@
 """`mft events`: what was announced, who would hear of it, and reading it on from where one was."""
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from mft.cli import event_catalogue, event_sinks
+from mft.cli import event_catalogue, event_consumers, event_dead, event_sinks
+from mft.cli.announced import (
+    Announced,
+    PartnerOption,
+    TransferOption,
+    TypeOption,
+    fitting,
+    history_of,
+    wanted_of,
+    watched,
+    what_of,
+    write,
+)
 from mft.cli.options import HomeOption, JsonOption, Output, TimeOption, UntilOption, utf8, when
 from mft.errors import Missing
 
 if TYPE_CHECKING:
-    from mft.ledger.database import Books, Row
+    from mft.config import Config
+    from mft.ledger.database import Books
     from mft.pipeline.subscriptions import Subscription
 
 app = typer.Typer(
@@ -20,17 +33,16 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 event_sinks.add_to(app)
+event_dead.add_to(app)
+event_consumers.add_to(app)
 event_catalogue.add_to(app)
 
 _FOLLOW_SECONDS: Final = 0.5
 _AT_ONCE: Final = 500
-_FOREVER: Final = 1 << 62
+_LINES: Final = 20
+_DAYS: Final = 7
 
 _Words = list[str] | None
-TypeOption = Annotated[
-    _Words, typer.Option("--type", help="Only this type, or mft.transfer.*. Again: any of them.", show_default=False)
-]
-PartnerOption = Annotated[_Words, typer.Option("--partner", help="Only this partner's.", show_default=False)]
 StandardOption = Annotated[_Words, typer.Option("--standard", help="Only of such files: x12.", show_default=False)]
 SetOption = Annotated[_Words, typer.Option("--set", help="Only records of such a set: 850.", show_default=False)]
 UsageOption = Annotated[_Words, typer.Option("--usage", help="Only such: P, T.", show_default=False)]
@@ -38,12 +50,27 @@ UsageOption = Annotated[_Words, typer.Option("--usage", help="Only such: P, T.",
 
 @app.command()
 def tail(
-    lines: Annotated[int, typer.Option("-n", min=0, help="So many to begin with.")] = 20,
+    lines: Annotated[
+        int | None,
+        typer.Option(
+            "-n",
+            min=0,
+            help="So many to begin with [default: 20]; so many at most for a --consumer.",
+            show_default=False,
+        ),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     consumer: Annotated[
-        str, typer.Option(metavar="NAME", help="Read on from where NAME was; it is kept here.", show_default=False)
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Read on from where NAME was; it is kept here.",
+            show_default=False,
+            callback=event_consumers.name_of,
+        ),
     ] = "",
     since: TimeOption = None,
+    from_start: Annotated[bool, typer.Option("--from-start", help="All there is; a new NAME begins there.")] = False,
     kinds: TypeOption = None,
     partners: PartnerOption = None,
     home: HomeOption = None,
@@ -57,84 +84,44 @@ def tail(
     \b
     mft events tail --follow --json | jq 'select(.type == "mft.records.ready.v1").data.ref'
     mft events tail --consumer crm --since 7d --json > new-events.ndjson
-    """
-    from mft.pipeline.subscriptions import Subscription
-
-    wanted = Subscription(types=tuple(kinds or ()), partners=tuple(partners or ()))
+    """  # fmt: skip
+    if from_start and since is not None:
+        raise typer.BadParameter("say one of both", param_hint="--since, --from-start")
+    begin = 0 if from_start else since
+    wanted = wanted_of(kinds, partners)
     if consumer:
-        _read_on(consumer, since, wanted, follow=follow, home=home, as_json=as_json)
+        event_consumers.read_on(
+            consumer, begin=begin, wanted=wanted, most=lines, follow=follow, home=home, as_json=as_json
+        )
         return
     from mft.cli.access import ledger_of
-    from mft.ledger.outbox import events_after, latest_events
+    from mft.ledger.outbox import events_after, last_event
 
     with ledger_of(home) as books:
-        if since is None:
-            rows = latest_events(books, max(lines, 1))
-            last = rows[-1]["id"] if rows else ""
-        else:
-            last = _before(books, since)
-            rows = []
-            follow_once = iter(lambda: events_after(books, last), [])
-            for some in follow_once:
-                last = some[-1]["id"]
-                _show_all(some, wanted, as_json)
-        if not rows and not follow and not as_json and since is None:
-            print("no events yet")
-        _show_all(rows if lines else [], wanted, as_json)
+        last = last_event(books) or ""
+        shown = _newest(books, begin, lines, wanted, as_json=as_json)
+        if not (shown or follow or as_json or lines == 0):
+            print("no event fits" if last else "no events yet")
         while follow:
             time.sleep(_FOLLOW_SECONDS)
-            for row in events_after(books, last):
-                last = row["id"]
-                _show_all([row], wanted, as_json)
+            while rows := events_after(books, last, _AT_ONCE):
+                write(fitting(rows, wanted), as_json=as_json)
+                last = rows[-1]["id"]
 
 
-def _before(books: "Books", since: int) -> str:
-    """The id of the last event before a moment; empty: there is none."""
-    from mft.ledger.outbox import history
-
-    with books.snapshot():
-        first = next(history(books, since=since, until=_FOREVER), None)
-    if first is None:
-        from mft.ledger.outbox import last_event
-
-        return last_event(books) or ""
-    return _just_before(str(first["id"]))
-
-
-def _just_before(event: str) -> str:
-    """What sorts behind every id before this one, and before it."""
-    return event[:-1]
-
-
-def _read_on(name: str, since: int | None, wanted: "Subscription", *, follow: bool, home: Any, as_json: bool) -> None:
-    """Show what a consumer has not had; it moves behind what was written."""
-    from mft.cli.access import ledger_of, open_home, writing
-    from mft.ledger.consumers import consumer as known
-    from mft.ledger.outbox import events_after, last_event
-    from mft.pipeline.reissue import MoveConsumer
-
-    found, config = open_home(home)
-    with ledger_of(home) as books:
-        row = known(books, name)
-        at: str | None = row["event_id"] if row else None
-        if row is None:
-            begin = (last_event(books) or "") if since is None else _before(books, since)
-            with writing(found, config) as carry_out:
-                carry_out(MoveConsumer(name, None, begin))
-            at = begin
-        assert at is not None
-        while True:
-            rows = events_after(books, at, _AT_ONCE)
-            if rows:
-                _show_all(rows, wanted, as_json)
-                last = str(rows[-1]["id"])
-                with writing(found, config) as carry_out:
-                    carry_out(MoveConsumer(name, at, last))
-                at = last
-            elif follow:
-                time.sleep(_FOLLOW_SECONDS)
-            else:
-                return
+def _newest(books: "Books", since: int | None, lines: int | None, wanted: "Subscription", *, as_json: bool) -> int:
+    """Show what there is, oldest first: all since a moment, or the last lines of it. Returns how many."""
+    if since is not None and lines is None:
+        found = fitting(history_of(books, since, None, ""), wanted)
+        shown = 0
+        while page := list(islice(found, _AT_ONCE)):
+            write(page, as_json=as_json)
+            shown += len(page)
+        return shown
+    found = fitting(history_of(books, since, None, "", newest_first=True), wanted)
+    last = list(islice(found, _LINES if lines is None else lines))[::-1]
+    write(last, as_json=as_json)
+    return len(last)
 
 
 @app.command("list")
@@ -143,30 +130,43 @@ def list_events(
     until: UntilOption = None,
     kinds: TypeOption = None,
     partners: PartnerOption = None,
-    transfer: Annotated[str, typer.Option(metavar="ID", help="Only of this one.", callback=utf8)] = "",
-    limit: Annotated[int, typer.Option(min=1, help="So many at most, the newest of them.")] = 100,
+    transfer: TransferOption = "",
+    limit: Annotated[int, typer.Option(min=1, help="So many at most, the newest.")] = 50,
+    before: Annotated[
+        str,
+        typer.Option(metavar="EVENT", help="Older than this one: the next page.", show_default=False, callback=utf8),
+    ] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What was announced, oldest first.
+    """What was announced, newest first; with --json the CloudEvents.
 
     \b
     mft events list --since today --type 'mft.transfer.*' --partner acme
     mft events list --transfer 01m8283ew4q6fb2n0k7x9t5zrd --json
     """
-    from collections import deque
-
     from mft.cli.access import ledger_of
-    from mft.pipeline.subscriptions import Subscription
 
-    wanted = Subscription(types=tuple(kinds or ()), partners=tuple(partners or ()))
     with ledger_of(home) as books:
-        rows = _fitting(books, since, until, transfer, wanted)
-        found = list(deque(rows, maxlen=limit))
-    if not found and not as_json:
-        print("no such events")
-    for row, event in found:
-        _show(row, event, as_json)
+        rows = history_of(books, since, until, transfer, before=before, newest_first=True)
+        found = list(islice(fitting(rows, wanted_of(kinds, partners)), limit))
+    if as_json:
+        write(found, as_json=True)
+    else:
+        _table(found, empty="no event fits")
+
+
+def _table(found: list[Announced], *, empty: str) -> None:
+    rows = [{"row": row, "event": event} for row, event in found]
+    columns = {
+        "EVENT": lambda one: one["event"]["id"],
+        "AT (UTC)": lambda one: when(one["row"]["at"]),
+        "TYPE": lambda one: one["event"]["type"],
+        "PARTNER": lambda one: one["event"].get("partner", "-"),
+        "OF": lambda one: one["event"]["subject"],
+        "WHAT": lambda one: what_of(one["event"]),
+    }
+    Output(as_json=False).rows(rows, columns, empty=empty)
 
 
 @app.command()
@@ -195,69 +195,39 @@ def match(
     from mft.clock import now_us
     from mft.pipeline.subscriptions import Subscription
 
+    words = [tuple(one or ()) for one in (kinds, partners, standards, sets, usages)]
+    if sink and any(words):
+        raise typer.BadParameter("what a sink takes, mft.toml says: name a sink, or what is asked for")
     _, config = open_home(home)
-    asked: tuple[Subscription, ...]
-    if sink:
-        known = config.events.subscriptions()
-        if sink not in known:
-            raise Missing(f"mft.toml has no sink {sink}: it has {', '.join(known) or 'none'}")
-        asked = known[sink]
-    else:
-        words = (kinds, partners, standards, sets, usages)
-        asked = (Subscription(*(tuple(one or ()) for one in words)),)
-    begin = since if since is not None else now_us() - 7 * 86_400_000_000
+    asked = _of_sink(config, sink) if sink else (Subscription(*words),)
+    begin = since if since is not None else now_us() - _DAYS * 86_400_000_000
     taken: Counter[str] = Counter()
-    total, shown = 0, deque[tuple[Any, Any]](maxlen=limit)
+    total, shown = 0, deque[Announced](maxlen=limit)
     with ledger_of(home) as books:
-        for row, event in _fitting(books, begin, until, "", Subscription()):
+        for row, event in fitting(watched(history_of(books, begin, until, ""), "tried on"), Subscription()):
             total += 1
             if not asked or any(one.takes_announced(event) for one in asked):
                 taken[event["type"]] += 1
                 shown.append((row, event))
+    fit = taken.total()
     if as_json:
-        Output(as_json).object({"events": total, "taken": sum(taken.values()), "types": dict(taken)})
-    else:
-        print(f"it takes {sum(taken.values()):,} of {total:,} events")
-        for kind, count in sorted(taken.items()):
-            print(f"  {count:9,}  {kind}")
-    for row, event in shown:
-        _show(row, event, as_json)
-
-
-def _fitting(
-    books: "Books", since: int | None, until: int | None, transfer: str, wanted: "Subscription"
-) -> "Iterator[tuple[Row, dict[str, Any]]]":
-    """Events of a time, with what they say."""
-    import msgspec
-
-    from mft.ledger.outbox import events_of, history
-    from mft.ledger.transfers import transfer_row
-
-    low, high = since or 0, until or _FOREVER
-    if transfer:
-        found = events_of(books, transfer_row(books, transfer)["id"])
-        rows = iter([row for row in found if low <= row["at"] < high])
-    else:
-        rows = history(books, since=low, until=high)
-    with books.snapshot():  # PostgreSQL streams rows within a transaction alone.
-        for row in rows:
-            event = msgspec.json.decode(row["body"], type=dict[str, Any])
-            if wanted.takes_announced(event):
-                yield row, event
-
-
-def _show_all(rows: "list[Row]", wanted: "Subscription", as_json: bool) -> None:
-    import json
-
-    for row in rows:
-        event = json.loads(row["body"])
-        if wanted.takes_announced(event):
-            _show(row, event, as_json)
-
-
-def _show(row: Mapping[str, Any], event: Mapping[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(row["body"], flush=True)
+        Output(as_json).object(
+            {"events": total, "taken": fit, "types": dict(sorted(taken.items())), "since": begin, "until": until}
+        )
+        write(shown, as_json=True)
         return
-    data = " ".join(f"{name}={value}" for name, value in event["data"].items() if name != "connection")
-    print(f"{when(row['at'])}  {event['type']}  {event.get('partner', '-')}  {event['subject']}  {data}", flush=True)
+    of_when = f"since {when(since)} UTC" if since is not None else f"of the last {_DAYS} days"
+    print(f"{fit:,} of {total:,} events {of_when}" + (f", until {when(until)} UTC" if until is not None else ""))
+    for kind, count in sorted(taken.items()):
+        print(f"  {count:9,}  {kind}")
+    if shown:
+        print("the newest of them:" if fit > len(shown) else "these are:")
+        write(shown, as_json=False)
+
+
+def _of_sink(config: "Config", sink: str) -> "tuple[Subscription, ...]":
+    """What a sink takes; empty: everything. Raises Missing."""
+    known = config.events.subscriptions()
+    if sink not in known:
+        raise Missing(f"mft.toml has no sink {sink}: it has {', '.join(known) or 'none'}")
+    return known[sink]

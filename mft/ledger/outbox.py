@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
+from mft.clock import LAST_ID, id_from
 from mft.domain import TENANT
-from mft.errors import Broken, Missing
+from mft.errors import Broken
 from mft.ledger.database import Books, Row
 from mft.ledger.tables import DELIVERY, OUTBOX, SINK
 
@@ -22,6 +23,10 @@ DELIVERED: Final = "delivered"
 DEAD: Final = "dead"  # Refused for too long: an operator's now.
 DROPPED: Final = "dropped"  # By an operator.
 _LANES_MAX: Final = 10_000  # Of which a look at what was refused knows.
+_UNSENT: Final = (WAITING, PARKED, DEAD)
+_PAGE: Final = 500
+_FOREVER: Final = 1 << 62
+_STEP_BACK: Final = 3_600_000_000  # By less than an hour, a clock goes back between an event and its id.
 
 _O, _D, _S = OUTBOX.c, DELIVERY.c, SINK.c
 _EVENT = insert(OUTBOX)
@@ -99,8 +104,16 @@ _DEPTH = (
 _AT = select(_O.at).where(_O.id == bindparam("event"))
 _HISTORY = (
     select(_O.id, _O.at, _O.type, _O.transfer_id, _O.body)
+    .where(_O.id > bindparam("after"), _O.id < bindparam("before"))
     .where(_O.at >= bindparam("since"), _O.at < bindparam("until"))
-    .order_by(_O.id)
+    .limit(bindparam("most"))
+)
+_ONWARDS, _BACKWARDS = _HISTORY.order_by(_O.id), _HISTORY.order_by(_O.id.desc())
+_OF_STATE = (
+    select(_D.event_id)
+    .where(_D.sink == bindparam("sink"), _D.state == bindparam("is_in"))
+    .order_by(_D.lane, _D.event_id)
+    .limit(bindparam("most"))
 )
 _BY_PREFIX = (
     select(_D.event_id)
@@ -225,6 +238,17 @@ def drop_dead(books: Books, sink: str, event: str) -> bool:
     return books.execute(_SET_STATE, {"event": event, "to": sink, "was": DEAD, "becomes": DROPPED}) == 1
 
 
+def drop_unsent(books: Books, sink: str, *, most: int = 1000) -> list[str]:
+    """Whatever a sink has not had is given up for good, `most` of it at once; returns which events, oldest first."""
+    for state in _UNSENT:
+        if rows := books.rows(_OF_STATE, {"sink": sink, "is_in": state, "most": most}):
+            found = sorted(str(row["event_id"]) for row in rows)
+            of = {"to": sink, "was": state, "becomes": DROPPED}
+            books.execute_all(_SET_STATE, [{**of, "event": event} for event in found])
+            return found
+    return []
+
+
 def replay(books: Books, sink: str, events: Sequence[str]) -> int:
     """Let events go to a sink, again or for the first time, marked as replays; returns how many do.
 
@@ -256,7 +280,7 @@ def depths(books: Books) -> list[Row]:
     found = []
     sink = books.rows(_NEXT_SINK, {"behind": ""})[0]["sink"]
     while sink is not None:
-        for state in (WAITING, PARKED, DEAD):
+        for state in _UNSENT:
             for row in books.rows(_DEPTH, {"sink": sink, "is_in": state}):
                 since = books.rows(_AT, {"event": row["oldest"]})[0]["at"]
                 found.append({"sink": sink, "state": state, **row, "since": since})
@@ -317,10 +341,22 @@ def last_event(books: Books) -> str | None:
     return found
 
 
-def history(books: Books, *, since: int, until: int) -> Iterator[Row]:
-    """What was announced from `since` on and before `until`, oldest first, one by one."""
-    for event, at, kind, transfer, body in books.stream(_HISTORY, {"since": since, "until": until}):
-        yield {"id": event, "at": at, "type": kind, "transfer_id": transfer, "body": body}
+def history(
+    books: Books,
+    *,
+    since: int = 0,
+    until: int = _FOREVER,
+    before: str = LAST_ID,
+    newest_first: bool = False,
+) -> Iterator[Row]:
+    """What was announced from `since` on and before `until`, and before the event `before`; one by one, in pages."""
+    asked = {"since": since, "until": until, "most": _PAGE, "before": before, "after": id_from(since - _STEP_BACK)}
+    statement, end = (_BACKWARDS, "before") if newest_first else (_ONWARDS, "after")
+    while page := books.rows(statement, asked):
+        yield from page
+        if len(page) < _PAGE:
+            return
+        asked[end] = page[-1]["id"]
 
 
 def behind(books: Books, after: str) -> int:
@@ -328,12 +364,10 @@ def behind(books: Books, after: str) -> int:
     return int(books.rows(_BEHIND, {"after": after})[0]["events"])
 
 
-def dead_letter(books: Books, sink: str, prefix: str) -> str:
-    """A dead letter of a sink by the beginning of its id. Raises Missing: there is none, or more than one."""
-    rows = books.rows(_BY_PREFIX, {"sink": sink, "low": prefix, "high": prefix + "~"})
-    if len(rows) != 1:
-        raise Missing(f"{'no' if not rows else 'more than one'} dead letter of the sink {sink} begins with {prefix}")
-    return str(rows[0]["event_id"])
+def dead_like(books: Books, sink: str, prefix: str) -> list[str]:
+    """Dead letters of a sink whose ids begin so: two at most, which says that there are more than one."""
+    rows = books.rows(_BY_PREFIX, {"sink": sink, "low": prefix, "high": prefix + LAST_ID})
+    return [str(row["event_id"]) for row in rows]
 
 
 def latest_events(books: Books, most: int) -> list[Row]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mft.errors import NotAllowed
 from mft.ledger import consumers, outbox
 from mft.pipeline.journal import Journal
 
@@ -49,6 +50,14 @@ class DropDead(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
+class DropUnsent(msgspec.Struct, frozen=True, tag=True):
+    """Give up what a sink has not had that nobody delivers to any more. Answered with how many; 0: that was all."""
+
+    sink: str
+    actor: str
+    why: str
+
+
 def move_consumer(journal: Journal, command: MoveConsumer) -> None:
     """Raises ReadElsewhere."""
     consumers.move(journal.books, command.consumer, behind=command.behind, to=command.to, at=journal.at)
@@ -85,6 +94,19 @@ def retry_dead(journal: Journal, command: RetryDead) -> int:
 
 def drop_dead(journal: Journal, command: DropDead) -> int:
     done = [event for event in command.events if outbox.drop_dead(journal.books, command.sink, event)]
+    if done:
+        facts = _facts(command.sink, len(done), done)
+        journal.leaf("events.dropped", actor=command.actor, facts=facts, private={"why": command.why})
+    return len(done)
+
+
+def drop_unsent(journal: Journal, command: DropUnsent) -> int:
+    """Raises NotAllowed: it is a sink of ours."""
+    if command.sink in journal.subscriptions:
+        raise NotAllowed(
+            f"events are delivered to {command.sink}: take it out of mft.toml, and restart the server, if there is one"
+        )
+    done = outbox.drop_unsent(journal.books, command.sink)
     if done:
         facts = _facts(command.sink, len(done), done)
         journal.leaf("events.dropped", actor=command.actor, facts=facts, private={"why": command.why})

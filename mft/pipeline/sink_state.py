@@ -10,7 +10,8 @@ _METRICS: Final = (
     ("mft_sink_up", "1 while the sink takes what it is given, 0 while it cannot be reached."),
     ("mft_sink_held", "1 while an operator holds the sink back, or it wants no more."),
     ("mft_sink_waiting_events", "Events that wait for the sink, parked ones among them."),
-    ("mft_sink_oldest_unsent_seconds", "Age of the oldest of these."),
+    ("mft_sink_parked_events", "Those that were refused, and set aside to be tried again."),
+    ("mft_sink_oldest_unsent_seconds", "Age of the oldest event that waits."),
     ("mft_sink_blocked_lanes", "Partners whose events wait behind one that was refused."),
     ("mft_sink_refused_attempts", "Attempts so far for events that were refused, and are tried again."),
     ("mft_sink_failed_attempts", "Attempts since the sink could be reached last."),
@@ -47,7 +48,9 @@ def _state(
         "error": reached["error"] if reached else None,
         "failed_attempts": reached["attempts"] if reached else 0,
         "held": flow_holds.is_sink_held(books, name),
-        "refused": [{key: row[key] for key in ("id", "lane", "error", "attempts", "due_at")} for row in refused],
+        "refused": [
+            {key: row[key] for key in ("id", "lane", "state", "error", "attempts", "due_at")} for row in refused
+        ],
     }
 
 
@@ -68,10 +71,12 @@ def _value(name: str, state: Mapping[str, Any]) -> int:
             return int(state["held"])
         case "mft_sink_waiting_events":
             return int(state["waiting"])
+        case "mft_sink_parked_events":
+            return int(state["parked"])
         case "mft_sink_oldest_unsent_seconds":
             return int(state["oldest_seconds"])
         case "mft_sink_blocked_lanes":
-            return len({row["lane"] for row in state["refused"]})
+            return sum(row["state"] == outbox.WAITING for row in state["refused"])
         case "mft_sink_refused_attempts":
             return sum(row["attempts"] for row in state["refused"])
         case "mft_sink_failed_attempts":

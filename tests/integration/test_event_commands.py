@@ -1,5 +1,6 @@
 """Events that are fetched, replayed, and given up: beside a server, and without one."""
 
+import itertools
 import json
 import os
 import signal
@@ -8,10 +9,13 @@ from random import Random, SystemRandom
 from typing import Any
 
 from mft.audit.query import leaves
+from mft.clock import new_id, now_us
 from mft.ledger import outbox
-from mft.ledger.database import Ledger, reading
+from mft.ledger.database import Ledger, Writer, reading
 from mft.ledger.outbox import DEAD, Refusal
 from tests.harness import MFT, ROOT, Partner, Site, environment, eventually, run_mft
+
+AT_ONCE = 500  # Events between two moves of a consumer.
 
 
 def lines(*arguments: str, site: Site) -> list[dict[str, Any]]:
@@ -49,52 +53,123 @@ def test_a_consumer_goes_on_where_it_was(serving: Site, acme: Partner) -> None:
     assert (crm["consumer"], crm["behind"], late["behind"]) == ("crm", 0, 0)
 
 
-def test_two_that_read_under_one_name_are_told(site: Site) -> None:
-    from mft.cli.access import open_home, writing
-    from mft.ledger.consumers import ReadElsewhere
-    from mft.pipeline.reissue import MoveConsumer
-
-    home, config = open_home(site.home)
-    with writing(home, config) as carry_out:
-        carry_out(MoveConsumer("crm", None, "a"))
-        carry_out(MoveConsumer("crm", "a", "b"))
-        for behind in ("a", None):
-            try:
-                carry_out(MoveConsumer("crm", behind, "c"))
-            except ReadElsewhere:
-                continue
-            raise AssertionError("both were let go on")
+def reader_of(site: Site, consumer: str, *more: str) -> subprocess.Popen[str]:
+    words = ["events", "tail", "--consumer", consumer, "--json", "--home", str(site.home), *more]
+    return subprocess.Popen(
+        [*MFT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment()
+    )
 
 
-def test_a_consumer_that_is_killed_misses_nothing(serving: Site, acme: Partner) -> None:
+def test_of_two_that_read_under_one_name_one_is_told(serving: Site, acme: Partner) -> None:
+    assert lines("tail", "--consumer", "crm", site=serving) == []
+    readers = [reader_of(serving, "crm", "--follow") for _ in range(2)]
+    numbers = itertools.count()
+
+    def is_told() -> bool:
+        """Once both are where the other is, the next event parts them."""
+        put(serving, acme, f"file-{next(numbers)}.txt")
+        return any(reader.poll() is not None for reader in readers)
+
+    try:
+        eventually(is_told, what="one of two ends")
+        put(serving, acme, "last.txt")
+        (told,) = [reader for reader in readers if reader.poll() is not None]
+        (stays,) = [reader for reader in readers if reader is not told]
+        assert told.returncode == 3
+        assert told.stderr is not None
+        assert "somebody else reads as crm" in told.stderr.read()
+        assert stays.stdout is not None
+        names = (json.loads(line)["data"].get("name") for line in stays.stdout)
+        assert "last.txt" in names
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.communicate()
+
+
+def test_a_consumer_that_is_killed_misses_nothing(site: Site, acme: Partner) -> None:
+    """Killed anywhere, it begins again with the first event of the batch that it was in, or with the next."""
     seed = SystemRandom().randrange(1_000_000)
     print(f"seed {seed}")
     rng = Random(seed)  # noqa: S311  When it is killed is no secret.
-    assert lines("tail", "--consumer", "crm", site=serving) == []
-    command = [*MFT, "events", "tail", "--consumer", "crm", "--follow", "--json", "--home", str(serving.home)]
-    got: list[str] = []
-    for number in range(6):
-        reader = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment()
-        )
-        put(serving, acme, *(f"file-{number}-{index}.txt" for index in range(3)))
+    writer = Writer(ledger_of(site))
+    writer.run(lambda books: [outbox.add_event(books, made_up(number), ()) for number in range(6_000)])
+    writer.close()
+    site.start()
+    got: list[list[str]] = []
+    for number in range(20):
+        reader = reader_of(site, "crm", "--follow", "--from-start")
+        if number % 5 == 4:
+            put(site, acme, f"file-{number}.txt")
         assert reader.stdout is not None
-        begin = [reader.stdout.readline() for _ in range(rng.randrange(1, 8))]
+        begin = [reader.stdout.readline() for _ in range(rng.choice((0, 1, rng.randrange(1, 900))))]
         os.kill(reader.pid, signal.SIGKILL)
         rest = [line for line in reader.stdout if line.endswith("\n")]
-        got += [json.loads(line)["id"] for line in (*begin, *rest)]
         reader.communicate()
-    got += [one["id"] for one in lines("tail", "--consumer", "crm", site=serving)]
-    with reading(ledger_of(serving)) as books:
-        announced = [row["id"] for row in outbox.history(books, since=0, until=1 << 62)]
-    assert list(dict.fromkeys(got)) == announced
+        got.append([json.loads(line)["id"] for line in (*begin, *rest)])
+    got.append([one["id"] for one in lines("tail", "--consumer", "crm", site=site)])
+    site.stop()
+    with reading(ledger_of(site)) as books:
+        place = {row["id"]: number for number, row in enumerate(outbox.history(books))}
+    end = 0
+    for part in (part for part in got if part):
+        first = place[part[0]]
+        assert end - AT_ONCE <= first <= end
+        assert [place[one] for one in part] == list(range(first, first + len(part)))
+        end = max(end, first + len(part))
+    assert end == len(place)
+
+
+def made_up(number: int) -> dict[str, Any]:
+    event, at = new_id(), now_us()
+    body = {"specversion": "1.0", "id": event, "type": "mft.test.v1", "subject": f"t{number}", "data": {}}
+    return {
+        "id": event, "tenant_id": 1, "at": at, "type": "mft.test.v1", "transfer_id": None, "lane": "",
+        "body": json.dumps(body),
+    }  # fmt: skip
+
+
+def test_one_who_stops_listening_has_not_had_what_was_not_written(site: Site) -> None:
+    writer = Writer(ledger_of(site))
+    writer.run(lambda books: [outbox.add_event(books, made_up(number), ()) for number in range(6_000)])
+    writer.close()
+    reader = reader_of(site, "crm", "--from-start")
+    assert reader.stdout is not None
+    first = json.loads(reader.stdout.readline())["id"]
+    reader.stdout.close()  # As `head -n 1` does.
+    assert reader.stderr is not None
+    assert reader.stderr.read() == ""
+    reader.stderr.close()
+    reader.wait()
+    (told,) = lines("consumers", "list", site=site)
+    with reading(ledger_of(site)) as books:
+        announced = [row["id"] for row in outbox.history(books)]
+    assert announced[0] == first
+    assert 0 < told["behind"] < 6_000
+    assert [one["id"] for one in lines("tail", "--consumer", "crm", site=site)] == announced[-told["behind"] :]
+
+
+def test_one_who_follows_goes_on_when_the_server_starts_again(site: Site, acme: Partner) -> None:
+    site.start()
+    reader = reader_of(site, "crm", "--follow", "--from-start", "--type", "mft.transfer.completed.v1")
+    try:
+        assert reader.stdout is not None
+        for number in range(3):
+            put(site, acme, f"file-{number}.txt")
+            assert json.loads(reader.stdout.readline())["data"]["name"] == f"file-{number}.txt"
+            site.stop()
+            site.start()
+        assert reader.poll() is None
+    finally:
+        reader.kill()
+        reader.communicate()
 
 
 def test_replayed_and_marked_and_audited(serving: Site, acme: Partner) -> None:
     put(serving, acme, "one.txt")
     before = eventually(lambda: [one for one in serving.events() if "completed" in one["type"]], what="it is told")
     asked = ("events", "replay", "--to", "file", "--type", "mft.transfer.completed.v1")
-    assert run_mft(*asked, "--dry-run", home=serving.home).stdout == "1 events fit\n"
+    assert run_mft(*asked, "--dry-run", home=serving.home).stdout == "1 event would go to file again\n"
     assert run_mft(*asked, home=serving.home).returncode == 0
     again = eventually(lambda: [one for one in serving.events() if one.get("replay")], what="it comes again")
     assert again == [{**before[0], "replay": True}]
@@ -108,15 +183,13 @@ def test_dead_letters_are_tried_again_or_given_up(site: Site, acme: Partner) -> 
     site.start(env={"MFT_EVENTS__FILE": "true"})
     put(site, acme, "one.txt", "two.txt")
     site.stop()
-    from mft.ledger.database import Writer
-
     writer = Writer(ledger_of(site))
     with reading(ledger_of(site)) as books:
         ids = [row["id"] for row in outbox.latest_events(books, 3)]
     refusals = [Refusal(one, "webhook.422", 0, DEAD) for one in ids]
     writer.run(lambda books: outbox.put_off(books, "file", refusals, at=1))
     writer.close()
-    assert [one["id"] for one in lines("dead", "list", site=site)] == ids
+    assert [one["event"] for one in lines("dead", "list", site=site)] == ids
     assert "dead letters" in run_mft("events", "sinks", home=site.home).stdout
     assert run_mft("events", "dead", "retry", "--sink", "file", ids[0], home=site.home).returncode == 0
     assert run_mft("events", "dead", "drop", "--sink", "file", "--all", "--why", "x", home=site.home).returncode == 0

@@ -1,5 +1,7 @@
 """The outbox: which events wait for which sink, in which order."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from mft.ledger import outbox
@@ -20,7 +22,7 @@ def due(books: Books, sink: str, *, now: int, lane: str = "acme", most: int = 10
     return ids(outbox.waiting_in(books, sink, lane, now=now, wait_max=WAIT, most=most))
 
 
-def ids(rows: list[dict[str, object]]) -> list[object]:
+def ids(rows: Iterable[dict[str, object]]) -> list[object]:
     return [row["id"] for row in rows]
 
 
